@@ -1,0 +1,79 @@
+"""The console script ``fairseq-align``: one table of commands, each read only when it is the one to run."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+import fairseq_align
+from fairseq_align.errors import InputError
+
+
+class Command(NamedTuple):
+    """A line of the table; ``add_parser`` in ``module`` adds the command's parser and sets ``func``."""
+
+    name: str
+    module: str
+    help: str
+    add_parser: str = "add_parser"
+
+
+COMMANDS = (
+    Command("alignment", "fairseq_align.evaluation", "score the alignment of word embeddings", "add_alignment_parser"),
+    Command("evaluate", "fairseq_align.evaluation", "score a checkpoint on subsets", "add_evaluate_parser"),
+    Command("report", "fairseq_align.report", "table and figure from results"),
+    Command("doctor", "fairseq_align.doctor", "show what is installed and what is wrong with it"),
+)
+
+
+def load(command: Command):
+    """The function that adds a command's parser.
+
+    Raises:
+        InputError: something that the command needs is not installed or does not import.
+    """
+    try:
+        return getattr(import_module(command.module), command.add_parser)
+    except Exception as error:
+        if fairseq_align.FAIRSEQ_ERROR is None and not isinstance(error, ImportError):
+            raise  # our own bug
+        raise InputError(
+            f"fairseq-align {command.name}: found {type(error).__name__}: {error}, "
+            "expected a complete installation; run fairseq-align doctor"
+        ) from error
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the arguments; only the chosen command is imported, the others are names with a line of help."""
+    parser = argparse.ArgumentParser(prog="fairseq-align", description="Score and compare models of fairseq_align.")
+    parser.add_argument("--version", action="version", version=f"fairseq_align {fairseq_align.__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
+    for command in COMMANDS:
+        if command.name == chosen:
+            load(command)(subparsers)
+        else:
+            subparsers.add_parser(command.name, help=command.help)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: those after the program's name; None: those of this process.
+
+    Returns:
+        exit status: what the command returned, 0 if nothing, 1 after an ``InputError``, whose message is shown.
+    """
+    try:
+        args = parse(sys.argv[1:] if arguments is None else arguments)
+        return args.func(args) or 0
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
