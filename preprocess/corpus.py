@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Make a corpus of raw text: one tokenised sentence a line, no duplicates, in train, valid and test.
+
+    python preprocess/corpus.py --input novels.txt.gz --tokenized wikitext.txt.gz --lang en --out corpus/en
+
+Writes <out>/{train,valid,test}.txt and counts.json. The split depends on the seed and the sentences alone.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from fairseq_align import corpus
+from fairseq_align.errors import InputError
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--input", type=Path, nargs="+", default=[], metavar="FILE", help="raw text, UTF-8, plain or .gz"
+    )
+    parser.add_argument(
+        "--tokenized",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="text whose words are separated by spaces already (WikiText): split into sentences, words left alone",
+    )
+    parser.add_argument(
+        "--lang", required=True, help="ISO 639-1 code of the language, for tokenisation and abbreviations"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    parser.add_argument(
+        "--valid", type=int, default=1000, help="sentences in valid; 0: no such file (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--test", type=int, default=1000, help="sentences in test; 0: no such file (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="chooses the sentences of valid and test (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--split-sentences",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="cut lines into sentences; --no-split-sentences where every line is a sentence (default: cut)",
+    )
+    parser.add_argument(
+        "--min-words", type=int, default=1, help="drop sentences of fewer words; 1: none (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--max-words", type=int, default=0, help="drop sentences of more words; 0: none (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, help="processes; the output does not depend on it (default: %(default)s)"
+    )
+    return parser.parse_args()
+
+
+def build(args) -> None:
+    files = [(path, False) for path in args.input] + [(path, True) for path in args.tokenized]
+    if not files:
+        raise InputError("found no text, expected --input FILE or --tokenized FILE; name at least one file")
+    if min(args.valid, args.test) < 0:
+        raise InputError(f"found --valid {args.valid} --test {args.test}, expected numbers of sentences from 0")
+    cleaning = corpus.Cleaning(args.lang, args.split_sentences, args.min_words, args.max_words)
+    with tqdm(desc=str(args.out), unit=" sentences", unit_scale=True, disable=None) as bar:
+        counts = corpus.build(files, args.out, cleaning, args.valid, args.test, args.seed, args.workers, bar.update)
+    for split, count in counts.items():
+        print(f"{split}: {count['sentences']:,} sentences, {count['words']:,} words")
+
+
+def main() -> int:
+    try:
+        build(parse_args())
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

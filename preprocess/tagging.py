@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""Binarize treebanks (CoNLL-U) for tagging: token ids, and a label on the first subword of each word.
+
+    python preprocess/tagging.py --model spm.model --dict dict.txt --lang en --out pos-bin \\
+        --train en_ewt-ud-train.conllu --valid en_ewt-ud-dev.conllu --test en_ewt-ud-test.conllu
+
+Writes <out>/<lang>/<split>.{bin,idx} and <split>.label.{bin,idx}, <out>/dict.txt and <out>/label/dict.txt.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from fairseq_align import subword, treebank, vocabulary
+from fairseq_align.errors import InputError
+
+SPLITS = ("train", "valid", "test")
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, required=True, help="spm.model of the pre-training data")
+    parser.add_argument("--dict", type=Path, required=True, help="dict.txt of the pre-training data; copied to <out>")
+    parser.add_argument("--lang", required=True, help="ISO 639-1 code of the language, the name of its folder in <out>")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of the tagging data of all languages"
+    )
+    for split in SPLITS:
+        parser.add_argument(
+            f"--{split}", type=Path, metavar="FILE", help=f"CoNLL-U, plain or .gz; without it no {split}"
+        )
+    parser.add_argument(
+        "--task",
+        choices=sorted(treebank.LABELS),
+        default="pos",
+        help="pos: universal part of speech (default: %(default)s)",
+    )
+    return parser.parse_args()
+
+
+def binarize(args) -> None:
+    files = {split: getattr(args, split) for split in SPLITS if getattr(args, split)}
+    if not files:
+        raise InputError("found no treebank, expected --train, --valid or --test; name at least one file")
+    processor = subword.load(args.model)
+    dictionary = vocabulary.load(args.dict)
+    treebank.check_vocabulary(processor, dictionary, args.dict)
+    labels = treebank.label_dictionary(args.task)
+    treebank.install(dictionary, args.out / "dict.txt", str(args.dict))
+    treebank.install(labels, args.out / "label" / "dict.txt", f"task {args.task}")
+    for split, path in files.items():
+        sentences = (treebank.words_and_tags(sentence) for sentence in treebank.read(path))
+        with tqdm(desc=f"{args.lang} {split}", unit=" sentences", unit_scale=True, disable=None) as bar:
+            counts = treebank.binarize(
+                sentences, args.out / args.lang / split, processor, dictionary, labels, bar.update
+            )
+        unknown = 100 * counts["unknown"] / max(counts["tokens"], 1)
+        print(
+            f"{args.lang} {split}: {counts['sentences']:,} sentences, {counts['words']:,} words, "
+            f"{counts['tokens']:,} tokens, {unknown:.3f} % <unk>"
+        )
+
+
+def main() -> int:
+    try:
+        binarize(parse_args())
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

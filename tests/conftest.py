@@ -1,0 +1,83 @@
+"""Fixtures: the repository, the real data, commands in a subprocess, and a toy study made by the scripts."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+REPO = Path(__file__).resolve().parents[1]
+
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile("repeatable")
+
+
+def run_command(command, check: bool = True, **environment) -> subprocess.CompletedProcess:
+    """Run a command in the repository with the package of the clone, on one thread, and capture its output.
+
+    Args:
+        command: words of any type, e.g. paths and numbers.
+        check: fail the test, with the output, unless the command ends with status 0.
+        environment: variables to set.
+    """
+    bin_folder = str(Path(sys.executable).parent)
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=REPO,
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(REPO),
+            "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+            **{name: str(value) for name, value in environment.items()},
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert not check or done.returncode == 0, f"{done.args}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    return done
+
+
+@pytest.fixture(scope="session")
+def repo() -> Path:
+    """The root of the repository."""
+    return REPO
+
+
+@pytest.fixture(scope="session")
+def run():
+    """``run_command``."""
+    return run_command
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Real data, where there is any."""
+    folder = Path(os.environ.get("FAIRSEQ_ALIGN_DATA", REPO.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"waits for real data in {folder}; set FAIRSEQ_ALIGN_DATA to its folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory) -> Path:
+    """A study of the toy language as examples/derived/prepare.sh makes it, with a lexicon.
+
+    Holds ``data-bin`` and ``pos-bin`` of ``en`` and ``en-transliterate+invert``, ``spm`` and ``lexicon[.heldout].tsv``.
+    """
+    work = tmp_path_factory.mktemp("toy")
+    run_command(
+        [sys.executable, "examples/toy_language.py", "--out", work / "toy", "--sentences", 3000, "--treebank", 600]
+    )
+    files = {split.upper(): work / "toy" / f"{split}.conllu" for split in ("train", "valid", "test")}
+    run_command(
+        ["bash", "examples/derived/prepare.sh", "transliterate,invert"],
+        WORK=work, TEXT=work / "toy" / "text.txt", VOCABULARY=400, WORKERS=1, SPLIT=300, **files,
+    )  # fmt: skip
+    run_command(
+        [sys.executable, "preprocess/lexicon.py", "derived", "--dict", work / "data-bin" / "dict.txt"]
+        + ["--out", work / "lexicon.tsv", "--heldout", work / "lexicon.heldout.tsv"]
+    )
+    return work
