@@ -1,0 +1,114 @@
+"""Items for masked language modelling in several languages: blocks, masked, and sampled by language."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from fairseq.data import FairseqDataset
+
+from fairseq_align.data.blocks import Blocks
+
+Masker = Callable[[np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+
+
+def sampled_items(counts: Sequence[int], alpha: float, rng: np.random.Generator) -> np.ndarray:
+    """Items of one epoch when languages are sampled with temperature.
+
+    Language l gets a share of the epoch proportional to ``counts[l] ** alpha`` (Conneau & Lample 2019); 1 leaves the
+    data as it is. A language that is repeated shows all its items equally often, but for the last, partial round.
+
+    Args:
+        counts: items of each language.
+
+    Returns:
+        indices into the concatenation of the languages, int64, ascending.
+    """
+    counts = np.asarray(counts, dtype=np.int64)
+    if alpha == 1:
+        return np.arange(counts.sum())
+    share = counts.astype(np.float64) ** alpha * (counts > 0)
+    wanted = np.rint(share / share.sum() * counts.sum()).astype(np.int64)
+    starts = np.cumsum(counts) - counts
+    chosen = []
+    for start, count, want in zip(starts, counts, wanted, strict=True):
+        if count:
+            rounds, rest = divmod(int(want), int(count))
+            chosen.append(np.repeat(np.arange(start, start + count), rounds))
+            chosen.append(start + rng.choice(count, rest, replace=False, shuffle=False))
+    return np.sort(np.concatenate(chosen))
+
+
+class MaskedLmDataset(FairseqDataset):
+    """Masked blocks of several languages in one dataset.
+
+    What an item holds is a pure function of (seed, epoch, block, how many times the block came before in the epoch),
+    so it does not depend on batches, loader workers or ranks.
+
+    Args:
+        languages: blocks of each language.
+        masker: makes inputs and targets of the tokens of a block.
+        pad_idx: id of ``<pad>``.
+        seed: of the masks, the order and the sampling.
+        alpha: temperature of language sampling, see ``sampled_items``; 1 for anything that is evaluated.
+    """
+
+    def __init__(self, languages: Sequence[Blocks], masker: Masker, pad_idx: int, seed: int, alpha: float = 1.0):
+        self.languages = list(languages)
+        self.masker = masker
+        self.pad_idx = pad_idx
+        self.seed = seed
+        self.alpha = alpha
+        self.starts = np.cumsum([0] + [len(blocks) for blocks in self.languages])
+        self.block_sizes = np.concatenate([blocks.sizes for blocks in self.languages])
+        self.set_epoch(1)
+
+    @property
+    def can_reuse_epoch_itr_across_epochs(self) -> bool:
+        return False  # order and sampling change with the epoch
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+        counts = np.diff(self.starts)
+        self.items = sampled_items(counts, self.alpha, np.random.default_rng([self.seed, epoch]))
+        self.sizes = self.block_sizes[self.items]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> dict[str, np.ndarray | int]:
+        block = self.items[index]
+        repeat = index - np.searchsorted(self.items, block)
+        language = np.searchsorted(self.starts, block, side="right") - 1
+        rng = np.random.default_rng([self.seed, self.epoch, block, repeat])
+        inputs, targets = self.masker(self.languages[language][block - self.starts[language]], rng)
+        return {"id": index, "inputs": inputs, "targets": targets}
+
+    def size(self, index: int) -> int:
+        return int(self.sizes[index])
+
+    num_tokens = size
+
+    def num_tokens_vec(self, indices: np.ndarray) -> np.ndarray:
+        return self.sizes[indices]
+
+    def ordered_indices(self) -> np.ndarray:
+        """A random order of the epoch in which items of one length are neighbours."""
+        shuffled = np.random.default_rng([self.seed, self.epoch, len(self)]).permutation(len(self))
+        return shuffled[np.argsort(self.sizes[shuffled], kind="stable")]
+
+    def collater(self, samples: list[dict]) -> dict:
+        """A batch in the form fairseq's ``masked_lm`` criterion and RoBERTa take; empty for no samples."""
+        if not samples:
+            return {}
+        lengths = [len(sample["inputs"]) for sample in samples]
+        inputs, targets = (np.full((len(samples), max(lengths)), self.pad_idx, dtype=np.int64) for _ in range(2))
+        for row, sample in enumerate(samples):
+            inputs[row, : lengths[row]] = sample["inputs"]
+            targets[row, : lengths[row]] = sample["targets"]
+        return {
+            "id": torch.tensor([sample["id"] for sample in samples]),
+            "net_input": {"src_tokens": torch.from_numpy(inputs), "src_lengths": torch.tensor(lengths)},
+            "target": torch.from_numpy(targets),
+            "nsentences": len(samples),
+            "ntokens": sum(lengths),
+        }

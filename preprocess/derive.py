@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Make a derived language from a binarized one: same sentences in another script, another order, or both.
+
+    python preprocess/derive.py data-bin/en data-bin/en-x --transforms transliterate,invert
+    python preprocess/derive.py pos-bin/en pos-bin/en-x --like data-bin/en-x/derivation.json
+
+The vocabulary is dict.txt in the folder that holds the languages; it is doubled once, by the first transliteration. The
+new folder gets every split of the source, labels that stand beside it, and derivation.json, which says what was done.
+"""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from fairseq.data import Dictionary
+from tqdm import tqdm
+
+from fairseq_align import vocabulary
+from fairseq_align.derivation import RECORD, TRANSFORMS, UNITS, Derivation, Deriver, derive_corpus
+from fairseq_align.errors import InputError
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", type=Path, help="folder of the binarized source language, <data>/<lang>")
+    parser.add_argument("target", type=Path, help="folder to make, in the same <data>")
+    parser.add_argument(
+        "--transforms",
+        help=f"comma-separated, applied in this order, out of: {', '.join(TRANSFORMS)}",
+    )
+    parser.add_argument("--unit", choices=UNITS, default="word", help="what invert reverses (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of random transforms (default: %(default)s)")
+    parser.add_argument("--like", type=Path, help="derivation.json of a language: do the same to this data")
+    return parser.parse_args()
+
+
+def splits(source: Path) -> list[str]:
+    """Names of the splits of a language, labels not counted."""
+    found = sorted(
+        path.name.removesuffix(".idx") for path in source.glob("*.idx") if not path.name.endswith(".label.idx")
+    )
+    if not found:
+        raise InputError(
+            f"{source}: found no binarized data, expected train.bin and train.idx; run fairseq-preprocess first"
+        )
+    return found
+
+
+def dictionaries(data: Path, source: Path, doubled: bool) -> tuple[Dictionary, Dictionary]:
+    """Vocabulary before and after the derivation; the second is not yet written."""
+    current = vocabulary.load(data / "dict.txt")
+    half = vocabulary.derived_size(current)
+    before = current if half is None else vocabulary.head(current, half)
+    own = source / "dict.txt"
+    if own.exists() and vocabulary.checksum(vocabulary.load(own)) not in map(vocabulary.checksum, (before, current)):
+        raise InputError(
+            f"{own}: found another dictionary than {data}/dict.txt, expected the same pieces; binarize {source} with it"
+        )
+    return before, vocabulary.double(before) if doubled and half is None else current
+
+
+def planned(args, before: Dictionary, after: Dictionary) -> Derivation:
+    """What to do, from the flags or from the record of another derivation."""
+    if args.like is None:
+        return Derivation(
+            source=args.source.name,
+            transforms=tuple(args.transforms.split(",")),
+            unit=args.unit,
+            seed=args.seed,
+            source_pieces=len(vocabulary.pieces(before)),
+            pieces=len(vocabulary.pieces(after)),
+            dictionary=vocabulary.checksum(before),
+        )
+    record = Derivation.load(args.like)
+    if record.dictionary != vocabulary.checksum(before):
+        raise InputError(
+            f"{args.target.parent}/dict.txt: found dictionary {vocabulary.checksum(before)}, "
+            f"expected {record.dictionary} of {args.like}; binarize this data with the dictionary of that"
+        )
+    return record
+
+
+def derive(args) -> None:
+    if (args.transforms is None) == (args.like is None):
+        raise InputError(
+            "found none or both of --transforms and --like, expected one of them; say what to do, or whom to follow"
+        )
+    data = args.target.parent
+    if args.source.parent.resolve() != data.resolve():
+        raise InputError(
+            f"{args.target}: found another folder than that of {args.source}, expected its sibling; they share dict.txt"
+        )
+    if args.target.exists() and not (args.target / RECORD).exists():
+        raise InputError(
+            f"{args.target}: found a folder without {RECORD}, expected a new name or a derived language to replace"
+        )
+    transforms = args.transforms.split(",") if args.like is None else Derivation.load(args.like).transforms
+    before, after = dictionaries(data, args.source, doubled="transliterate" in transforms)
+    plan = planned(args, before, after)
+    deriver = Deriver(plan, after)
+    part = data / f"{args.target.name}.part"
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        for split in splits(args.source):
+            with tqdm(desc=f"{args.target.name} {split}", unit=" tokens", unit_scale=True, disable=None) as bar:
+                tokens = derive_corpus(args.source / split, part / split, deriver, after, bar.update)
+            print(f"{args.target / split}: {tokens:,} tokens, {' then '.join(plan.transforms)}")
+        vocabulary.save(after, part / "dict.txt")
+        plan.save(part / RECORD)
+        vocabulary.save(after, data / "dict.txt")
+        if args.target.exists():
+            shutil.rmtree(args.target)
+        part.rename(args.target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def main() -> int:
+    try:
+        derive(parse_args())
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

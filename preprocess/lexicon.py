@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Make the bilingual dictionary that training reads, and the held-out pairs that only score it.
+
+    python preprocess/lexicon.py derived --dict data-bin/dict.txt --rate 0.5 --out lexicon.tsv \\
+        --heldout lexicon.heldout.tsv
+    python preprocess/lexicon.py words en-fr.txt --model spm.model --dict dict.txt --out lexicon.tsv \\
+        --heldout lexicon.heldout.tsv --heldout-input en-fr.test.txt
+
+Training and held-out pairs share no source word and no target word.
+"""
+
+import argparse
+import sys
+from itertools import chain
+from pathlib import Path
+
+from fairseq_align import lexicon, subword, vocabulary, wordlist
+from fairseq_align.errors import InputError
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True, metavar="derived|words")
+
+    derived = commands.add_parser("derived", help="pairs of each piece with its transliteration")
+    derived.add_argument(
+        "--rate", type=float, default=0.5, help="fraction of the vocabulary in the lexicon (default: %(default)s)"
+    )
+    derived.set_defaults(make=make_derived)
+
+    words = commands.add_parser("words", help="pairs of word lists: MUSE 'source target' or TSV, plain or gzipped")
+    words.add_argument("input", type=Path, nargs="+", help="word lists")
+    words.add_argument("--model", type=Path, required=True, help="SentencePiece model of the corpus")
+    words.add_argument("--heldout-input", type=Path, nargs="+", default=[], help="word lists to hold out whole")
+    words.add_argument(
+        "--heldout-rate", type=float, default=0.0, help="fraction of the pairs to hold out; 0: none (default)"
+    )
+    words.set_defaults(make=make_words)
+
+    for command in (derived, words):
+        command.add_argument("--dict", type=Path, required=True, help="dict.txt of the data that training reads")
+        command.add_argument("--out", type=Path, required=True, help="lexicon to write")
+        command.add_argument("--heldout", type=Path, help="file for the held-out pairs; none written without it")
+        command.add_argument("--seed", type=int, default=1, help="seed of the random split (default: %(default)s)")
+    return parser.parse_args()
+
+
+def make_derived(args) -> None:
+    dictionary = vocabulary.load(args.dict)
+    train, heldout = lexicon.of_derivation(dictionary, args.rate, args.seed)
+    write(args, train, heldout, dictionary, [f"transliteration pairs, rate {args.rate:g}, seed {args.seed}"])
+
+
+def make_words(args) -> None:
+    dictionary = vocabulary.load(args.dict)
+    processor = subword.load(args.model)
+
+    def encoded(paths):
+        entries, counts = wordlist.encode(chain.from_iterable(map(wordlist.read, paths)), processor, dictionary)
+        print(f"{' '.join(map(str, paths))}: {', '.join(f'{count:,} {name}' for name, count in counts.items())}")
+        return entries
+
+    entries = encoded(args.input)
+    if args.heldout_input:
+        heldout = encoded(args.heldout_input)
+        train = wordlist.without_words_of(entries, heldout)
+        print(f"{len(entries) - len(train):,} pairs left out of training: one of their words is held out")
+    else:
+        train, heldout = wordlist.split(entries, args.heldout_rate, args.seed)
+    names = ", ".join(path.name for path in args.input + args.heldout_input)
+    write(
+        args, train, heldout, dictionary, [f"word lists {names}, held-out rate {args.heldout_rate:g}, seed {args.seed}"]
+    )
+
+
+def write(args, train, heldout, dictionary, provenance) -> None:
+    if not train:
+        raise InputError(
+            f"{args.out}: no pair is left for training; check the counts above, the model and the dictionary"
+        )
+    lexicon.write(args.out, train, dictionary, [*provenance, f"training pairs: {len(train)}"])
+    print(f"{args.out}: {len(train):,} training pairs")
+    if args.heldout is None:
+        return
+    if heldout:
+        lexicon.write(args.heldout, heldout, dictionary, [*provenance, f"held-out pairs: {len(heldout)}"])
+    else:
+        args.heldout.unlink(missing_ok=True)  # of an earlier run with another rate
+    print(f"{args.heldout}: {len(heldout):,} held-out pairs" + ("" if heldout else ", no file"))
+
+
+def main() -> int:
+    args = parse_args()
+    try:
+        args.make(args)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
