@@ -1,0 +1,95 @@
+"""Task ``sequence_tagging``: a label for every word (part of speech, named entities), by language."""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fairseq.data import Dictionary
+from fairseq.dataclass import FairseqDataclass
+from fairseq.tasks import FairseqTask, register_task
+from omegaconf import II, MISSING
+
+from fairseq_align import vocabulary
+from fairseq_align.data.tagging import TaggingDataset
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class SequenceTaggingTaskConfig(FairseqDataclass):
+    data: str = field(
+        default=MISSING,
+        metadata={
+            "help": "folder with dict.txt, label/dict.txt and one folder of binarized tokens and labels a language"
+        },
+    )
+    lang: str = field(
+        default=MISSING,
+        metadata={"help": "language of the subsets that name none; test_fr is French whatever this says"},
+    )
+    tokens_per_sample: int = field(
+        default=512, metadata={"help": "most tokens in an item, <s> included; longer sentences are cut before a word"}
+    )
+    freeze_embeddings: bool = field(
+        default=False,
+        metadata={"help": "leave word embeddings as pre-trained, so that languages stay as aligned as they were"},
+    )
+    seed: int = II("common.seed")
+
+
+@register_task("sequence_tagging", dataclass=SequenceTaggingTaskConfig)
+class SequenceTaggingTask(FairseqTask):
+    """Labels on the first subword of each word, from ``<data>/<lang>/<split>`` and ``<split>.label``.
+
+    The subset ``valid`` is that split of ``--lang``, ``valid_<lang>`` that of another language.
+
+    Attributes:
+        labels: names of the labels in the order of the logits, that of label/dict.txt.
+    """
+
+    cfg: SequenceTaggingTaskConfig
+
+    def __init__(self, cfg: SequenceTaggingTaskConfig, dictionary: Dictionary, label_dictionary: Dictionary):
+        super().__init__(cfg)
+        self.dictionary = dictionary
+        self.label_dictionary = label_dictionary
+        self.labels = vocabulary.pieces(label_dictionary)
+
+    @classmethod
+    def setup_task(cls, cfg: SequenceTaggingTaskConfig, **kwargs) -> "SequenceTaggingTask":
+        dictionary = vocabulary.load(Path(cfg.data) / "dict.txt")
+        dictionary.add_symbol(vocabulary.MASK)  # pre-training had it
+        label_dictionary = vocabulary.load(Path(cfg.data) / "label" / "dict.txt")
+        logger.info(
+            "dictionary: %d types, %d labels", len(dictionary), len(label_dictionary) - label_dictionary.nspecial
+        )
+        return cls(cfg, dictionary, label_dictionary)
+
+    def load_dataset(self, split: str, combine: bool = False, **kwargs) -> None:
+        """Load ``<split>`` of ``--lang`` or ``<split>_<lang>``.
+
+        Raises:
+            InputError: there is no such data, or tokens and labels do not fit together.
+        """
+        name, _, lang = split.partition("_")
+        prefix = Path(self.cfg.data) / (lang or self.cfg.lang) / name
+        self.datasets[split] = TaggingDataset(
+            prefix, self.cfg.tokens_per_sample, self.dictionary, self.label_dictionary, self.cfg.seed
+        )
+        logger.info("%s: %d items", prefix, len(self.datasets[split]))
+
+    def build_model(self, cfg, from_checkpoint: bool = False):
+        model = super().build_model(cfg, from_checkpoint)
+        model.encoder.sentence_encoder.embed_tokens.weight.requires_grad_(not self.cfg.freeze_embeddings)
+        return model
+
+    @property
+    def source_dictionary(self) -> Dictionary:
+        return self.dictionary
+
+    @property
+    def target_dictionary(self) -> Dictionary:
+        return self.label_dictionary
+
+    def max_positions(self) -> int:
+        return self.cfg.tokens_per_sample

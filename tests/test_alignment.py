@@ -1,0 +1,150 @@
+"""The alignment loss and the retrieval scores: by hand, against float64, and their properties."""
+
+import numpy as np
+import pytest
+import torch
+from fairseq.data import Dictionary
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairseq_align import alignment, lexicon
+from fairseq_align.lexicon import Pairs, Words
+
+# cos(row 0, row 1) = 24/25, cos(row 2, row 3) = 0
+TABLE = torch.tensor([[3.0, 4.0], [4.0, 3.0], [1.0, 0.0], [0.0, 2.0]])
+
+
+def pairs(source: list[list[int]], target: list[list[int]], weights=None) -> Pairs:
+    weights = torch.ones(len(source)) if weights is None else torch.tensor(weights)
+    return Pairs(Words.of(source), Words.of(target), weights)
+
+
+def test_cosine_loss_by_hand():
+    loss = alignment.alignment_loss(TABLE, pairs([[0], [2]], [[1], [3]]))
+    assert loss.item() == pytest.approx(-0.48)  # -(0.96 + 0) / 2
+
+
+def test_l2_loss_by_hand():
+    loss = alignment.alignment_loss(TABLE, pairs([[0], [2]], [[1], [3]]), "l2")
+    assert loss.item() == pytest.approx(3.5)  # (1 + 1) and (1 + 4), halved
+
+
+def test_weights_make_a_weighted_mean():
+    loss = alignment.alignment_loss(TABLE, pairs([[0], [2]], [[1], [3]], [3.0, 1.0]))
+    assert loss.item() == pytest.approx(-0.72)  # -(3 * 0.96 + 0) / 4
+
+
+def test_words_of_several_pieces_are_the_mean_of_their_pieces():
+    # rows 2 and 3 have the mean (0.5, 1), whose cosine with row 0 is (1.5 + 4) / (5 * sqrt(1.25)) = 0.98387
+    loss = alignment.alignment_loss(TABLE, pairs([[2, 3]], [[0]]))
+    assert loss.item() == pytest.approx(-0.98387, abs=1e-5)
+
+
+words = st.lists(st.lists(st.integers(0, 19), min_size=1, max_size=4), min_size=6, max_size=6)
+
+
+def float64_loss(table, source, target, weights, kind):
+    """Written from the formula, one pair after the other."""
+    table = table.detach().numpy().astype(np.float64)
+    total = 0.0
+    for s, t, weight in zip(source, target, weights, strict=True):
+        a, b = table[s].mean(0), table[t].mean(0)
+        total += weight * (-(a @ b) / np.sqrt((a @ a) * (b @ b)) if kind == "cosine" else ((a - b) ** 2).sum())
+    return total / sum(weights)
+
+
+@pytest.mark.parametrize("kind", ["cosine", "l2"])
+@given(source=words, target=words, seed=st.integers(0, 99))
+def test_loss_equals_the_formula_in_float64(kind, source, target, seed):
+    generator = torch.Generator().manual_seed(seed)
+    table = torch.randn(20, 8, generator=generator)
+    weights = (torch.rand(6, generator=generator) + 0.1).tolist()
+    loss = alignment.alignment_loss(table, pairs(source, target, weights), kind)
+    assert loss.item() == pytest.approx(float64_loss(table, source, target, weights, kind), rel=1e-6, abs=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["cosine", "l2"])
+def test_gradient_is_right(kind):
+    table = torch.randn(7, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    some = pairs([[0], [1, 2], [3]], [[4], [5], [6, 0, 6]], [1.0, 0.5, 2.0])
+    assert torch.autograd.gradcheck(lambda t: alignment.alignment_loss(t, some, kind), table)
+
+
+@given(source=words, target=words, order=st.permutations(range(6)))
+def test_loss_ignores_pair_order_side_and_repetition(source, target, order):
+    table = torch.randn(20, 8, generator=torch.Generator().manual_seed(1))
+    loss = alignment.alignment_loss(table, pairs(source, target))
+    shuffled = pairs([source[i] for i in order], [target[i] for i in order])
+    for same in (shuffled, pairs(target, source), pairs(source * 2, target * 2)):
+        assert alignment.alignment_loss(table, same).item() == pytest.approx(loss.item(), abs=1e-6)
+    assert -1 - 1e-6 <= loss.item() <= 1 + 1e-6
+
+
+@given(st.floats(1e-3, 1e3))
+def test_cosine_ignores_the_length_of_vectors(scale):
+    some = pairs([[0], [2]], [[1], [3]])
+    table = TABLE * torch.tensor([[scale], [1], [1], [1 / scale]])
+    assert alignment.alignment_loss(table, some).item() == pytest.approx(-0.48, abs=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_tables_are_computed_in_float32(dtype):
+    table = TABLE.to(dtype)
+    some = pairs([[0], [2]], [[1], [3]])
+    loss = alignment.alignment_loss(table, some)
+    assert loss.dtype == torch.float32 and loss.item() == pytest.approx(-0.48, abs=1e-6)
+
+
+def test_zero_and_identical_vectors_give_finite_gradients():
+    table = torch.tensor([[0.0, 0.0], [1.0, 2.0], [1.0, 2.0]], requires_grad=True)
+    alignment.alignment_loss(table, pairs([[0], [1]], [[1], [2]])).backward()
+    assert table.grad.isfinite().all()
+
+
+@given(words, st.lists(st.integers(0, 5), min_size=1, max_size=9))
+def test_taking_rows_of_words_keeps_their_pieces(rows, chosen):
+    taken = Words.of(rows).take(torch.tensor(chosen))
+    expected = Words.of([rows[i] for i in chosen])
+    assert taken.ids.tolist() == expected.ids.tolist() and taken.offsets.tolist() == expected.offsets.tolist()
+
+
+def brute_force_p1(table, source, target, candidates):
+    """Share of distinct source words whose nearest candidate is one of their translations, in float64."""
+    table = table.numpy().astype(np.float64)
+    vector = lambda word: table[list(word)].mean(0) / np.linalg.norm(table[list(word)].mean(0))  # noqa: E731
+    right = {}
+    for s, t in zip(source, target, strict=True):
+        right.setdefault(tuple(s), set()).add(tuple(t))
+    hits = 0
+    for s, translations in right.items():
+        scores = [vector(s) @ vector(candidate) for candidate in candidates]
+        hits += tuple(candidates[int(np.argmax(scores))]) in translations
+    return hits / len(right)
+
+
+@given(source=words, target=words, seed=st.integers(0, 20))
+def test_precision_at_1_equals_brute_force(source, target, seed):
+    table = torch.randn(20, 8, generator=torch.Generator().manual_seed(seed))
+    candidates = [list(word) for word in dict.fromkeys(map(tuple, target + [[19, 0, 1, 2, 3]]))]
+    found = alignment.precision_at_1(table, pairs(source, target), Words.of(candidates), chunk=2)
+    assert found.item() == pytest.approx(brute_force_p1(table, source, target, candidates))
+
+
+def test_any_of_several_translations_is_right():
+    # row 0 is nearest to row 1; it translates as 1 and as 3, and is asked once
+    some = pairs([[0], [0]], [[3], [1]])
+    assert alignment.precision_at_1(TABLE, some, Words.of([[1], [3]])).item() == 1
+    assert alignment.precision_at_1(TABLE, pairs([[0]], [[3]]), Words.of([[1], [3]])).item() == 0
+
+
+def test_distinct_words_keep_their_first_order():
+    merged = lexicon.unique(Words.of([[5], [1, 2]]), Words.of([[1, 2], [7], [5]]))
+    assert merged.ids.tolist() == [5, 1, 2, 7] and merged.offsets.tolist() == [0, 1, 3]
+
+
+def test_dictionary_symbols_become_ids():
+    dictionary = Dictionary()
+    for symbol in ("a", "b", "c"):
+        dictionary.add_symbol(symbol)
+    found = lexicon.pairs([lexicon.Entry(("a", "c"), ("b",), 0.5)], dictionary)
+    assert (found.source.ids.tolist(), found.target.ids.tolist(), found.weights.tolist()) == ([4, 6], [5], [0.5])

@@ -1,0 +1,389 @@
+"""Training through the real commands: what is learnt, what is equal to what, and what is refused."""
+
+import importlib.metadata
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fairseq_align.checkpoint import SAFE_CLASSES
+from fairseq_align.data import binarized
+
+TRANSFORMS = "transliterate,invert"
+TARGET = "en-transliterate+invert"
+MODEL = [
+    "--encoder-layers",
+    2,
+    "--encoder-embed-dim",
+    32,
+    "--encoder-ffn-embed-dim",
+    64,
+    "--encoder-attention-heads",
+    2,
+]
+MODEL += ["--tokens-per-sample", 32, "--max-positions", 32]
+OPTIMIZER = ["--optimizer", "adam", "--lr", "5e-3", "--lr-scheduler", "fixed", "--clip-norm", 1]
+RUN = ["--cpu", "--log-format", "json", "--log-interval", 1, "--num-workers", 0, "--disable-validation"]
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    """Parameters of a checkpoint of ours, read by torch's safe loader."""
+    assert SAFE_CLASSES
+    return torch.load(path, weights_only=True)["model"]
+
+
+def same(a: Path, b: Path) -> bool:
+    one, other = weights(a), weights(b)
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def logged(output: str, name: str) -> list[dict]:
+    """JSON records of a progress bar (``train_inner``, ``valid``) in a training log."""
+    found = re.findall(rf"\| {name} \| (\{{.*\}})", output)
+    return [{key: float(value) for key, value in json.loads(line).items()} for line in found]
+
+
+def updates(output: str, key: str) -> list[float]:
+    return [record[key] for record in logged(output, "train_inner")]
+
+
+@pytest.fixture
+def pretrain(run, toy, tmp_path):
+    """Pre-train on the toy data; returns the output, the checkpoints are in ``tmp_path / name``."""
+
+    def pretrain(
+        name: str,
+        *flags,
+        criterion="align_mlm",
+        data=toy / "data-bin",
+        check=True,
+        command=("fairseq-train",),
+        user_dir="fairseq_align",
+    ):
+        lexicons = ["--lexicon", toy / "lexicon.tsv", "--heldout-lexicon", toy / "lexicon.heldout.tsv"]
+        flags = [*(lexicons if criterion == "align_mlm" and "--lexicon" not in flags else []), *flags]
+        done = run(
+            [
+                *command,
+                data,
+                "--user-dir",
+                user_dir,
+                "--task",
+                "align_mlm",
+                "--langs",
+                f"en,{TARGET}",
+                "--arch",
+                "roberta_base",
+            ]
+            + [
+                "--criterion",
+                criterion,
+                "--batch-size",
+                8,
+                "--save-dir",
+                tmp_path / name,
+                *MODEL,
+                *OPTIMIZER,
+                *RUN,
+                *flags,
+            ],
+            check=check,
+        )
+        return done if not check else done.stdout + done.stderr
+
+    return pretrain
+
+
+def test_alignment_brings_pairs_of_the_lexicon_together(pretrain, tmp_path):
+    flags = ["--max-update", 40, "--no-epoch-checkpoints"]
+    aligned = updates(pretrain("aligned", *flags), "align_cos")
+    plain = updates(pretrain("plain", *flags, "--align-weight", 0), "align_cos")
+    assert aligned[0] == pytest.approx(plain[0], abs=1e-3) and abs(aligned[0]) < 0.2
+    assert aligned[-1] > 0.9 and plain[-1] < aligned[-1] - 0.3
+
+
+def test_weight_0_is_the_stock_criterion_to_the_bit(pretrain, tmp_path):
+    ours = pretrain("ours", "--align-weight", 0, "--max-update", 20)
+    stock = pretrain("stock", "--max-update", 20, criterion="masked_lm")
+    assert updates(ours, "mlm_loss") == updates(ours, "loss") == updates(stock, "loss")
+    assert len(updates(ours, "loss")) == 20
+    assert same(tmp_path / "ours" / "checkpoint_last.pt", tmp_path / "stock" / "checkpoint_last.pt")
+
+
+def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(pretrain, tmp_path):
+    flags = ["--align-pairs", 8, "--save-interval-updates", 50]
+    whole = pretrain("whole", *flags, "--max-update", 100)
+    pretrain("halves", *flags, "--max-update", 50)
+    second = pretrain("halves", *flags, "--max-update", 100)
+    assert "Loaded checkpoint" in second and updates(second, "num_updates")[0] == 51
+    assert updates(second, "loss") == updates(whole, "loss")[50:]
+    assert same(tmp_path / "whole" / "checkpoint_last.pt", tmp_path / "halves" / "checkpoint_last.pt")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def sixteen(toy, tmp_path_factory):
+    """Data of which one update of 16 items is a whole epoch, so that every split of it sees the same items."""
+    folder = tmp_path_factory.mktemp("sixteen")
+    for lang in ("en", TARGET):
+        corpus = binarized.read(toy / "data-bin" / lang / "train")
+        with binarized.writer(folder / lang / "train", int(corpus.tokens.max()) + 1) as out:
+            out.add(corpus.tokens[: 8 * 31], np.array([8 * 31]))
+    shutil.copy(toy / "data-bin" / "dict.txt", folder)
+    return folder
+
+
+def test_the_gradient_does_not_depend_on_how_the_batch_is_split(pretrain, sixteen, run, toy, tmp_path, repo):
+    """One SGD step of rate 100: 16 items at once, 2 x 8 accumulated, 8 on each of two gloo processes."""
+    flags = ["--optimizer", "sgd", "--lr", 100, "--clip-norm", 0, "--dropout", 0, "--attention-dropout", 0]
+    pretrain("start", *flags, "--max-update", 1, "--lr", 0, "--batch-size", 16, data=sixteen)
+    pretrain("whole", *flags, "--max-update", 1, "--batch-size", 16, data=sixteen)
+    pretrain("accumulated", *flags, "--max-update", 1, "--update-freq", 2, data=sixteen)
+    ranks = [
+        "--distributed-world-size",
+        2,
+        "--distributed-backend",
+        "gloo",
+        "--distributed-no-spawn",
+        "--ddp-backend",
+        "legacy_ddp",
+    ]
+    ranks += ["--distributed-init-method", f"tcp://127.0.0.1:{free_port()}", "--max-update", 1]
+    with ThreadPoolExecutor(2) as both:
+        list(both.map(lambda rank: pretrain("ranks", *flags, *ranks, "--distributed-rank", rank, data=sixteen), (0, 1)))
+    start = weights(tmp_path / "start" / "checkpoint_last.pt")
+    gradients = {
+        name: torch.cat(
+            [(start[key] - after).flatten() for key, after in weights(tmp_path / name / "checkpoint_last.pt").items()]
+        )
+        for name in ("whole", "accumulated", "ranks")
+    }
+    assert gradients["whole"].norm() > 0.1
+    for name in ("accumulated", "ranks"):
+        assert (gradients[name] - gradients["whole"]).norm() / gradients["whole"].norm() < 1e-5
+
+
+def test_validation_logs_every_language_and_the_held_out_pairs(run, pretrain, toy, tmp_path):
+    pretrain("model", "--max-update", 5)
+    command = [
+        "fairseq-validate",
+        toy / "data-bin",
+        "--user-dir",
+        "fairseq_align",
+        "--task",
+        "align_mlm",
+        "--langs",
+        f"en,{TARGET}",
+    ]
+    command += ["--path", tmp_path / "model" / "checkpoint_last.pt", "--valid-subset", f"valid,valid_en,valid_{TARGET}"]
+    done = run([*command, "--batch-size", 8, "--cpu", "--log-format", "json"])
+    output = done.stdout + done.stderr
+    for subset in ("valid", "valid_en", f"valid_{TARGET}"):
+        (record,) = logged(output, re.escape(subset))
+        scores = {key.removeprefix(f"{subset}_"): value for key, value in record.items()}
+        assert scores["ppl"] == pytest.approx(2 ** scores["mlm_loss"], rel=2e-3)
+        assert scores["align_cos"] == -scores["align_loss"] and -1 <= scores["heldout_cos"] <= 1
+        assert 0 <= scores["heldout_p1"] <= 1
+
+
+def test_stock_roberta_loads_our_checkpoint(pretrain, toy, tmp_path, run):
+    """``RobertaModel.from_pretrained`` with the SentencePiece model, as README shows it."""
+    pretrain("model", "--max-update", 1)
+    code = f"""
+import fairseq_align
+from fairseq.models.roberta import RobertaModel
+roberta = RobertaModel.from_pretrained(
+    {str(tmp_path / "model")!r}, "checkpoint_last.pt", {str(toy / "data-bin")!r},
+    bpe="sentencepiece", sentencepiece_model={str(toy / "spm" / "spm.model")!r},
+)
+print(tuple(roberta.extract_features(roberta.encode("the house")).shape)[::2])
+"""
+    assert "(1, 32)" in run([sys.executable, "-c", code]).stdout
+
+
+def test_the_plugin_works_by_name_from_any_folder_when_installed(toy, tmp_path):
+    """``--user-dir fairseq_align`` finds the installed package where there is no folder of that name."""
+    try:
+        importlib.metadata.distribution("fairseq_align")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("waits for fairseq_align to be installed: bash install.sh")
+    command = ["fairseq-train", toy / "data-bin", "--user-dir", "fairseq_align", "--task", "align_mlm", "--langs", "en"]
+    command += [
+        "--criterion",
+        "masked_lm",
+        "--arch",
+        "roberta_base",
+        "--batch-size",
+        8,
+        "--max-update",
+        1,
+        "--no-save",
+        *MODEL,
+        *OPTIMIZER,
+        *RUN,
+    ]
+    done = subprocess.run(list(map(str, command)), cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_hydra_runs_the_same_training(pretrain, toy, tmp_path, run, repo):
+    """The YAML in examples/ with the flags' values as overrides logs what ``fairseq-train`` logs."""
+    overrides = [
+        f"task.data={toy / 'data-bin'}",
+        f"task.langs='en,{TARGET}'",
+        f"criterion.lexicon={toy / 'lexicon.tsv'}",
+    ]
+    overrides += [
+        f"common.user_dir={repo / 'fairseq_align'}",
+        f"checkpoint.save_dir={tmp_path / 'hydra'}",
+        f"hydra.run.dir={tmp_path / 'run'}",
+    ]
+    overrides += ["optimization.max_update=3", "common.cpu=true", "common.log_format=json", "common.log_interval=1"]
+    overrides += [
+        "dataset.batch_size=8",
+        "dataset.disable_validation=true",
+        "task.tokens_per_sample=32",
+        "dataset.num_workers=0",
+    ]
+    overrides += [
+        "model.encoder_layers=2",
+        "model.encoder_embed_dim=32",
+        "model.encoder_ffn_embed_dim=64",
+        "model.encoder_attention_heads=2",
+    ]
+    overrides += [
+        "model.max_positions=32",
+        "optimization.lr=[5e-3]",
+        "lr_scheduler._name=fixed",
+        "optimization.clip_norm=1",
+    ]
+    done = run(["fairseq-hydra-train", "--config-dir", repo / "examples", "--config-name", "align_mlm", *overrides])
+    hydra = updates(done.stdout + done.stderr + (tmp_path / "run" / "hydra_train.log").read_text(), "loss")
+    assert hydra[:3] == updates(pretrain("flags", "--max-update", 3), "loss")
+
+
+def test_tagger_is_fine_tuned_frozen_or_not_and_scored_on_both_languages(pretrain, run, toy, tmp_path):
+    pretrain("model", "--max-update", 5)
+    embeddings = "encoder.sentence_encoder.embed_tokens.weight"
+    before = weights(tmp_path / "model" / "checkpoint_last.pt")[embeddings]
+    for name, flags in {"tuned": [], "frozen": ["--freeze-embeddings"]}.items():
+        command = [
+            "fairseq-train",
+            toy / "pos-bin",
+            "--user-dir",
+            "fairseq_align",
+            "--task",
+            "sequence_tagging",
+            "--lang",
+            "en",
+        ]
+        command += [
+            "--criterion",
+            "sequence_tagging",
+            "--arch",
+            "roberta_tagger",
+            *MODEL,
+            *OPTIMIZER,
+            "--batch-size",
+            16,
+        ]
+        command += ["--finetune-from-model", tmp_path / "model" / "checkpoint_last.pt", "--save-dir", tmp_path / name]
+        command += [
+            "--max-epoch",
+            2,
+            "--best-checkpoint-metric",
+            "accuracy",
+            "--maximize-best-checkpoint-metric",
+            "--cpu",
+        ]
+        done = run([*command, "--log-format", "json", "--num-workers", 0, "--no-epoch-checkpoints", *flags])
+        valid = logged(done.stdout + done.stderr, "valid")
+        assert len(valid) == 2 and valid[1]["valid_accuracy"] > 40  # a constant tag gets about 20 %
+        after = weights(tmp_path / name / "checkpoint_best.pt")
+        assert torch.equal(after[embeddings], before) == (name == "frozen")
+        assert not any("lm_head" in key for key in after)
+    results = tmp_path / "results.jsonl"
+    about = [
+        "--objective",
+        "align_mlm",
+        "--derivation",
+        "transliterate+invert",
+        "--lexicon-rate",
+        0.5,
+        "--results",
+        results,
+    ]
+    best = tmp_path / "frozen" / "checkpoint_best.pt"
+    run([*FAIRSEQ_ALIGN, "evaluate", best, toy / "pos-bin", "--subset", f"test_en,test_{TARGET}", *about])
+    model = tmp_path / "model" / "checkpoint_last.pt"
+    run([*FAIRSEQ_ALIGN, "evaluate", model, toy / "data-bin", "--subset", "valid_en", *about])
+    lexicons = ["--lexicon", toy / "lexicon.tsv", "--heldout-lexicon", toy / "lexicon.heldout.tsv"]
+    run([*FAIRSEQ_ALIGN, "alignment", model, toy / "data-bin", "--lang", TARGET, *lexicons, *about])
+    records = [json.loads(line) for line in results.read_text().splitlines()]
+    assert [(r["task"], r["metric"], r["lang"], r["split"]) for r in records] == [
+        ("pos", "accuracy", "en", "test"),
+        ("pos", "accuracy", TARGET, "test"),
+        ("mlm", "loss", "en", "valid"),
+        ("mlm", "unigram_entropy", "en", "valid"),
+        ("alignment", "p@1", TARGET, "seen"),
+        ("alignment", "cos", TARGET, "seen"),
+        ("alignment", "p@1", TARGET, "heldout"),
+        ("alignment", "cos", TARGET, "heldout"),
+    ]
+    assert records[0]["source_lang"] == "en" and records[0]["freeze_embeddings"] is True and records[0]["value"] > 0.4
+
+
+FAIRSEQ_ALIGN = [sys.executable, "-m", "fairseq_align.cli"]
+
+
+def other_pieces(toy, tmp_path):
+    path = tmp_path / "other.tsv"
+    text = (toy / "lexicon.tsv").read_text()
+    path.write_text(re.sub("dictionary: .*", "dictionary: 0123456789ab", text))
+    return path
+
+
+def out_of_vocabulary(toy, tmp_path):
+    path = tmp_path / "oov.tsv"
+    path.write_text("▁ыыы\t▁жжж\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda toy, tmp_path: tmp_path / "nowhere.tsv",
+            "nowhere.tsv: found no such file, expected a lexicon; make it with",
+        ),
+        (other_pieces, "made for dictionary 0123456789ab, found [0-9a-f]{12} with the data; make the lexicon again"),
+        (out_of_vocabulary, "kept 0 of 1 pairs"),
+    ],
+)
+def test_training_refuses_a_bad_lexicon_in_one_line(pretrain, toy, tmp_path, make, message):
+    done = pretrain("model", "--lexicon", make(toy, tmp_path), "--max-update", 1, check=False)
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1 and re.search(message, last) and last.startswith("error: ")
+    assert "Traceback" not in done.stderr and not (tmp_path / "model" / "checkpoint_last.pt").exists()
+
+
+def test_training_refuses_data_without_dictionary_and_unknown_languages(pretrain, toy, tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = pretrain("model", "--max-update", 1, data=tmp_path / "empty", check=False)
+    assert done.returncode == 1 and "dict.txt: found no dictionary" in done.stderr.strip().splitlines()[-1]
+    done = pretrain("model", "--max-update", 1, "--langs", "en,xx", check=False)
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1 and "xx/train.idx: found no binarized data" in last and "check --langs" in last
