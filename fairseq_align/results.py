@@ -1,0 +1,312 @@
+"""Scores as JSON lines: one score a line, each with what is needed to repeat it.
+
+A line is a flat object with exactly the fields of ``FIELDS``. ``value`` is a fraction, never a percentage.
+``objective``, ``derivation``, ``lexicon_rate``, ``seed`` and ``source_lang`` describe the *run*, so they are the same
+in all its scores: ``lexicon_rate`` is the share of the vocabulary in the lexicon that training used, null where it used
+none, and scores on the source language carry the derivation too. ``lexicon`` is the checksum of the lexicon that the
+score was computed on or the run trained with.
+
+Files only grow. A question asked again is answered by its last line: of records that agree in every field but
+``value``, ``n``, ``versions`` and ``date``, ``latest`` keeps the last one.
+"""
+
+import fcntl
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+from fairseq_align.errors import InputError
+from fairseq_align.version import __version__
+
+OBJECTIVES = ("mlm", "tlm", "dict_mlm", "align_mlm")
+
+
+class Unit(NamedTuple):
+    """How a value is shown: ``value * scale`` with ``decimals`` decimals, in ``name``."""
+
+    name: str
+    scale: float
+    decimals: int
+
+    def show(self, value: float) -> str:
+        shown = f"{value * self.scale:.{self.decimals}f}"
+        return shown.removeprefix("-") if float(shown) == 0 else shown  # no "-0.0"
+
+
+PERCENT = Unit("%", 100, 1)
+COSINE = Unit("cosine", 1, 3)
+NATS = Unit("nats", 1, 2)
+
+
+class Metric(NamedTuple):
+    """What a score may be: the splits it is computed on, its range and unit, and whether a fine-tuned model gave it."""
+
+    splits: tuple[str, ...]
+    low: float
+    high: float
+    unit: Unit
+    fine_tuned: bool = False
+
+
+METRICS = {
+    ("pos", "accuracy"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),
+    ("alignment", "p@1"): Metric(("seen", "heldout"), 0, 1, PERCENT),
+    ("alignment", "cos"): Metric(("seen", "heldout"), -1, 1, COSINE),
+    ("mlm", "loss"): Metric(("valid", "test"), 0, math.inf, NATS),  # nats a token
+    ("mlm", "unigram_entropy"): Metric(("valid", "test"), 0, math.inf, NATS),  # of the same text, nats a token
+}
+
+
+class Field(NamedTuple):
+    """What a field may hold: a test of its JSON value, and the same in words."""
+
+    holds: Callable[[object], bool]
+    expected: str
+
+
+def _is_int(value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value) -> bool:
+    return (_is_int(value) or isinstance(value, float)) and math.isfinite(value)
+
+
+def _is_name(value) -> bool:
+    """Names stand in signatures and tables, whose separators they may not hold."""
+    return isinstance(value, str) and re.fullmatch(r"[^|\s]+", value) is not None
+
+
+def _is_date(value) -> bool:
+    try:
+        return isinstance(value, str) and bool(datetime.fromisoformat(value))
+    except ValueError:
+        return False
+
+
+def _is_versions(value) -> bool:
+    packages = {"fairseq_align", "torch", "fairseq"}
+    return isinstance(value, dict) and packages <= value.keys() and all(isinstance(v, str) for v in value.values())
+
+
+def _is_checksum(value) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{12}", value) is not None
+
+
+def _or_null(field: Field) -> Field:
+    return Field(lambda value: value is None or field.holds(value), f"{field.expected} or null")
+
+
+def _one_of(names: Iterable[str]) -> Field:
+    names = tuple(dict.fromkeys(names))
+    return Field(lambda value: isinstance(value, str) and value in names, f"one of {', '.join(names)}")
+
+
+NAME = Field(_is_name, "a name without spaces or '|'")
+CHECKSUM = Field(_is_checksum, "the first 12 hexadecimal digits of a sha256 sum")
+FIELDS = {
+    "task": _one_of(task for task, _ in METRICS),
+    "metric": _one_of(metric for _, metric in METRICS),
+    "value": Field(_is_number, "a finite number"),
+    "n": Field(lambda value: _is_int(value) and value > 0, "the number of items scored, at least 1"),
+    "lang": NAME,  # scored language; for alignment the target language
+    "source_lang": _or_null(NAME),  # language of fine-tuning; transfer to any other is zero-shot
+    "split": _one_of(split for metric in METRICS.values() for split in metric.splits),
+    "seed": Field(lambda value: _is_int(value) and value >= 0, "an integer, at least 0"),
+    "objective": _one_of(OBJECTIVES),
+    "derivation": _or_null(NAME),  # e.g. "transliterate+invert"; null for natural languages
+    "lexicon_rate": _or_null(Field(lambda value: _is_number(value) and 0 <= value <= 1, "a fraction in [0, 1]")),
+    "freeze_embeddings": _or_null(Field(lambda value: isinstance(value, bool), "true, false")),
+    "checkpoint": CHECKSUM,
+    "lexicon": _or_null(CHECKSUM),
+    "versions": Field(_is_versions, "an object of strings with fairseq_align, torch and fairseq"),
+    "date": Field(_is_date, "an ISO 8601 date"),
+}
+ANSWER = ("value", "n", "versions", "date")  # all other fields are the question, see ``latest``
+
+
+def metric_of(record: dict) -> Metric:
+    return METRICS[record["task"], record["metric"]]
+
+
+def now() -> str:
+    """The time in UTC to the second, as the field ``date`` has it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package, torch and fairseq; ``unknown`` for a fairseq that no installation brought."""
+    distributions = metadata.packages_distributions().get("fairseq", [])  # it is published under several names
+    fairseq = metadata.version(distributions[0]) if distributions else "unknown"
+    return {"fairseq_align": __version__, "torch": metadata.version("torch"), "fairseq": fairseq}
+
+
+def checksum(path: str | Path) -> str:
+    """First 12 hexadecimal digits of the sha256 sum of a file's bytes.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+    except OSError as error:
+        raise InputError(f"{path}: found {error.strerror}, expected a file to take the checksum of") from error
+
+
+def validate(record: object, where: str) -> None:
+    """Check that a record has exactly the fields of ``FIELDS``, each of its type, and that they fit together.
+
+    Args:
+        record: what one line holds.
+        where: ``path`` or ``path:line``, begins the message.
+
+    Raises:
+        InputError: the first thing that is wrong.
+    """
+    if not isinstance(record, dict):
+        raise InputError(f"{where}: found {record!r:.60}, expected an object with the fields of a score")
+    for name in sorted(record.keys() ^ FIELDS.keys()):
+        found = f"unknown field {name!r}" if name in record else f"no field {name!r}"
+        raise InputError(f"{where}: found {found}, expected the fields {', '.join(FIELDS)}")
+    for name, field in FIELDS.items():
+        if not field.holds(record[name]):
+            raise InputError(f"{where}: found {name} {record[name]!r:.60}, expected {field.expected}")
+    _validate_metric(record, where)
+
+
+def _validate_metric(record: dict, where: str) -> None:
+    """Check what one field demands of another."""
+    task, metric = record["task"], record["metric"]
+    if (task, metric) not in METRICS:
+        fitting = ", ".join(m for t, m in METRICS if t == task)
+        raise InputError(f"{where}: found metric {metric!r} of task {task!r}, expected one of {fitting}")
+    rules = METRICS[task, metric]
+    if record["split"] not in rules.splits:
+        raise InputError(
+            f"{where}: found {task} {metric} on split {record['split']!r}, expected one of {', '.join(rules.splits)}"
+        )
+    if not rules.low - 1e-6 <= record["value"] <= rules.high + 1e-6:  # a float32 cosine may pass 1 by a rounding
+        advice = "; give fractions, not percent" if rules.unit is PERCENT else ""
+        raise InputError(
+            f"{where}: found {task} {metric} {record['value']}, expected a value in [{rules.low}, {rules.high}]{advice}"
+        )
+    for name in ("source_lang", "freeze_embeddings"):
+        if rules.fine_tuned and record[name] is None:
+            raise InputError(
+                f"{where}: found {name} null, expected a value for task {task!r}; say how the model was fine-tuned"
+            )
+
+
+def append(path: str | Path, record: dict) -> None:
+    """Add one score to a results file, which is made if missing.
+
+    Several processes may append to one file: each line is written whole, under a lock, and is on the disk on return.
+    Where an interrupted writer left half a line, the new one starts on its own line, so that only the half is lost.
+
+    Raises:
+        InputError: the record is not valid; nothing is written.
+        OSError: the line could not be written whole; the file is as before.
+    """
+    validate(record, str(path))
+    ordered = {name: record[name] for name in FIELDS}
+    line = json.dumps(ordered, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a+b", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed
+        size = os.fstat(file.fileno()).st_size
+        if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
+            line = b"\n" + line
+        if file.write(line) != len(line):
+            os.ftruncate(file.fileno(), size)
+            raise OSError(f"{path}: the disk took only a part of a line, which was removed; make room and score again")
+        os.fsync(file.fileno())
+
+
+def read(*paths: str | Path) -> list[dict]:
+    """All scores of the files, in the order of the lines; empty lines are skipped.
+
+    Raises:
+        InputError: a file is missing, or a line is no valid score.
+    """
+    return [record for path in paths for record in _read(path)]
+
+
+def _read(path: str | Path) -> list[dict]:
+    try:
+        with open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)  # waits for a line that is being written
+            lines = file.read().split(b"\n")
+    except OSError as error:
+        raise InputError(f"{path}: found {error.strerror}, expected a results file of JSON lines") from error
+    records = []
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            records.append(_parse(line, f"{path}:{number}", torn=number == len(lines)))
+    return records
+
+
+def _parse(line: bytes, where: str, torn: bool) -> dict:
+    """One line as a valid record; ``torn`` says that no line end follows it."""
+    try:
+        record = json.loads(line)
+    except ValueError as error:  # bad JSON and bad UTF-8
+        if torn:
+            raise InputError(
+                f"{where}: found a last line that breaks off after {len(line)} bytes, expected a whole JSON object; "
+                "its writer was interrupted: delete the line and score again"
+            ) from error
+        raise InputError(f"{where}: found {error}, expected one JSON object a line; mend or delete the line") from error
+    validate(record, where)
+    return record
+
+
+def question(record: dict) -> tuple:
+    """What a score answers: every field but the answer (``value``, ``n``) and its ``versions`` and ``date``."""
+    return tuple(record[name] for name in FIELDS if name not in ANSWER)
+
+
+def latest(records: Iterable[dict]) -> list[dict]:
+    """The last answer to each question, in the order in which these answers stand."""
+    last: dict[tuple, dict] = {}
+    for record in records:
+        last.pop(question(record), None)
+        last[question(record)] = record
+    return list(last.values())
+
+
+def signature(record: dict) -> str:
+    """The score and all that is needed to repeat it, on one line.
+
+    ``pos accuracy 61.2 | lang:en-x | source_lang:en | split:test | n:25094 | seed:1 | ... | fairseq_align:0.1.0 | ...``
+
+    Percentages have one decimal, nats two, cosines three. Fields that are null are left out, as is the date, so that a
+    run scored twice has one signature.
+    """
+    score = f"{record['task']} {record['metric']} {metric_of(record).unit.show(record['value'])}"
+    names = (
+        "lang",
+        "source_lang",
+        "split",
+        "n",
+        "seed",
+        "objective",
+        "derivation",
+        "lexicon_rate",
+        "freeze_embeddings",
+        "checkpoint",
+        "lexicon",
+    )
+    shown = {name: record[name] for name in names if record[name] is not None} | record["versions"]
+    return " | ".join([score, *(f"{name}:{_plain(value)}" for name, value in shown.items())])
+
+
+def _plain(value: str | int | float | bool) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
