@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Pre-train a language and one derived from it, with the alignment loss or without (WEIGHT=0).
+# In: $DATA $LANGS $LEXICON $HELDOUT. Out: $SAVE/model.pt, $SAVE/train.log
+set -euo pipefail
+
+WEIGHT=${WEIGHT:-10}                 # of the alignment loss; 0: plain MLM
+SEED=${SEED:-1}
+LAYERS=${LAYERS:-2} DIM=${DIM:-128} HEADS=${HEADS:-4}
+TOKENS=${TOKENS:-64}                 # in an item
+BATCH=${BATCH:-16}                   # items in an update
+UPDATES=${UPDATES:-6000}
+LR=${LR:-2e-3}
+DROPOUT=${DROPOUT:-0.1}
+[ -e "$SAVE/model.pt" ] && exit
+mkdir -p "$SAVE"
+
+fairseq-train "$DATA" --user-dir "$(dirname "$0")/../../fairseq_align" --task align_mlm --langs "$LANGS" --seed "$SEED" \
+    --criterion align_mlm --lexicon "$LEXICON" ${HELDOUT:+--heldout-lexicon "$HELDOUT"} --align-weight "$WEIGHT" \
+    --arch roberta_base --encoder-layers "$LAYERS" --encoder-embed-dim "$DIM" --encoder-ffn-embed-dim $((4 * DIM)) \
+    --encoder-attention-heads "$HEADS" --dropout "$DROPOUT" --attention-dropout "$DROPOUT" \
+    --tokens-per-sample "$TOKENS" --max-positions "$TOKENS" --batch-size "$BATCH" --max-update "$UPDATES" \
+    --optimizer adam --adam-betas '(0.9, 0.98)' --weight-decay 0.01 --clip-norm 1.0 --lr "$LR" \
+    --lr-scheduler polynomial_decay --warmup-updates $((UPDATES / 10)) --total-num-update "$UPDATES" \
+    --valid-subset "valid_${LANGS//,/,valid_}" --validate-interval 1000 --validate-interval-updates $(((UPDATES + 3) / 4)) \
+    --save-interval 1000 --save-interval-updates $(((UPDATES + 3) / 4)) --keep-interval-updates 1 --no-epoch-checkpoints \
+    --save-dir "$SAVE" --log-format simple --log-interval 100 --num-workers 0 "$@" 2>&1 | tee "$SAVE/train.log" |
+    { grep --line-buffered -E 'train_inner|valid_|rror' || true; }
+mv "$SAVE/checkpoint_last.pt" "$SAVE/model.pt"
+rm -f "$SAVE"/checkpoint_*.pt
