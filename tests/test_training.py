@@ -214,6 +214,13 @@ print(tuple(roberta.extract_features(roberta.encode("the house")).shape)[::2])
     assert "(1, 32)" in run([sys.executable, "-c", code]).stdout
 
 
+def test_stock_tasks_keep_working_with_the_plugin_loaded(run, toy, tmp_path):
+    command = ["fairseq-train", toy / "data-bin" / "en", "--user-dir", "fairseq_align", "--task", "masked_lm"]
+    command += ["--criterion", "masked_lm", "--arch", "roberta_base", "--batch-size", 8, "--max-update", 2]
+    done = run([*command, "--save-dir", tmp_path, *MODEL, *OPTIMIZER, *RUN])
+    assert len(updates(done.stdout + done.stderr, "loss")) == 2
+
+
 def test_the_plugin_works_by_name_from_any_folder_when_installed(toy, tmp_path):
     """``--user-dir fairseq_align`` finds the installed package where there is no folder of that name."""
     try:
@@ -241,38 +248,24 @@ def test_the_plugin_works_by_name_from_any_folder_when_installed(toy, tmp_path):
 
 def test_hydra_runs_the_same_training(pretrain, toy, tmp_path, run, repo):
     """The YAML in examples/ with the flags' values as overrides logs what ``fairseq-train`` logs."""
-    overrides = [
-        f"task.data={toy / 'data-bin'}",
-        f"task.langs='en,{TARGET}'",
-        f"criterion.lexicon={toy / 'lexicon.tsv'}",
-    ]
-    overrides += [
-        f"common.user_dir={repo / 'fairseq_align'}",
-        f"checkpoint.save_dir={tmp_path / 'hydra'}",
-        f"hydra.run.dir={tmp_path / 'run'}",
-    ]
-    overrides += ["optimization.max_update=3", "common.cpu=true", "common.log_format=json", "common.log_interval=1"]
-    overrides += [
-        "dataset.batch_size=8",
-        "dataset.disable_validation=true",
-        "task.tokens_per_sample=32",
-        "dataset.num_workers=0",
-    ]
-    overrides += [
-        "model.encoder_layers=2",
-        "model.encoder_embed_dim=32",
-        "model.encoder_ffn_embed_dim=64",
-        "model.encoder_attention_heads=2",
-    ]
-    overrides += [
-        "model.max_positions=32",
-        "optimization.lr=[5e-3]",
-        "lr_scheduler._name=fixed",
-        "optimization.clip_norm=1",
-    ]
-    done = run(["fairseq-hydra-train", "--config-dir", repo / "examples", "--config-name", "align_mlm", *overrides])
-    hydra = updates(done.stdout + done.stderr + (tmp_path / "run" / "hydra_train.log").read_text(), "loss")
-    assert hydra[:3] == updates(pretrain("flags", "--max-update", 3), "loss")
+    settings = {
+        "common": {"user_dir": repo / "fairseq_align", "cpu": "true", "log_format": "json", "log_interval": 1},
+        "checkpoint": {"save_dir": tmp_path / "hydra"},
+        "task": {"data": toy / "data-bin", "langs": f"'en,{TARGET}'", "tokens_per_sample": 32},
+        "criterion": {"lexicon": toy / "lexicon.tsv"},
+        "model": {"encoder_layers": 2, "encoder_embed_dim": 32, "encoder_ffn_embed_dim": 64},
+        "dataset": {"batch_size": 8, "disable_validation": "true", "num_workers": 0},
+        "optimization": {"max_update": 3, "lr": "[5e-3]", "clip_norm": 1, "update_freq": "[1]"},
+        "hydra": {"run.dir": tmp_path / "run"},
+    }
+    settings["model"] |= {"encoder_attention_heads": 2, "max_positions": 32}
+    overrides = [f"{group}.{key}={value}" for group, keys in settings.items() for key, value in keys.items()]
+    run(["fairseq-hydra-train", "--config-dir", repo / "examples", "--config-name", "pretrain", *overrides])
+    log = (tmp_path / "run" / "hydra_train.log").read_text()
+    hydra = [float(json.loads(line)["loss"]) for line in re.findall(r"\[train_inner\]\[INFO\] - (\{.*\})", log)]
+    flags = ["--lr-scheduler", "polynomial_decay", "--warmup-updates", 10000, "--total-num-update", 500000]
+    flags += ["--weight-decay", 0.01, "--max-update", 3]
+    assert hydra == updates(pretrain("flags", *flags), "loss")
 
 
 def test_tagger_is_fine_tuned_frozen_or_not_and_scored_on_both_languages(pretrain, run, toy, tmp_path):
@@ -356,6 +349,18 @@ def other_pieces(toy, tmp_path):
     return path
 
 
+def empty(toy, tmp_path):
+    path = tmp_path / "empty.tsv"
+    path.write_text("# nothing but a comment\n")
+    return path
+
+
+def three_columns(toy, tmp_path):
+    path = tmp_path / "three.tsv"
+    path.write_text("▁the\t▁the~\tdeterminer\n")
+    return path
+
+
 def out_of_vocabulary(toy, tmp_path):
     path = tmp_path / "oov.tsv"
     path.write_text("▁ыыы\t▁жжж\n")
@@ -371,6 +376,8 @@ def out_of_vocabulary(toy, tmp_path):
         ),
         (other_pieces, "made for dictionary 0123456789ab, found [0-9a-f]{12} with the data; make the lexicon again"),
         (out_of_vocabulary, "kept 0 of 1 pairs"),
+        (empty, "found no translation pair"),
+        (three_columns, "three.tsv:1: found weight 'determiner', expected a positive number"),
     ],
 )
 def test_training_refuses_a_bad_lexicon_in_one_line(pretrain, toy, tmp_path, make, message):
