@@ -9,6 +9,8 @@ setup(
     name="fairseq_align",
     version=re.search(r'__version__ = "(.+)"', (HERE / "fairseq_align/version.py").read_text(encoding="utf-8"))[1],
     description="ALIGN-MLM for fairseq: masked language models whose word embeddings follow a bilingual dictionary",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
     packages=find_packages(include=["fairseq_align", "fairseq_align.*"]),
