@@ -1,6 +1,7 @@
 """The console script ``fairseq-align``: one table of commands, each read only when it is the one to run."""
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -67,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         exit status: what the command returned, 0 if nothing, 1 after an ``InputError``, whose message is shown.
     """
+    logging.getLogger().setLevel(logging.INFO)  # importing fairseq leaves it at DEBUG, which matplotlib floods
+    logging.getLogger("fairseq").setLevel(logging.WARNING)
     try:
         args = parse(sys.argv[1:] if arguments is None else arguments)
         return args.func(args) or 0
