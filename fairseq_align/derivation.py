@@ -29,7 +29,7 @@ from fairseq_align.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-TRANSFORMS = ("transliterate", "invert")
+TRANSFORMS = ("transliterate", "invert", "permute")
 UNITS = ("word", "subword")
 RECORD = "derivation.json"
 CHUNK = 1 << 22  # tokens held in memory at a time
@@ -56,6 +56,7 @@ class Derivation:
         transforms: names from ``TRANSFORMS``, applied in this order.
         unit: what ``invert`` reverses, ``word`` or ``subword``.
         seed: of everything drawn at random.
+        overlap: fraction of the pieces that ``transliterate`` leaves in the source script, drawn at random, in [0, 1].
         source_pieces: pieces of the vocabulary before derivation; what ``transliterate`` adds to an id.
         pieces: pieces of the vocabulary after derivation.
         dictionary: ``vocabulary.checksum`` of dict.txt before derivation.
@@ -68,8 +69,11 @@ class Derivation:
     source_pieces: int
     pieces: int
     dictionary: str
+    overlap: float = 0.0
 
     def __post_init__(self):
+        if not 0 <= self.overlap <= 1:
+            raise InputError(f"found overlap {self.overlap}, expected a fraction of the vocabulary in [0, 1]")
         unknown = [name for name in self.transforms if name not in TRANSFORMS]
         if unknown or not self.transforms or self.unit not in UNITS:
             found = f"transforms {','.join(self.transforms) or 'none'} and unit {self.unit}"
@@ -94,54 +98,78 @@ class Derivation:
             raise InputError(f"{path}: found {error}, {advice}") from error
 
 
-def transliterate(tokens: np.ndarray, source_pieces: int, nspecial: int = 4) -> np.ndarray:
-    """Write tokens in the derived script: id -> id + ``source_pieces``, one new symbol for each old one.
+def transliteration(derivation: Derivation, nspecial: int = 4) -> np.ndarray:
+    """The id that each id of the source vocabulary becomes: itself plus ``source_pieces``, one new symbol each.
 
-    Args:
-        tokens: ids, any shape, integers; specials (ids below ``nspecial``) stay.
-        source_pieces: size of the vocabulary before derivation, specials not counted.
+    Specials stay, and so does a seeded fraction ``overlap`` of the pieces, the words that the languages share.
+
+    Returns:
+        int64, shape (nspecial + source_pieces,).
     """
-    return np.where(tokens < nspecial, tokens, tokens + source_pieces)
+    pieces = derivation.source_pieces
+    table = np.arange(nspecial + pieces)
+    table[nspecial:] += pieces
+    shared = nspecial + shared_pieces(derivation)
+    table[shared] = shared
+    return table
 
 
-def invert(chunk: Chunk, starts: np.ndarray, final: np.ndarray, eos: int = 2) -> np.ndarray:
-    """Where each token of a chunk goes when the words of every sentence are reversed; its own inverse.
+def shared_pieces(derivation: Derivation) -> np.ndarray:
+    """Numbers, from 0, of the pieces that ``overlap`` leaves in the source script; int64."""
+    count = round(derivation.overlap * derivation.source_pieces)
+    return np.random.default_rng(derivation.seed).permutation(derivation.source_pieces)[:count]
 
-    Pieces of a word keep their order, ``</s>`` stays last. Sentence-final punctuation at the end of a sentence stays
-    there, and so does such punctuation at the beginning of one, without which reversing twice would not give back
-    ``... and then he left``.
+
+class Words(NamedTuple):
+    """The words of a chunk, W of them; ``</s>`` and punctuation at the edges of a sentence belong to no body.
+
+    Attributes:
+        starts, ends: first token, and the one after the last, int64, shape (W,).
+        sentence: index of the sentence, ascending, shape (W,).
+        low, high: first token, and the one after the last, of the part of the sentence that a transform may reorder;
+            shape (W,). Words outside of it stay where they are.
+        of: the word of each token, shape (N,).
+    """
+
+    starts: np.ndarray
+    ends: np.ndarray
+    sentence: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    of: np.ndarray
+
+    @property
+    def moving(self) -> np.ndarray:
+        """Which words a transform may move; bool, shape (W,)."""
+        return (self.starts >= self.low) & (self.starts < self.high)
+
+
+def words(chunk: Chunk, starts: np.ndarray, final: np.ndarray, eos: int = 2) -> Words:
+    """Find the words of a chunk, and the body of each sentence.
+
+    ``</s>`` stays last. Sentence-final punctuation at the end of a sentence stays there, and so does such punctuation
+    at the beginning of one, without which inverting twice would not give back ``... and then he left``.
 
     Args:
         chunk: N tokens.
         starts: ids that begin a word, bool, shape (V,).
         final: ids that are sentence-final punctuation, bool, shape (V,).
-
-    Returns:
-        target position of each token, a permutation of ``arange(N)``, int64; apply with ``out[positions] = tokens``.
     """
     tokens, sizes = chunk
-    sentence_start = np.cumsum(sizes) - sizes
-    begins = starts[tokens]
-    begins[sentence_start[sizes > 0]] = True  # a sentence begins a word even where its first piece does not
     is_eos = tokens == eos
-    begins |= is_eos
-    word = np.cumsum(begins) - 1  # of each token
-    word_start = np.flatnonzero(begins)
-    word_end = np.append(word_start[1:], len(tokens))
-
-    # a word stays where it is if it is </s>, or one of the punctuation words that open or close the sentence
-    stays = np.logical_and.reduceat(final[tokens] | is_eos, word_start) if len(word_start) else np.empty(0, dtype=bool)
-    sentence = np.repeat(np.arange(len(sizes)), sizes)[word_start]  # of each word
+    begins = starts[tokens] | is_eos
+    begins[(np.cumsum(sizes) - sizes)[sizes > 0]] = True  # a sentence begins a word even where its first piece does not
+    word_starts = np.flatnonzero(begins)
+    word_ends = np.append(word_starts[1:], len(tokens))[: len(word_starts)]
+    sentence = np.repeat(np.arange(len(sizes)), sizes)[word_starts]
+    stays = np.logical_and.reduceat(final[tokens] | is_eos, word_starts) if len(word_starts) else word_starts > 0
     first, last = _body(sentence, stays, len(sizes))
-    low = np.append(word_start, len(tokens))[first][sentence]
-    high = np.append(word_start, len(tokens))[last][sentence]
-    moves = (word_start >= low) & (word_start < high)
-    shift = np.where(moves, low + high - word_end - word_start, 0)
-    return np.arange(len(tokens)) + shift[word]
+    edges = np.append(word_starts, len(tokens))
+    return Words(word_starts, word_ends, sentence, edges[first][sentence], edges[last][sentence], np.cumsum(begins) - 1)
 
 
 def _body(sentence: np.ndarray, stays: np.ndarray, sentences: int) -> tuple[np.ndarray, np.ndarray]:
-    """First word and the word after the last one that a sentence reverses; equal where all its words stay.
+    """First word and the word after the last one of the body of each sentence; equal where it is empty.
 
     Args:
         sentence: index of the sentence of each word, ascending, shape (W,).
@@ -157,8 +185,40 @@ def _body(sentence: np.ndarray, stays: np.ndarray, sentences: int) -> tuple[np.n
     return first, last
 
 
+def invert(found: Words) -> np.ndarray:
+    """Where each token goes when the words of every sentence are reversed; pieces keep their order; its own inverse.
+
+    Returns:
+        target position of each token, a permutation of ``arange(N)``, int64; apply with ``place``.
+    """
+    shift = np.where(found.moving, found.low + found.high - found.ends - found.starts, 0)
+    return np.arange(len(found.of)) + shift[found.of]
+
+
+def permute(found: Words, keys: np.ndarray) -> np.ndarray:
+    """Where each token goes when the words of every sentence are put in the order of their keys.
+
+    Args:
+        keys: a random number a word, shape (W,).
+
+    Returns:
+        as ``invert``.
+    """
+    moving = np.flatnonzero(found.moving)
+    order = moving[np.lexsort((keys[moving], found.sentence[moving]))]  # bodies keep their places one after the other
+    lengths = found.ends - found.starts
+    # tokens of the bodies before this word, and where its body begins
+    before = np.cumsum(lengths[order]) - lengths[order]
+    body = np.cumsum(lengths[moving]) - lengths[moving]
+    first_of_body = np.r_[True, np.diff(found.sentence[moving]) > 0][: len(moving)]
+    start_of_body = np.maximum.accumulate(np.where(first_of_body, body, 0)) if len(moving) else body
+    shift = np.zeros(len(found.starts), dtype=np.int64)
+    shift[order] = found.low[order] + before - start_of_body - found.starts[order]
+    return np.arange(len(found.of)) + shift[found.of]
+
+
 class Deriver:
-    """Applies a derivation to chunks of one vocabulary.
+    """Applies a derivation to the chunks of one corpus, in their order.
 
     Args:
         derivation: what to do.
@@ -168,9 +228,10 @@ class Deriver:
     def __init__(self, derivation: Derivation, dictionary: Dictionary):
         self.derivation = derivation
         self.eos = dictionary.eos()
-        self.nspecial = dictionary.nspecial
         self.starts = vocabulary.word_starts(dictionary)
         self.final = vocabulary.sentence_final(dictionary)
+        self.table = transliteration(derivation, dictionary.nspecial)
+        self.rng = np.random.default_rng([derivation.seed, 1])
         if derivation.unit == "subword":
             self.starts[:] = True
 
@@ -180,11 +241,12 @@ class Deriver:
         positions = np.arange(len(tokens))
         for name in self.derivation.transforms:
             if name == "transliterate":
-                tokens = transliterate(tokens, self.derivation.source_pieces, self.nspecial)
-            else:
-                step = invert(Chunk(tokens, chunk.sizes), self.starts, self.final, self.eos)
-                tokens = place(tokens, step)
-                positions = step[positions]
+                tokens = self.table[tokens]
+                continue
+            found = words(Chunk(tokens, chunk.sizes), self.starts, self.final, self.eos)
+            step = invert(found) if name == "invert" else permute(found, self.rng.random(len(found.starts)))
+            tokens = place(tokens, step)
+            positions = step[positions]
         return tokens, positions
 
 
@@ -206,7 +268,7 @@ def chunks(corpus: binarized.Corpus, chunk_tokens: int = CHUNK) -> Iterator[tupl
 
 
 def derive_corpus(
-    source: Path, target: Path, derive: Deriver, dictionary: Dictionary, progress: Callable[[int], object]
+    source: Path, target: Path, derivation: Derivation, dictionary: Dictionary, progress: Callable[[int], object]
 ) -> int:
     """Derive ``<source>.bin`` and, where there are any, the labels beside it.
 
@@ -218,11 +280,12 @@ def derive_corpus(
     Returns:
         number of tokens.
     """
+    derive = Deriver(derivation, dictionary)
     if binarized.exists(f"{source}.label"):
         corpus, labels = binarized.read_labelled(source)
     else:
         corpus, labels = binarized.read(source), None
-    limit = dictionary.nspecial + derive.derivation.source_pieces
+    limit = dictionary.nspecial + derivation.source_pieces
     with ExitStack() as stack:
         out = stack.enter_context(binarized.writer(target, len(dictionary)))
         if labels:

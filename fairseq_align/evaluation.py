@@ -72,7 +72,7 @@ def unigram_entropy(dataset: MaskedLmDataset, words: tuple[int, int]) -> float:
     Returns:
         nats a token; specials, which are never predicted, are not counted.
     """
-    counts = sum(np.bincount(blocks.tokens, minlength=words[1]) for blocks in dataset.languages)[slice(*words)]
+    counts = sum(np.bincount(source.items.tokens, minlength=words[1]) for source in dataset.languages)[slice(*words)]
     share = counts[counts > 0] / counts.sum()
     return float(-(share * np.log(share)).sum())
 

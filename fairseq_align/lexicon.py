@@ -12,7 +12,7 @@ provenance, and ``# dictionary: <checksum>`` names the vocabulary that the piece
 import logging
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -209,7 +209,9 @@ def pairs(entries: list[Entry], dictionary: Dictionary) -> Pairs:
     )
 
 
-def of_derivation(dictionary: Dictionary, rate: float, seed: int) -> tuple[list[Entry], list[Entry]]:
+def of_derivation(
+    dictionary: Dictionary, rate: float, seed: int, shared: Collection[int] = ()
+) -> tuple[list[Entry], list[Entry]]:
     """Pairs of each piece with its transliteration, split at random into training and held-out pairs.
 
     Every piece is in one pair, so the two lists share no source and no target word.
@@ -217,6 +219,7 @@ def of_derivation(dictionary: Dictionary, rate: float, seed: int) -> tuple[list[
     Args:
         dictionary: a doubled vocabulary (``vocabulary.double``).
         rate: fraction of the pieces that go into the training pairs, in (0, 1].
+        shared: numbers of the pieces, from 0, that the derived language has in common with its source; in no pair.
 
     Returns:
         training pairs and held-out pairs, each in vocabulary order.
@@ -230,9 +233,10 @@ def of_derivation(dictionary: Dictionary, rate: float, seed: int) -> tuple[list[
     if not 0 < rate <= 1:
         raise InputError(f"found rate {rate}, expected a fraction above 0 and up to 1; 0.5 is the paper's")
     symbols = vocabulary.pieces(dictionary)
-    entries = [Entry((symbol,), (symbols[half + index],)) for index, symbol in enumerate(symbols[:half])]
-    chosen = np.zeros(half, dtype=bool)
-    chosen[np.random.default_rng(seed).permutation(half)[: round(rate * half)]] = True
+    shared = set(shared)
+    entries = [Entry((symbols[i],), (symbols[half + i],)) for i in range(half) if i not in shared]
+    chosen = np.zeros(len(entries), dtype=bool)
+    chosen[np.random.default_rng(seed).permutation(len(entries))[: round(rate * len(entries))]] = True
     train = [entry for entry, taken in zip(entries, chosen, strict=True) if taken]
     heldout = [entry for entry, taken in zip(entries, chosen, strict=True) if not taken]
     return train, heldout

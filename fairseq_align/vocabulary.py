@@ -6,6 +6,8 @@ Symbols are SentencePiece pieces in SentencePiece order, after fairseq's four sp
 
 import hashlib
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from fairseq_align.errors import InputError
 
 WORD_START = "\u2581"
 MASK = "<mask>"
+_MASKS = re.compile(r"<mask(:[^>]+)?>")
 SENTENCE_FINAL = frozenset(
     ".!?\u2026\u203d\u3002\uff01\uff1f\u061f\u06d4\u0964\u0965"
 )  # also CJK, Arabic, Urdu, Devanagari
@@ -51,8 +54,21 @@ def save(dictionary: Dictionary, path: str | Path) -> None:
 
 
 def pieces(dictionary: Dictionary) -> list[str]:
-    """Symbols of a dictionary without fairseq's specials and the mask symbols that a task adds at the end."""
-    return [symbol for symbol in dictionary.symbols[dictionary.nspecial :] if symbol != MASK]
+    """Symbols of a dictionary without fairseq's specials and the mask symbols at the end."""
+    return [symbol for symbol in dictionary.symbols[dictionary.nspecial :] if not _MASKS.fullmatch(symbol)]
+
+
+def language_mask(lang: str) -> str:
+    """The symbol that asks for a word of a language (DICT-MLM): ``<mask:fr>``."""
+    return f"<mask:{lang}>"
+
+
+def with_language_masks(dictionary: Dictionary, langs: Iterable[str]) -> Dictionary:
+    """The dictionary with one mask symbol a language after its pieces; those it has already stay, in their order."""
+    extended = head(dictionary, len(pieces(dictionary)))
+    for symbol in dict.fromkeys([*dictionary.symbols[len(extended) :], *map(language_mask, langs)]):
+        extended.add_symbol(symbol)
+    return extended
 
 
 def checksum(dictionary: Dictionary) -> str:
@@ -65,7 +81,7 @@ def word_starts(dictionary: Dictionary) -> np.ndarray:
     starts = np.ones(len(dictionary), dtype=bool)
     for index in range(dictionary.nspecial, len(dictionary)):
         symbol = dictionary[index]
-        starts[index] = symbol.startswith(WORD_START) or symbol == MASK
+        starts[index] = symbol.startswith(WORD_START) or bool(_MASKS.fullmatch(symbol))
     return starts
 
 
@@ -74,11 +90,7 @@ def sentence_final(dictionary: Dictionary) -> np.ndarray:
     suffix = suffix_of(dictionary)
     final = np.zeros(len(dictionary), dtype=bool)
     for index in range(dictionary.nspecial, len(dictionary)):
-        text = (
-            dictionary[index].removesuffix(suffix).removeprefix(WORD_START)
-            if suffix
-            else dictionary[index].removeprefix(WORD_START)
-        )
+        text = dictionary[index].removesuffix(suffix).removeprefix(WORD_START)
         final[index] = bool(text) and SENTENCE_FINAL.issuperset(text)
     return final
 
@@ -119,6 +131,8 @@ def double(dictionary: Dictionary) -> Dictionary:
         doubled.add_symbol(symbol, n=count)
     for symbol, count in zip(symbols, counts, strict=False):
         doubled.add_symbol(symbol + suffix, n=count)
+    for symbol in dictionary.symbols[dictionary.nspecial + len(symbols) :]:
+        doubled.add_symbol(symbol)  # language masks come after the pieces
     return doubled
 
 

@@ -17,7 +17,7 @@ from fairseq.data import Dictionary
 from tqdm import tqdm
 
 from fairseq_align import vocabulary
-from fairseq_align.derivation import RECORD, TRANSFORMS, UNITS, Derivation, Deriver, derive_corpus
+from fairseq_align.derivation import RECORD, TRANSFORMS, UNITS, Derivation, derive_corpus
 from fairseq_align.errors import InputError
 
 
@@ -31,6 +31,12 @@ def parse_args():
     )
     parser.add_argument("--unit", choices=UNITS, default="word", help="what invert reverses (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="seed of random transforms (default: %(default)s)")
+    parser.add_argument(
+        "--overlap",
+        type=float,
+        default=0.0,
+        help="fraction of the pieces that transliterate leaves in the source script; 0: none (default)",
+    )
     parser.add_argument("--like", type=Path, help="derivation.json of a language: do the same to this data")
     return parser.parse_args()
 
@@ -71,6 +77,7 @@ def planned(args, before: Dictionary, after: Dictionary) -> Derivation:
             source_pieces=len(vocabulary.pieces(before)),
             pieces=len(vocabulary.pieces(after)),
             dictionary=vocabulary.checksum(before),
+            overlap=args.overlap,
         )
     record = Derivation.load(args.like)
     if record.dictionary != vocabulary.checksum(before):
@@ -98,13 +105,12 @@ def derive(args) -> None:
     transforms = args.transforms.split(",") if args.like is None else Derivation.load(args.like).transforms
     before, after = dictionaries(data, args.source, doubled="transliterate" in transforms)
     plan = planned(args, before, after)
-    deriver = Deriver(plan, after)
     part = data / f"{args.target.name}.part"
     shutil.rmtree(part, ignore_errors=True)
     try:
         for split in splits(args.source):
             with tqdm(desc=f"{args.target.name} {split}", unit=" tokens", unit_scale=True, disable=None) as bar:
-                tokens = derive_corpus(args.source / split, part / split, deriver, after, bar.update)
+                tokens = derive_corpus(args.source / split, part / split, plan, after, bar.update)
             print(f"{args.target / split}: {tokens:,} tokens, {' then '.join(plan.transforms)}")
         vocabulary.save(after, part / "dict.txt")
         plan.save(part / RECORD)

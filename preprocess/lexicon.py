@@ -15,6 +15,7 @@ from itertools import chain
 from pathlib import Path
 
 from fairseq_align import lexicon, subword, vocabulary, wordlist
+from fairseq_align.derivation import Derivation, shared_pieces
 from fairseq_align.errors import InputError
 
 
@@ -25,6 +26,9 @@ def parse_args():
     derived = commands.add_parser("derived", help="pairs of each piece with its transliteration")
     derived.add_argument(
         "--rate", type=float, default=0.5, help="fraction of the vocabulary in the lexicon (default: %(default)s)"
+    )
+    derived.add_argument(
+        "--derivation", type=Path, help="derivation.json of the language; needed where it shares pieces (--overlap)"
     )
     derived.set_defaults(make=make_derived)
 
@@ -47,7 +51,8 @@ def parse_args():
 
 def make_derived(args) -> None:
     dictionary = vocabulary.load(args.dict)
-    train, heldout = lexicon.of_derivation(dictionary, args.rate, args.seed)
+    shared = shared_pieces(Derivation.load(args.derivation)) if args.derivation else ()
+    train, heldout = lexicon.of_derivation(dictionary, args.rate, args.seed, shared)
     write(args, train, heldout, dictionary, [f"transliteration pairs, rate {args.rate:g}, seed {args.seed}"])
 
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Train a SentencePiece model for all languages, and write text in its pieces.
+"""Train a SentencePiece model for all languages, write text in its pieces, and add mask symbols to a vocabulary.
 
     python preprocess/subword.py train --input en/train.txt fr/train.txt --vocab-size 4000 --out spm
     python preprocess/subword.py apply --model spm/spm.model --input en/train.txt --output en/train.sp
+    python preprocess/subword.py masks --dict data-bin/dict.txt --langs en,fr
 
 train writes <out>/spm.model and <out>/dict.txt, the vocabulary for fairseq-preprocess --srcdict.
 """
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fairseq_align import subword
+from fairseq_align import subword, vocabulary
 from fairseq_align.errors import InputError
 
 
@@ -53,6 +54,9 @@ def parse_args():
     apply.add_argument(
         "--output", type=Path, required=True, metavar="FILE", help="file to write, as many lines as the input"
     )
+    masks = commands.add_parser("masks", help="dict.txt -> dict.txt with <mask:LANG>, for DICT-MLM in mode target")
+    masks.add_argument("--dict", type=Path, required=True, help="dict.txt of the data that training reads; replaced")
+    masks.add_argument("--langs", required=True, help="comma-separated languages")
     return parser.parse_args()
 
 
@@ -83,10 +87,17 @@ def apply(args) -> None:
     )
 
 
+def add_masks(args) -> None:
+    dictionary = vocabulary.load(args.dict)
+    extended = vocabulary.with_language_masks(dictionary, args.langs.split(","))
+    vocabulary.save(extended, args.dict)
+    print(f"{args.dict}: {len(extended) - len(dictionary)} mask symbols added, {len(extended):,} symbols")
+
+
 def main() -> int:
     args = parse_args()
     try:
-        {"train": train, "apply": apply}[args.command](args)
+        {"train": train, "apply": apply, "masks": add_masks}[args.command](args)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -10,20 +10,26 @@ from fairseq.data.indexed_dataset import MMapIndexedDataset
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairseq_align import lexicon
 from fairseq_align.data import binarized
 from fairseq_align.data.blocks import BREAK_MODES, Blocks, bounds
-from fairseq_align.data.masked_lm import MaskedLmDataset, sampled_items
+from fairseq_align.data.masked_lm import MaskedLmDataset, Source, sampled_items
 from fairseq_align.data.masking import Masking
+from fairseq_align.data.parallel import ParallelItems
 from fairseq_align.data.tagging import cuts
+from fairseq_align.data.translations import Translations, entries
 from fairseq_align.errors import InputError
+from fairseq_align.lexicon import Words
 from tests.test_derivation import make_dictionary
 
 PAD, MASK = 1, 14  # make_dictionary() has 4 specials and 10 pieces, <mask> follows
 WORDS = (4, 14)
 
 
-def masking(mask_prob=0.15, random_token_prob=0.1, leave_unmasked_prob=0.1, words=WORDS, mask_idx=MASK) -> Masking:
-    return Masking(mask_prob, random_token_prob, leave_unmasked_prob, mask_idx, PAD, words)
+def masking(
+    mask_prob=0.15, random_token_prob=0.1, leave_unmasked_prob=0.1, words=WORDS, mask_idx=MASK, **fields
+) -> Masking:
+    return Masking(mask_prob, random_token_prob, leave_unmasked_prob, mask_idx, PAD, words, **fields)
 
 
 def write(prefix, *sentences, vocabulary_size=14):
@@ -126,6 +132,91 @@ def test_masking_has_the_distribution_of_stock_fairseq():
     assert within(ours["keep"], 0.1 + 0.1 / (vocabulary - 4), ours["chosen"])  # a random token may be the same one
 
 
+def test_whole_words_share_their_fate():
+    starts = np.ones(15, dtype=bool)
+    starts[[6, 7]] = False
+    tokens = np.array([0, 4, 6, 5, 7, 6, 3, 6, 2])  # 4+6, 5+7+6, <unk>, and a 6 that begins a word after it
+    word_of = np.array([-1, 0, 0, 1, 1, 1, -1, 2, -1])
+    mask = masking(0.5, 0.3, 0.3, word_starts=starts)
+    seen = set()
+    for seed in range(200):
+        inputs, targets = mask(tokens, np.random.default_rng(seed))
+        chosen = set(word_of[targets != PAD])
+        assert len(chosen) in (1, 2) and -1 not in chosen
+        for word in chosen:
+            assert (targets[word_of == word] == tokens[word_of == word]).all()
+            assert (inputs[word_of == word] == MASK).all() or not (inputs[word_of == word] == MASK).any()
+        seen |= chosen
+    assert seen == {0, 1, 2}
+
+
+FRENCH = 15  # <mask:fr>
+TABLE = Translations([(4, 10, FRENCH), (5, 11, FRENCH), (5, 12, FRENCH)], 16)
+
+
+@pytest.mark.parametrize(
+    ("mode", "inputs", "targets"),
+    [
+        ("input", [0, 10, {11, 12}, MASK, MASK, MASK, 2, 3], [PAD, 4, 5, 6, 7, 8, PAD, PAD]),
+        ("target", [0, FRENCH, FRENCH, MASK, MASK, MASK, 2, 3], [PAD, 10, {11, 12}, 6, 7, 8, PAD, PAD]),
+    ],
+)
+def test_dict_mlm_with_probabilities_of_1(mode, inputs, targets):
+    mask = masking(1.0, 0.0, 0.0, dict_rate=1.0, dict_mode=mode)
+    for seed in range(5):
+        for found, expected in zip(mask(TOKENS, np.random.default_rng(seed), TABLE), (inputs, targets), strict=True):
+            assert all(f in e if isinstance(e, set) else f == e for f, e in zip(found.tolist(), expected, strict=True))
+
+
+def test_dict_mlm_treats_its_share_and_draws_translations_evenly():
+    mask = masking(1.0, 0.0, 0.0, dict_rate=0.3)
+    inputs, _ = mask(np.full(20000, 5), np.random.default_rng(1), TABLE)
+    counts = Counter(inputs.tolist())
+    assert set(counts) == {MASK, 11, 12}
+    for token, share in ((MASK, 0.7), (11, 0.15), (12, 0.15)):
+        assert abs(counts[token] / 20000 - share) < 4 * np.sqrt(share * (1 - share) / 20000)
+    # rate 0 is plain MLM, drawn alike
+    plain = masking(1.0, 0.3, 0.3)(TOKENS, np.random.default_rng(7))
+    none = masking(1.0, 0.3, 0.3, dict_rate=0.0)(TOKENS, np.random.default_rng(7), TABLE)
+    assert all((a == b).all() for a, b in zip(plain, none, strict=True))
+
+
+def test_translations_are_of_single_pieces_both_ways():
+    pairs = lexicon.Pairs(Words.of([[4], [5, 6], [7]]), Words.of([[8], [9], [10, 11]]), torch.ones(3))
+    assert entries(pairs, FRENCH) == [(4, 8, FRENCH)]
+    assert entries(pairs, MASK, reverse=True) == [(8, 4, MASK)]
+
+
+def test_parallel_items_are_pairs_of_sentences(tmp_path):
+    write(tmp_path / "en", [4, 5, 2], [6, 2], [4, 4, 4, 4, 4, 2])
+    write(tmp_path / "fr", [7, 2], [8, 9, 2], [7, 2])
+    items = ParallelItems(tmp_path / "en", tmp_path / "fr", 6, bos=0)
+    assert [items[i].tolist() for i in range(len(items))] == [[0, 4, 5, 2, 7, 2], [0, 6, 2, 8, 9, 2]]
+    assert items.sizes.tolist() == [6, 6] and items.left_out == 1
+    # masked jointly: pieces of both sides are predicted, the </s> between them is not
+    inputs, targets = masking(1.0, 0.0, 0.0)(items[0], np.random.default_rng(1))
+    assert inputs.tolist() == [0, MASK, MASK, 2, MASK, 2] and targets.tolist() == [PAD, 4, 5, PAD, 7, PAD]
+
+
+def test_parallel_data_of_different_lengths_or_too_long_is_refused(tmp_path):
+    write(tmp_path / "en", [4, 5, 2], [6, 2])
+    write(tmp_path / "fr", [7, 2])
+    with pytest.raises(InputError, match="fr.idx: found 1 sentences, expected 2 as in .*aligned line by line"):
+        ParallelItems(tmp_path / "en", tmp_path / "fr", 9, bos=0)
+    with pytest.raises(InputError, match="found no pair of sentences of at most 4 tokens.*raise --tokens-per-sample"):
+        ParallelItems(tmp_path / "fr", tmp_path / "fr", 4, bos=0)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.25, 1.0, 2.5])
+def test_an_epoch_shows_its_share_of_the_parallel_items(tmp_path, rate):
+    write(tmp_path / "en", *[[4, 2]] * 8)
+    blocks = Source(Blocks(tmp_path / "en", 3, "eos", bos=0))
+    parallel = Source(ParallelItems(tmp_path / "en", tmp_path / "en", 9, bos=0))
+    dataset = MaskedLmDataset([blocks], masking(), PAD, seed=1, parallel=[parallel], parallel_rate=rate)
+    lengths = Counter(len(dataset[i]["inputs"]) for i in range(len(dataset)))
+    assert lengths == Counter({3: 8, 5: round(8 * rate)})
+
+
 def test_number_of_masked_tokens_is_stocks():
     """Both predict floor or ceiling of 15 % of the tokens an item can have predicted."""
     dictionary = make_dictionary()
@@ -156,7 +247,7 @@ def dataset(tmp_path):
     rng = np.random.default_rng(1)
     for lang, sentences in (("en", 40), ("fr", 10)):
         write(tmp_path / lang / "train", *([*rng.integers(4, 14, 7), 2] for _ in range(sentences)))
-    languages = [Blocks(tmp_path / lang / "train", 9, "eos", bos=0) for lang in ("en", "fr")]
+    languages = [Source(Blocks(tmp_path / lang / "train", 9, "eos", bos=0)) for lang in ("en", "fr")]
     return lambda **kwargs: MaskedLmDataset(languages, masking(0.5), PAD, seed=1, **kwargs)
 
 
@@ -180,7 +271,7 @@ def test_repeated_blocks_are_masked_anew(dataset):
 def test_batches_are_padded_on_the_right(tmp_path):
     write(tmp_path / "train", [4, 5, 6, 2], [7, 2])
     blocks = Blocks(tmp_path / "train", 9, "eos", bos=0)
-    batch = MaskedLmDataset([blocks], masking(0.0), PAD, seed=1)
+    batch = MaskedLmDataset([Source(blocks)], masking(0.0), PAD, seed=1)
     batch = batch.collater([batch[0], batch[1]])
     assert batch["net_input"]["src_tokens"].tolist() == [[0, 4, 5, 6, 2], [0, 7, 2, PAD, PAD]]
     assert batch["net_input"]["src_lengths"].tolist() == [5, 3] and batch["ntokens"] == 8

@@ -10,9 +10,20 @@ from fairseq.data import Dictionary
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairseq_align import vocabulary
+from fairseq_align import lexicon, vocabulary
 from fairseq_align.data import binarized
-from fairseq_align.derivation import Chunk, Derivation, Deriver, chunks, invert, place, transliterate
+from fairseq_align.derivation import (
+    Chunk,
+    Derivation,
+    Deriver,
+    chunks,
+    invert,
+    permute,
+    place,
+    shared_pieces,
+    transliteration,
+    words,
+)
 from fairseq_align.errors import InputError
 
 PIECES = ["▁the", "▁small", "▁cat", "s", "▁sleep", "▁.", "▁?", "!", "▁", "~"]
@@ -38,7 +49,16 @@ def text(dictionary: Dictionary, tokens: np.ndarray) -> str:
 
 
 def inverted(dictionary: Dictionary, some: Chunk) -> np.ndarray:
-    return place(some.tokens, invert(some, vocabulary.word_starts(dictionary), vocabulary.sentence_final(dictionary)))
+    return place(some.tokens, invert(words_of(dictionary, some)))
+
+
+def words_of(dictionary: Dictionary, some: Chunk):
+    return words(some, vocabulary.word_starts(dictionary), vocabulary.sentence_final(dictionary))
+
+
+def plan(*transforms, **fields) -> Derivation:
+    fields = {"unit": "word", "seed": 1, "pieces": 2 * len(PIECES), **fields}
+    return Derivation("en", transforms, source_pieces=len(PIECES), dictionary="", **fields)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +85,40 @@ def test_sentences_of_a_chunk_do_not_touch_each_other():
 
 
 def test_transliteration_shifts_words_and_leaves_specials():
-    assert transliterate(np.array([0, 1, 2, 3, 4, 13]), source_pieces=10).tolist() == [0, 1, 2, 3, 14, 23]
+    assert transliteration(plan("transliterate"))[[0, 1, 2, 3, 4, 13]].tolist() == [0, 1, 2, 3, 14, 23]
+
+
+@given(st.floats(0, 1), st.integers(0, 5))
+def test_overlap_leaves_a_fraction_of_the_pieces_as_they_are(overlap, seed):
+    table = transliteration(plan("transliterate", overlap=overlap, seed=seed))
+    shared = table[4:] == np.arange(4, 4 + len(PIECES))
+    assert shared.sum() == round(overlap * len(PIECES))
+    assert len(set(table)) == len(table)  # different pieces stay different
+    dictionary = vocabulary.double(make_dictionary())
+    pairs = sum(
+        lexicon.of_derivation(dictionary, 1.0, 1, shared_pieces(plan("transliterate", overlap=overlap, seed=seed))), []
+    )
+    assert {dictionary.index(*entry.source) for entry in pairs} == set(np.flatnonzero(~shared) + 4)
+
+
+def test_permutation_sorts_words_by_their_keys():
+    dictionary = make_dictionary()
+    some = chunk(dictionary, "▁the ▁small ▁cat s ▁sleep ▁.", "", "▁the ▁cat")
+    keys = np.array([0.3, 0.9, 0.1, 0.2, 0.0, 0.5, 0.5, 0.8, 0.7, 0.6])  # the ., each </s> and words at the edges stay
+    assert text(dictionary, place(some.tokens, permute(words_of(dictionary, some), keys))) == (
+        "▁cat s ▁sleep ▁the ▁small ▁. </s> </s> ▁cat ▁the </s>"
+    )
+
+
+def test_permutations_do_not_depend_on_chunks():
+    dictionary = make_dictionary()
+    some = chunk(dictionary, *["▁the ▁small ▁cat s ▁sleep ▁."] * 20)
+    whole, _ = Deriver(plan("permute"), dictionary)(some)
+    derive = Deriver(plan("permute"), dictionary)
+    halves = [derive(Chunk(some.tokens[part], some.sizes[:10]))[0] for part in (slice(0, 70), slice(70, 140))]
+    assert np.concatenate(halves).tolist() == whole.tolist()
+    assert len({tuple(row) for row in whole.reshape(20, 7)}) > 5
+    assert Deriver(plan("permute", seed=2), dictionary)(some)[0].tolist() != whole.tolist()
 
 
 def test_doubled_dictionary_has_one_new_symbol_a_piece_with_a_suffix_no_piece_ends_with():
@@ -102,16 +155,15 @@ def test_inversion_of_any_text_is_its_own_inverse_and_keeps_the_tokens_of_each_s
         at += len(row)
 
 
-@given(sentences, st.permutations(["transliterate", "invert"]), st.sampled_from(["word", "subword"]))
+@given(sentences, st.permutations(["transliterate", "invert", "permute"]), st.sampled_from(["word", "subword"]))
 def test_transforms_commute_with_their_stepwise_application_and_labels_follow(rows, transforms, unit):
     dictionary = vocabulary.double(make_dictionary())
     rows = [row + [EOS] for row in rows]
     some = Chunk(np.array(sum(rows, []), dtype=np.int64), np.array([len(row) for row in rows]))
-    fields = dict(source="en", unit=unit, seed=1, source_pieces=len(PIECES), pieces=2 * len(PIECES), dictionary="")
-    tokens, positions = Deriver(Derivation(transforms=tuple(transforms), **fields), dictionary)(some)
+    tokens, positions = Deriver(plan(*transforms, unit=unit), dictionary)(some)
     stepwise = some.tokens
     for name in transforms:
-        stepwise, _ = Deriver(Derivation(transforms=(name,), **fields), dictionary)(Chunk(stepwise, some.sizes))
+        stepwise, _ = Deriver(plan(name, unit=unit), dictionary)(Chunk(stepwise, some.sizes))
     assert tokens.tolist() == stepwise.tolist()
     # a label that names its token still does so after both have moved
     labels = some.tokens * 10
@@ -122,9 +174,8 @@ def test_transforms_commute_with_their_stepwise_application_and_labels_follow(ro
 
 def test_inversion_by_subword_reverses_pieces():
     dictionary = vocabulary.double(make_dictionary())
-    plan = Derivation("en", ("invert",), "subword", 1, len(PIECES), len(PIECES), "")
     some = chunk(dictionary, "▁the ▁cat s ▁.")
-    assert text(dictionary, Deriver(plan, dictionary)(some)[0]) == "s ▁cat ▁the ▁. </s>"
+    assert text(dictionary, Deriver(plan("invert", unit="subword"), dictionary)(some)[0]) == "s ▁cat ▁the ▁. </s>"
 
 
 def test_chunks_hold_whole_sentences():

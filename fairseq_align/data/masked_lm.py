@@ -1,14 +1,25 @@
 """Items for masked language modelling in several languages: blocks, masked, and sampled by language."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from fairseq.data import FairseqDataset
 
 from fairseq_align.data.blocks import Blocks
+from fairseq_align.data.parallel import ParallelItems
+from fairseq_align.data.translations import Translations
 
-Masker = Callable[[np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+Items = Blocks | ParallelItems
+Masker = Callable[[np.ndarray, np.random.Generator, Translations | None], tuple[np.ndarray, np.ndarray]]
+
+
+def repeated(count: int, wanted: int, rng: np.random.Generator) -> np.ndarray:
+    """``wanted`` of the items ``0 ... count - 1``, all equally often but for a random part; int64, ascending."""
+    rounds, rest = divmod(int(wanted), int(count)) if count else (0, 0)
+    chosen = [np.repeat(np.arange(count), rounds), rng.choice(count, rest, replace=False, shuffle=False)]
+    return np.sort(np.concatenate(chosen).astype(np.int64))
 
 
 def sampled_items(counts: Sequence[int], alpha: float, rng: np.random.Generator) -> np.ndarray:
@@ -29,37 +40,59 @@ def sampled_items(counts: Sequence[int], alpha: float, rng: np.random.Generator)
     share = counts.astype(np.float64) ** alpha * (counts > 0)
     wanted = np.rint(share / share.sum() * counts.sum()).astype(np.int64)
     starts = np.cumsum(counts) - counts
-    chosen = []
-    for start, count, want in zip(starts, counts, wanted, strict=True):
-        if count:
-            rounds, rest = divmod(int(want), int(count))
-            chosen.append(np.repeat(np.arange(start, start + count), rounds))
-            chosen.append(start + rng.choice(count, rest, replace=False, shuffle=False))
-    return np.sort(np.concatenate(chosen))
+    return np.concatenate(
+        [start + repeated(count, want, rng) for start, count, want in zip(starts, counts, wanted, strict=True)]
+    )
+
+
+@dataclass(frozen=True)
+class Source:
+    """What an epoch takes items from.
+
+    Attributes:
+        items: blocks of one language or pairs of parallel sentences.
+        translations: of the tokens of these items, for DICT-MLM; None: there are none.
+    """
+
+    items: Items
+    translations: Translations | None = None
 
 
 class MaskedLmDataset(FairseqDataset):
-    """Masked blocks of several languages in one dataset.
+    """Masked items of several languages, and of pairs of languages, in one dataset.
 
-    What an item holds is a pure function of (seed, epoch, block, how many times the block came before in the epoch),
-    so it does not depend on batches, loader workers or ranks.
+    What an item holds is a pure function of (seed, epoch, item of its source, how many times that came before in the
+    epoch), so it does not depend on batches, loader workers or ranks.
 
     Args:
         languages: blocks of each language.
-        masker: makes inputs and targets of the tokens of a block.
+        masker: makes inputs and targets of the tokens of an item.
         pad_idx: id of ``<pad>``.
         seed: of the masks, the order and the sampling.
         alpha: temperature of language sampling, see ``sampled_items``; 1 for anything that is evaluated.
+        parallel: items of translation language modelling.
+        parallel_rate: share of the parallel items that an epoch shows, drawn anew each time; above 1 they repeat.
     """
 
-    def __init__(self, languages: Sequence[Blocks], masker: Masker, pad_idx: int, seed: int, alpha: float = 1.0):
-        self.languages = list(languages)
+    def __init__(
+        self,
+        languages: Sequence[Source],
+        masker: Masker,
+        pad_idx: int,
+        seed: int,
+        alpha: float = 1.0,
+        parallel: Sequence[Source] = (),
+        parallel_rate: float = 0.0,
+    ):
+        self.languages, self.parallel = list(languages), list(parallel)
         self.masker = masker
         self.pad_idx = pad_idx
         self.seed = seed
         self.alpha = alpha
-        self.starts = np.cumsum([0] + [len(blocks) for blocks in self.languages])
-        self.block_sizes = np.concatenate([blocks.sizes for blocks in self.languages])
+        self.parallel_rate = parallel_rate
+        self.sources = self.languages + self.parallel
+        self.starts = np.cumsum([0] + [len(source.items) for source in self.sources])
+        self.item_sizes = np.concatenate([source.items.sizes for source in self.sources])
         self.set_epoch(1)
 
     @property
@@ -68,19 +101,26 @@ class MaskedLmDataset(FairseqDataset):
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
+        rng = np.random.default_rng([self.seed, epoch])
         counts = np.diff(self.starts)
-        self.items = sampled_items(counts, self.alpha, np.random.default_rng([self.seed, epoch]))
-        self.sizes = self.block_sizes[self.items]
+        items = [sampled_items(counts[: len(self.languages)], self.alpha, rng)]
+        for number in range(len(self.languages), len(self.sources)):
+            items.append(
+                self.starts[number] + repeated(counts[number], round(self.parallel_rate * counts[number]), rng)
+            )
+        self.items = np.concatenate(items)
+        self.sizes = self.item_sizes[self.items]
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray | int]:
-        block = self.items[index]
-        repeat = index - np.searchsorted(self.items, block)
-        language = np.searchsorted(self.starts, block, side="right") - 1
-        rng = np.random.default_rng([self.seed, self.epoch, block, repeat])
-        inputs, targets = self.masker(self.languages[language][block - self.starts[language]], rng)
+        item = self.items[index]
+        repeat = index - np.searchsorted(self.items, item)
+        number = np.searchsorted(self.starts, item, side="right") - 1
+        rng = np.random.default_rng([self.seed, self.epoch, item, repeat])
+        source = self.sources[number]
+        inputs, targets = self.masker(source.items[item - self.starts[number]], rng, source.translations)
         return {"id": index, "inputs": inputs, "targets": targets}
 
     def size(self, index: int) -> int:

@@ -1,8 +1,11 @@
 """Task ``align_mlm``: masked language modelling in several languages, each a folder of binarized data."""
 
 import logging
+from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Optional
 
 from fairseq import utils
 from fairseq.data import Dictionary
@@ -10,11 +13,13 @@ from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 from fairseq.tasks import FairseqTask, register_task
 from omegaconf import II, MISSING
 
-from fairseq_align import vocabulary
-from fairseq_align.data import binarized
+from fairseq_align import lexicon, vocabulary
+from fairseq_align.data import binarized, translations
 from fairseq_align.data.blocks import BREAK_MODES, Blocks
-from fairseq_align.data.masked_lm import MaskedLmDataset
-from fairseq_align.data.masking import Masking
+from fairseq_align.data.masked_lm import MaskedLmDataset, Source
+from fairseq_align.data.masking import DICT_MODES, Masking
+from fairseq_align.data.parallel import ParallelItems
+from fairseq_align.data.translations import Translations
 from fairseq_align.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -44,6 +49,36 @@ class AlignMlmTaskConfig(FairseqDataclass):
     leave_unmasked_prob: float = field(
         default=0.1, metadata={"help": "share of the predicted tokens shown as they are"}
     )
+    mask_whole_words: bool = field(
+        default=False, metadata={"help": "predict whole words: all pieces of a word share their fate"}
+    )
+    tlm_pairs: Optional[str] = field(
+        default=None,
+        metadata={
+            "help": "translation language modelling on these pairs of languages, e.g. en:fr,en:hi; their train data is "
+            "aligned sentence by sentence; not given: none"
+        },
+    )
+    tlm_rate: float = field(
+        default=0.25,
+        metadata={"help": "TLM items of an epoch as a fraction of the pairs of sentences; above 1 they repeat"},
+    )
+    dict_mlm: Optional[str] = field(
+        default=None,
+        metadata={
+            "help": "DICT-MLM with these lexicons, e.g. en:fr:en-fr.tsv,en:hi:en-hi.tsv, both ways; not given: none"
+        },
+    )
+    dict_mlm_rate: float = field(
+        default=0.5, metadata={"help": "share of the predicted tokens with a translation that DICT-MLM treats"}
+    )
+    dict_mlm_mode: ChoiceEnum(DICT_MODES) = field(
+        default="input",
+        metadata={
+            "help": "input: the model sees the translation and predicts the token; "
+            "target: it sees <mask:LANG> of dict.txt and predicts the translation"
+        },
+    )
     multilang_sampling_alpha: float = field(
         default=1.0,
         metadata={
@@ -65,7 +100,7 @@ class AlignMlmTask(FairseqTask):
     def __init__(self, cfg: AlignMlmTaskConfig, dictionary: Dictionary):
         super().__init__(cfg)
         self.dictionary = dictionary
-        self.words = (dictionary.nspecial, len(dictionary))
+        self.words = (dictionary.nspecial, dictionary.nspecial + len(vocabulary.pieces(dictionary)))
         self.mask_idx = dictionary.add_symbol(vocabulary.MASK)
         self.langs = cfg.langs.split(",")
         self.update_num = 0
@@ -85,17 +120,34 @@ class AlignMlmTask(FairseqTask):
         paths = utils.split_paths(self.cfg.data)
         data = Path(paths[(epoch - 1) % len(paths)])
         name, _, lang = split.partition("_")
-        blocks = [self._blocks(data / folder / name) for folder in ([lang] if lang else self.langs)]
-        masking = Masking(
+        train = name == "train"
+        langs = [lang] if lang else self.langs
+        languages = [
+            Source(self._blocks(data / folder / name), self._table(folder) if train else None) for folder in langs
+        ]
+        parallel = [self._parallel(data, pair, name) for pair in _split(self.cfg.tlm_pairs)] if train else []
+        self.datasets[split] = MaskedLmDataset(
+            languages,
+            self._masking(),
+            self.dictionary.pad(),
+            self.cfg.seed,
+            alpha=self.cfg.multilang_sampling_alpha if train else 1.0,
+            parallel=parallel,
+            parallel_rate=self.cfg.tlm_rate,
+        )
+
+    def _masking(self) -> Masking:
+        return Masking(
             mask_prob=self.cfg.mask_prob,
             random_token_prob=self.cfg.random_token_prob,
             leave_unmasked_prob=self.cfg.leave_unmasked_prob,
             mask_idx=self.mask_idx,
             pad_idx=self.dictionary.pad(),
             words=self.words,
+            word_starts=vocabulary.word_starts(self.dictionary) if self.cfg.mask_whole_words else None,
+            dict_rate=self.cfg.dict_mlm_rate,
+            dict_mode=str(self.cfg.dict_mlm_mode),
         )
-        alpha = self.cfg.multilang_sampling_alpha if name == "train" else 1.0
-        self.datasets[split] = MaskedLmDataset(blocks, masking, self.dictionary.pad(), self.cfg.seed, alpha)
 
     def _blocks(self, prefix: Path) -> Blocks:
         if not binarized.exists(prefix):
@@ -107,6 +159,50 @@ class AlignMlmTask(FairseqTask):
         blocks = Blocks(prefix, self.cfg.tokens_per_sample, str(self.cfg.sample_break_mode), self.dictionary.bos())
         logger.info("%s: %d tokens in %d blocks", prefix, len(blocks.tokens), len(blocks))
         return blocks
+
+    def _parallel(self, data: Path, pair: str, split: str) -> Source:
+        langs = pair.split(":")
+        if len(langs) != 2 or "" in langs:
+            raise InputError(f"--tlm-pairs: found {pair!r}, expected two languages, e.g. en:fr")
+        items = ParallelItems(
+            data / langs[0] / split, data / langs[1] / split, self.cfg.tokens_per_sample, self.dictionary.bos()
+        )
+        logger.info("%s %s: %d pairs, %d more are too long for an item", pair, split, len(items), items.left_out)
+        return Source(items, self._table(*langs))
+
+    @cached_property
+    def translations(self) -> dict[str, list[tuple[int, int, int]]]:
+        """For each language, its tokens, their translations and the masks of these; read when training first asks."""
+        found = defaultdict(list)
+        for item in _split(self.cfg.dict_mlm):
+            source, target, path = (item.split(":", 2) + ["", ""])[:3]
+            if not (source and target and path):
+                raise InputError(f"--dict-mlm: found {item!r}, expected source:target:lexicon, e.g. en:fr:en-fr.tsv")
+            pairs = lexicon.load(path, self.dictionary)
+            forth = translations.entries(pairs, self._language_mask(target))
+            back = translations.entries(pairs, self._language_mask(source), reverse=True)
+            logger.info(
+                "DICT-MLM %s:%s: %d of %d pairs are single pieces and used", source, target, len(forth), len(pairs)
+            )
+            found[source] += forth
+            found[target] += back
+        return found
+
+    def _language_mask(self, lang: str) -> int:
+        """Id of the symbol that asks for a word of a language; that of ``<mask>`` where no such symbol is shown."""
+        if str(self.cfg.dict_mlm_mode) == "input":
+            return self.mask_idx
+        symbol = vocabulary.language_mask(lang)
+        if symbol not in self.dictionary:
+            raise InputError(
+                f"dict.txt: found no {symbol}, expected it for --dict-mlm-mode target; add it with "
+                f"preprocess/subword.py masks --langs {lang}"
+            )
+        return self.dictionary.index(symbol)
+
+    def _table(self, *langs: str) -> Translations | None:
+        entries = [entry for lang in langs for entry in self.translations.get(lang, [])]
+        return Translations(entries, len(self.dictionary)) if entries else None
 
     def train_step(self, sample, model, criterion, optimizer, update_num, ignore_grad=False):
         self.update_num = update_num  # the criterion samples pairs by it
@@ -122,3 +218,7 @@ class AlignMlmTask(FairseqTask):
 
     def max_positions(self) -> int:
         return self.cfg.tokens_per_sample
+
+
+def _split(names: str | None) -> list[str]:
+    return names.split(",") if names else []

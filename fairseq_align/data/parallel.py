@@ -1,0 +1,59 @@
+"""Items of translation language modelling: a sentence and its translation, one after the other."""
+
+from pathlib import Path
+
+import numpy as np
+
+from fairseq_align.data import binarized
+from fairseq_align.errors import InputError
+
+
+class ParallelItems:
+    """Pairs of parallel sentences as items ``<s> a </s> b </s>``, read memory-mapped (Conneau & Lample 2019).
+
+    The two corpora are aligned by item: sentence i of one is the translation of sentence i of the other. Pairs that
+    do not fit are left out whole; ``left_out`` counts them.
+
+    Args:
+        prefix_a, prefix_b: paths of the two corpora without ``.bin`` / ``.idx``; sentences end with ``</s>``.
+        length: most tokens in an item, ``<s>`` included.
+        bos: id of ``<s>``.
+
+    Raises:
+        InputError: the corpora differ in their number of sentences, or no pair fits.
+    """
+
+    def __init__(self, prefix_a: str | Path, prefix_b: str | Path, length: int, bos: int):
+        self.bos = bos
+        self.corpora = [binarized.read(prefix) for prefix in (prefix_a, prefix_b)]
+        counts = [len(corpus.sizes) for corpus in self.corpora]
+        if counts[0] != counts[1]:
+            raise InputError(
+                f"{prefix_b}.idx: found {counts[1]} sentences, expected {counts[0]} as in {prefix_a}.idx; "
+                "parallel data is aligned line by line, binarize both sides from aligned text"
+            )
+        self.offsets = [corpus.offsets for corpus in self.corpora]
+        sizes = 1 + sum(corpus.sizes.astype(np.int64) for corpus in self.corpora)
+        self.pairs = np.flatnonzero(sizes <= length)
+        self.left_out = len(sizes) - len(self.pairs)
+        if not len(self.pairs):
+            raise InputError(
+                f"{prefix_a}.idx: found no pair of sentences of at most {length} tokens together with {prefix_b}.idx; "
+                "raise --tokens-per-sample"
+            )
+        self.sizes = sizes[self.pairs]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Ids of one item, int64, shape (T,)."""
+        pair = self.pairs[index]
+        item = np.empty(self.sizes[index], dtype=np.int64)
+        item[0] = self.bos
+        at = 1
+        for corpus, offsets in zip(self.corpora, self.offsets, strict=True):
+            start, end = offsets[pair], offsets[pair + 1]
+            item[at : at + end - start] = corpus.tokens[start:end]
+            at += end - start
+        return item
