@@ -16,8 +16,12 @@ read -ra transforms <<< "$GRID"
 bash "$HERE/prepare.sh" "${transforms[@]}"
 for seed in $SEEDS; do
     for derivation in "${transforms[@]}"; do
-        echo "mlm 0.5 $derivation $seed"
-        for rate in $RATES; do echo "align_mlm $rate $derivation $seed"; done
+        for objective in $OBJECTIVES; do
+            case $objective in
+                mlm | tlm) echo "$objective $derivation SEED=$seed" ;;
+                *) for rate in $RATES; do echo "$objective $derivation SEED=$seed RATE=$rate"; done ;;
+            esac
+        done
     done
-done | xargs -P "$JOBS" -L 1 bash -c 'RATE=$2 SEED=$4 bash "$0/run.sh" "$1" "$3" 2>&1 | sed -u "s/^/[$1 $2 seed $4] /"' "$HERE"
+done | xargs -P "$JOBS" -L 1 bash -c 'set -o pipefail; bash "$0/run.sh" "$@" 2>&1 | sed -u "s/^/[$*] /"' "$HERE"
 fairseq-align report "$WORK/results.jsonl" --out "$WORK/report"

@@ -9,6 +9,7 @@ TEXT=${TEXT-}                        # raw text files, separated by spaces, plai
 TOKENIZED=${TOKENIZED-}              # text files whose words are separated by spaces already
 VOCABULARY=${VOCABULARY:-2000}       # pieces before derivation
 SPLIT=${SPLIT:-2000}                 # sentences of valid and of test
+OVERLAP=${OVERLAP:-0}                # fraction of the pieces that a language shares with those derived from it
 WORKERS=${WORKERS:-2}
 HERE=$(dirname "$0"); PREPROCESS=$HERE/../../preprocess
 mkdir -p "$WORK"
@@ -36,8 +37,9 @@ fi
     --dict "$WORK/spm/dict.txt" --lang "$SOURCE" --out "$WORK/pos-bin" --train "$TRAIN" --valid "$VALID" --test "$TEST"
 for transforms; do
     target=$SOURCE-${transforms//,/+}
+    [ "$OVERLAP" = 0 ] || target=$target-overlap$OVERLAP
     [ -e "$WORK/data-bin/$target" ] || python "$PREPROCESS/derive.py" "$WORK/data-bin/$SOURCE" "$WORK/data-bin/$target" \
-        --transforms "$transforms"
+        --transforms "$transforms" --overlap "$OVERLAP"
     [ -e "$WORK/pos-bin/$target" ] || python "$PREPROCESS/derive.py" "$WORK/pos-bin/$SOURCE" "$WORK/pos-bin/$target" \
         --like "$WORK/data-bin/$target/derivation.json"
 done

@@ -1,26 +1,38 @@
 #!/usr/bin/env bash
 # One cell of a study: pre-train, score the alignment, fine-tune on the source language, score both languages.
-# Usage: run.sh mlm|align_mlm TRANSFORMS   e.g. RATE=0.5 SEED=1 run.sh align_mlm transliterate,invert
+# Usage: run.sh OBJECTIVE TRANSFORMS [SETTING=VALUE...], e.g. run.sh align_mlm transliterate,invert RATE=0.25 SEED=2
 # In: $WORK, made by prepare.sh. Out: $WORK/runs/<cell>/, scores appended to $WORK/results.jsonl; a cell that is done is skipped
 set -euo pipefail
 
-OBJECTIVE=$1 TRANSFORMS=$2
+OBJECTIVE=$1 TRANSFORMS=$2           # mlm, tlm, dict_mlm or align_mlm; e.g. transliterate,invert
+[ $# -lt 3 ] || export "${@:3}"
 export WORK=${WORK:-runs/derived} SOURCE=${SOURCE:-en} SEED=${SEED:-1}
-RATE=${RATE:-0.5}                    # fraction of the vocabulary in the lexicon; plain MLM is only scored on it
+RATE=${RATE:-0.5}                    # fraction of the vocabulary in the lexicon; mlm and tlm are only scored on it
+TLM_RATE=${TLM_RATE:-0.25}           # tlm: items of an epoch as a fraction of the pairs of sentences
+OVERLAP=${OVERLAP:-0}                # fraction of the pieces that both languages share
 HERE=$(dirname "$0")
 TARGET=$SOURCE-${TRANSFORMS//,/+}
-CELL=$WORK/runs/$OBJECTIVE-$RATE-${TRANSFORMS//,/+}-$SEED
-[ -e "$CELL/done" ] && exit
-[ "$OBJECTIVE" = mlm ] && export WEIGHT=0
-about=(--objective "$OBJECTIVE" --derivation "${TRANSFORMS//,/+}" --results "$CELL/results.jsonl")
-[ "$OBJECTIVE" = mlm ] || about+=(--lexicon-rate "$RATE")
-rm -f "$CELL/results.jsonl"
+[ "$OVERLAP" = 0 ] || TARGET=$TARGET-overlap$OVERLAP
+CELL=$WORK/runs/$OBJECTIVE-$RATE-${TARGET#*-}-$SEED
+[ "$OBJECTIVE" != tlm ] || CELL=$CELL-tlm$TLM_RATE
+[ ! -e "$CELL/done" ] || exit 0
 
 python "$HERE/../../preprocess/lexicon.py" derived --dict "$WORK/data-bin/dict.txt" --rate "$RATE" --seed "$SEED" \
-    --out "$CELL/lexicon.tsv" --heldout "$CELL/lexicon.heldout.tsv"
+    --derivation "$WORK/data-bin/$TARGET/derivation.json" --out "$CELL/lexicon.tsv" --heldout "$CELL/lexicon.heldout.tsv"
 export DATA=$WORK/data-bin LANGS=$SOURCE,$TARGET LEXICON=$CELL/lexicon.tsv HELDOUT=
 [ ! -e "$CELL/lexicon.heldout.tsv" ] || HELDOUT=$CELL/lexicon.heldout.tsv
-SAVE=$CELL/pretrain bash "$HERE/pretrain.sh" ${PRETRAIN_FLAGS-}
+about=(--objective "$OBJECTIVE" --derivation "${TARGET#*-}" --results "$CELL/results.jsonl")
+flags=()
+case $OBJECTIVE in
+    mlm) export WEIGHT=0 ;;
+    tlm) export WEIGHT=0; flags=(--tlm-pairs "$SOURCE:$TARGET" --tlm-rate "$TLM_RATE") ;;
+    dict_mlm) export WEIGHT=0; about+=(--lexicon-rate "$RATE"); flags=(--dict-mlm "$SOURCE:$TARGET:$LEXICON") ;;
+    align_mlm) about+=(--lexicon-rate "$RATE") ;;
+    *) echo "error: found objective $OBJECTIVE, expected mlm, tlm, dict_mlm or align_mlm" >&2; exit 1 ;;
+esac
+rm -f "$CELL/results.jsonl"
+
+SAVE=$CELL/pretrain bash "$HERE/pretrain.sh" "${flags[@]}" ${PRETRAIN_FLAGS-}
 fairseq-align evaluate "$CELL/pretrain/model.pt" "$DATA" --subset "valid_$SOURCE,valid_$TARGET" "${about[@]}"
 fairseq-align alignment "$CELL/pretrain/model.pt" "$DATA" --lexicon "$LEXICON" ${HELDOUT:+--heldout-lexicon "$HELDOUT"} \
     --lang "$TARGET" "${about[@]}"

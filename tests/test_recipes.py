@@ -1,0 +1,85 @@
+"""The recipes in examples/ run, end with a report, and go on where they were stopped."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fairseq_align import results
+
+CELLS = 4  # mlm, tlm, dict_mlm, align_mlm: presets/smoke.sh
+
+
+@pytest.fixture(scope="module")
+def study(toy, tmp_path_factory) -> Path:
+    """A folder for a smoke study, its data prepared already."""
+    work = tmp_path_factory.mktemp("study")
+    for name in ("toy", "corpus", "spm", "data-bin", "pos-bin"):
+        shutil.copytree(toy / name, work / name)
+    return work
+
+
+def environment(repo: Path, work: Path) -> dict[str, str]:
+    """Variables with which recipes find this Python, its commands and this clone."""
+    commands = work / "bin"
+    commands.mkdir(exist_ok=True)
+    script = commands / "fairseq-align"
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m fairseq_align.cli "$@"\n')
+    script.chmod(0o755)
+    path = os.pathsep.join([str(commands), str(Path(sys.executable).parent), os.environ["PATH"]])
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(repo), "WORK": str(work), "OMP_NUM_THREADS": "1"}
+
+
+def test_a_grid_that_is_killed_goes_on_and_repeats_no_finished_cell(repo, study):
+    command = ["bash", "examples/derived/grid.sh", "smoke.sh"]
+    first = subprocess.Popen(
+        command, cwd=repo, env=environment(repo, study), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    while first.poll() is None and not list(study.glob("runs/*/done")):
+        time.sleep(0.2)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    finished = {path: path.stat().st_mtime_ns for path in study.glob("runs/*/done")}
+    assert 1 <= len(finished) < CELLS
+
+    second = subprocess.run(command, cwd=repo, env=environment(repo, study), capture_output=True, text=True)
+    assert second.returncode == 0, second.stdout[-3000:] + second.stderr[-3000:]
+    done = {path: path.stat().st_mtime_ns for path in study.glob("runs/*/done")}
+    assert len(done) == CELLS and all(done[path] == when for path, when in finished.items())
+
+    records = results.read(study / "results.jsonl")
+    assert len(records) == len(results.latest(records)) == CELLS * 12  # 4 of MLM, 4 of alignment, 4 of POS
+    assert {record["objective"] for record in records} == {"mlm", "tlm", "dict_mlm", "align_mlm"}
+    assert "POS zero-shot" in second.stdout and "ALIGN-MLM" in second.stdout
+    for name in ("report.md", "report.csv", "report.png"):
+        assert (study / "report" / name).stat().st_size > 0
+
+
+def test_a_cell_takes_ablations_and_refuses_unknown_objectives(repo, study):
+    """``run.sh OBJECTIVE TRANSFORMS SETTING=VALUE...``"""
+    command = [
+        "bash",
+        "examples/derived/run.sh",
+        "align_mlm",
+        "transliterate,invert",
+        "RATE=1",
+        "UPDATES=4",
+        "EPOCHS=1",
+    ]
+    command += ["LAYERS=1", "DIM=16", "HEADS=2", "TOKENS=32"]
+    done = subprocess.run(command, cwd=repo, env=environment(repo, study), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    (cell,) = study.glob("runs/align_mlm-1-*")
+    records = [json.loads(line) for line in (cell / "results.jsonl").read_text().splitlines()]
+    assert {record["lexicon_rate"] for record in records} == {1.0}
+    assert {record["split"] for record in records if record["task"] == "alignment"} == {"seen"}  # nothing is held out
+    command[2] = "blm"
+    done = subprocess.run(command, cwd=repo, env=environment(repo, study), capture_output=True, text=True)
+    assert done.returncode == 1 and "found objective blm, expected mlm, tlm, dict_mlm or align_mlm" in done.stderr
