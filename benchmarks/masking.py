@@ -65,7 +65,7 @@ def main() -> None:
     args = parser.parse_args()
     rows = []
     print(
-        f"{'vocabulary':>10}  {'stock':>10}  {'ours':>10}  {'ratio':>6}  {'whole words and DICT-MLM':>25}   (M tokens/s)"
+        f"{'vocabulary':>10}  {'stock':>10}  {'ours':>10}  {'ratio':>6}  {'whole words and DICT-MLM':>25}  M tokens/s"
     )
     for size in args.vocabularies:
         rates = interleaved(make(size, args.items), args.rounds)

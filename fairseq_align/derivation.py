@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 TRANSFORMS = ("transliterate", "invert", "permute")
 UNITS = ("word", "subword")
 RECORD = "derivation.json"
-CHUNK = 1 << 22  # tokens held in memory at a time
+CHUNK = 1 << 17  # tokens worked on at a time; they fit into a processor's cache
 
 
 class Chunk(NamedTuple):

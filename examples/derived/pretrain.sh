@@ -9,6 +9,7 @@ LAYERS=${LAYERS:-2} DIM=${DIM:-128} HEADS=${HEADS:-4}
 TOKENS=${TOKENS:-64}                 # in an item
 BATCH=${BATCH:-16}                   # items in an update
 UPDATES=${UPDATES:-6000}
+WARMUP=${WARMUP:-$((UPDATES / 10))}  # updates
 LR=${LR:-2e-3}
 DROPOUT=${DROPOUT:-0.1}
 [ -e "$SAVE/model.pt" ] && exit
@@ -20,7 +21,7 @@ fairseq-train "$DATA" --user-dir "$(dirname "$0")/../../fairseq_align" --task al
     --encoder-attention-heads "$HEADS" --dropout "$DROPOUT" --attention-dropout "$DROPOUT" \
     --tokens-per-sample "$TOKENS" --max-positions "$TOKENS" --batch-size "$BATCH" --max-update "$UPDATES" \
     --optimizer adam --adam-betas '(0.9, 0.98)' --weight-decay 0.01 --clip-norm 1.0 --lr "$LR" \
-    --lr-scheduler polynomial_decay --warmup-updates $((UPDATES / 10)) --total-num-update "$UPDATES" \
+    --lr-scheduler polynomial_decay --warmup-updates "$WARMUP" --total-num-update "$UPDATES" \
     --valid-subset "valid_${LANGS//,/,valid_}" --validate-interval 1000 --validate-interval-updates $(((UPDATES + 3) / 4)) \
     --save-interval 1000 --save-interval-updates $(((UPDATES + 3) / 4)) --keep-interval-updates 1 --no-epoch-checkpoints \
     --save-dir "$SAVE" --log-format simple --log-interval 100 --num-workers 0 "$@" 2>&1 | tee "$SAVE/train.log" |

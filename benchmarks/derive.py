@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""Tokens a second of making a derived language, and the memory it takes: python benchmarks/derive.py --tokens 100000000
+
+The corpus is random: sentences of 5 to 45 tokens, a vocabulary of 40,000 pieces of which 70 % begin a word.
+"""
+
+import argparse
+import resource
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from fairseq.data import Dictionary
+from timing import save
+
+from fairseq_align import vocabulary
+from fairseq_align.data import binarized
+from fairseq_align.derivation import Derivation, derive_corpus
+
+PIECES = 40000
+
+
+def dictionary_of_pieces() -> Dictionary:
+    dictionary = Dictionary()
+    for number in range(PIECES):
+        dictionary.add_symbol(f"{vocabulary.WORD_START if number % 10 < 7 else ''}p{number}")
+    return vocabulary.double(dictionary)
+
+
+def write_corpus(prefix: Path, tokens: int, dictionary: Dictionary) -> None:
+    rng = np.random.default_rng(1)
+    with binarized.writer(prefix, len(dictionary)) as out:
+        while tokens > 0:
+            sizes = rng.integers(5, 46, 40000)
+            ids = rng.integers(4, 4 + PIECES, sizes.sum())
+            ids[np.cumsum(sizes) - 1] = dictionary.eos()
+            out.add(ids, sizes)
+            tokens -= len(ids)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--tokens", type=int, default=100_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
+    dictionary = dictionary_of_pieces()
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        write_corpus(Path(folder) / "train", args.tokens, dictionary)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        for transforms in (("transliterate",), ("invert",), ("transliterate", "invert"), ("permute",)):
+            derivation = Derivation("en", transforms, "word", 1, PIECES, 2 * PIECES, "")
+            rates = []
+            for _ in range(args.rounds):
+                start = time.perf_counter()
+                done = derive_corpus(Path(folder) / "train", Path(folder) / "x", derivation, dictionary, lambda n: None)
+                rates.append(done / (time.perf_counter() - start))
+            rows.append({"transforms": "+".join(transforms), "tokens_per_second": statistics.median(rates)})
+            print(f"{rows[-1]['transforms']:<22} {statistics.median(rates) / 1e6:6.1f} M tokens/s")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory {peak:.0f} MiB, {peak - before:.0f} MiB above that of making the corpus")
+    save("derive", {"tokens": args.tokens, "rows": rows, "peak_mib": peak})
+
+
+if __name__ == "__main__":
+    main()
