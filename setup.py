@@ -29,7 +29,7 @@ setup(
     extras_require={
         "hf": ["safetensors", "transformers>=4.50"],
         "plot": ["matplotlib>=3.8"],
-        "test": ["hypothesis", "pytest>=8", "ruff", "setuptools", "wheel"],
+        "test": ["hypothesis", "pytest>=8", "pytest-xdist", "ruff", "setuptools", "wheel"],
     },
     entry_points={"console_scripts": ["fairseq-align = fairseq_align.cli:main"]},
 )

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 TRANSFORMS = ("transliterate", "invert", "permute")
 UNITS = ("word", "subword")
 RECORD = "derivation.json"
-CHUNK = 1 << 17  # tokens worked on at a time; they fit into a processor's cache
+CHUNK = 1 << 16  # tokens worked on at a time: few enough for a processor's cache
 
 
 class Chunk(NamedTuple):
@@ -128,7 +128,6 @@ class Words(NamedTuple):
         sentence: index of the sentence, ascending, shape (W,).
         low, high: first token, and the one after the last, of the part of the sentence that a transform may reorder;
             shape (W,). Words outside of it stay where they are.
-        of: the word of each token, shape (N,).
     """
 
     starts: np.ndarray
@@ -136,12 +135,18 @@ class Words(NamedTuple):
     sentence: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    of: np.ndarray
 
     @property
     def moving(self) -> np.ndarray:
         """Which words a transform may move; bool, shape (W,)."""
         return (self.starts >= self.low) & (self.starts < self.high)
+
+    def moved(self, shift: np.ndarray) -> np.ndarray:
+        """Where each token goes when its word moves by ``shift`` (W,) tokens; shape (N,)."""
+        lengths = self.ends - self.starts
+        positions = np.repeat(shift, lengths)
+        positions += np.arange(len(positions))
+        return positions
 
 
 def words(chunk: Chunk, starts: np.ndarray, final: np.ndarray, eos: int = 2) -> Words:
@@ -152,37 +157,42 @@ def words(chunk: Chunk, starts: np.ndarray, final: np.ndarray, eos: int = 2) -> 
 
     Args:
         chunk: N tokens.
-        starts: ids that begin a word, bool, shape (V,).
+        starts: ids that begin a word, ``</s>`` among them, bool, shape (V,).
         final: ids that are sentence-final punctuation, bool, shape (V,).
     """
     tokens, sizes = chunk
-    is_eos = tokens == eos
-    begins = starts[tokens] | is_eos
-    begins[(np.cumsum(sizes) - sizes)[sizes > 0]] = True  # a sentence begins a word even where its first piece does not
+    bounds = np.append(0, np.cumsum(sizes))
+    begins = starts.take(tokens)
+    begins[bounds[:-1][sizes > 0]] = True  # a sentence begins a word even where its first piece does not
     word_starts = np.flatnonzero(begins)
-    word_ends = np.append(word_starts[1:], len(tokens))[: len(word_starts)]
-    sentence = np.repeat(np.arange(len(sizes)), sizes)[word_starts]
-    stays = np.logical_and.reduceat(final[tokens] | is_eos, word_starts) if len(word_starts) else word_starts > 0
-    first, last = _body(sentence, stays, len(sizes))
     edges = np.append(word_starts, len(tokens))
-    return Words(word_starts, word_ends, sentence, edges[first][sentence], edges[last][sentence], np.cumsum(begins) - 1)
+    bounds = word_starts.searchsorted(bounds)
+    sentence = np.repeat(np.arange(len(sizes)), np.diff(bounds))
+    first, last = _body(bounds, _stays(tokens, edges, final, eos))
+    return Words(word_starts, edges[1:], sentence, edges[first][sentence], edges[last][sentence])
 
 
-def _body(sentence: np.ndarray, stays: np.ndarray, sentences: int) -> tuple[np.ndarray, np.ndarray]:
-    """First word and the word after the last one of the body of each sentence; equal where it is empty.
+def _stays(tokens: np.ndarray, edges: np.ndarray, final: np.ndarray, eos: int) -> np.ndarray:
+    """Words that are kept at an edge of their sentence: ``</s>``, or punctuation in all their pieces; bool, (W,)."""
+    head = tokens[edges[:-1]]
+    stays = final.take(head) | (head == eos)
+    for word in np.flatnonzero(stays & (np.diff(edges) > 1)):  # few: punctuation of several pieces
+        stays[word] = final.take(tokens[edges[word] : edges[word + 1]]).all()
+    return stays
+
+
+def _body(bounds: np.ndarray, stays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First word and the word after the last one of the body of each sentence, shape (S,); equal where it is empty.
 
     Args:
-        sentence: index of the sentence of each word, ascending, shape (W,).
+        bounds: first word of each sentence and, last, the number of words; shape (S + 1,).
         stays: words that are kept at an edge, bool, shape (W,).
-        sentences: number of sentences.
     """
     moving = np.flatnonzero(~stays)
-    of = sentence[moving]
-    first = np.zeros(sentences, dtype=np.int64)
-    last = np.zeros(sentences, dtype=np.int64)
-    first[of[::-1]] = moving[::-1]  # the assignment made last wins: the lowest word of the sentence
-    last[of] = moving + 1
-    return first, last
+    within = moving.searchsorted(bounds)
+    empty = within[:-1] == within[1:]
+    moving = np.append(moving, 0)  # what an empty body at the end of the chunk looks at
+    return np.where(empty, 0, moving[within[:-1]]), np.where(empty, 0, moving[within[1:] - 1] + 1)
 
 
 def invert(found: Words) -> np.ndarray:
@@ -191,8 +201,7 @@ def invert(found: Words) -> np.ndarray:
     Returns:
         target position of each token, a permutation of ``arange(N)``, int64; apply with ``place``.
     """
-    shift = np.where(found.moving, found.low + found.high - found.ends - found.starts, 0)
-    return np.arange(len(found.of)) + shift[found.of]
+    return found.moved(np.where(found.moving, found.low + found.high - found.ends - found.starts, 0))
 
 
 def permute(found: Words, keys: np.ndarray) -> np.ndarray:
@@ -205,7 +214,7 @@ def permute(found: Words, keys: np.ndarray) -> np.ndarray:
         as ``invert``.
     """
     moving = np.flatnonzero(found.moving)
-    order = moving[np.lexsort((keys[moving], found.sentence[moving]))]  # bodies keep their places one after the other
+    order = moving[np.argsort(found.sentence[moving] + keys[moving])]  # bodies keep their places one after the other
     lengths = found.ends - found.starts
     # tokens of the bodies before this word, and where its body begins
     before = np.cumsum(lengths[order]) - lengths[order]
@@ -214,7 +223,7 @@ def permute(found: Words, keys: np.ndarray) -> np.ndarray:
     start_of_body = np.maximum.accumulate(np.where(first_of_body, body, 0)) if len(moving) else body
     shift = np.zeros(len(found.starts), dtype=np.int64)
     shift[order] = found.low[order] + before - start_of_body - found.starts[order]
-    return np.arange(len(found.of)) + shift[found.of]
+    return found.moved(shift)
 
 
 class Deriver:
@@ -235,23 +244,27 @@ class Deriver:
         if derivation.unit == "subword":
             self.starts[:] = True
 
-    def __call__(self, chunk: Chunk) -> tuple[np.ndarray, np.ndarray]:
-        """Tokens of the derived sentences, and the position that each token of the chunk goes to; both shape (N,)."""
-        tokens = chunk.tokens
-        positions = np.arange(len(tokens))
+    def __call__(self, chunk: Chunk) -> tuple[np.ndarray, np.ndarray | None]:
+        """Tokens of the derived sentences, shape (N,), and the position that each token of the chunk goes to.
+
+        The positions have shape (N,), too; None if every token stays where it is.
+        """
+        tokens, positions = chunk.tokens, None
         for name in self.derivation.transforms:
             if name == "transliterate":
-                tokens = self.table[tokens]
+                tokens = self.table.take(tokens)
                 continue
             found = words(Chunk(tokens, chunk.sizes), self.starts, self.final, self.eos)
             step = invert(found) if name == "invert" else permute(found, self.rng.random(len(found.starts)))
             tokens = place(tokens, step)
-            positions = step[positions]
+            positions = step if positions is None else step[positions]
         return tokens, positions
 
 
-def place(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Put ``values[i]`` at ``positions[i]``; both shape (N,)."""
+def place(values: np.ndarray, positions: np.ndarray | None) -> np.ndarray:
+    """Put ``values[i]`` at ``positions[i]``; both shape (N,). None: at ``i``."""
+    if positions is None:
+        return values
     placed = np.empty_like(values)
     placed[positions] = values
     return placed

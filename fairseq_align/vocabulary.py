@@ -55,7 +55,10 @@ def save(dictionary: Dictionary, path: str | Path) -> None:
 
 def pieces(dictionary: Dictionary) -> list[str]:
     """Symbols of a dictionary without fairseq's specials and the mask symbols at the end."""
-    return [symbol for symbol in dictionary.symbols[dictionary.nspecial :] if not _MASKS.fullmatch(symbol)]
+    symbols = dictionary.symbols[dictionary.nspecial :]
+    while symbols and _MASKS.fullmatch(symbols[-1]):
+        symbols.pop()
+    return symbols
 
 
 def language_mask(lang: str) -> str:
@@ -77,22 +80,18 @@ def checksum(dictionary: Dictionary) -> str:
 
 
 def word_starts(dictionary: Dictionary) -> np.ndarray:
-    """Which ids begin a word: bool, shape (V,); specials stand alone and count as beginnings."""
-    starts = np.ones(len(dictionary), dtype=bool)
-    for index in range(dictionary.nspecial, len(dictionary)):
-        symbol = dictionary[index]
-        starts[index] = symbol.startswith(WORD_START) or bool(_MASKS.fullmatch(symbol))
+    """Which ids begin a word: bool, shape (V,); specials and mask symbols stand alone and count as beginnings."""
+    starts = np.array([symbol.startswith(WORD_START) for symbol in dictionary.symbols])
+    starts[: dictionary.nspecial] = True
+    starts[dictionary.nspecial + len(pieces(dictionary)) :] = True
     return starts
 
 
 def sentence_final(dictionary: Dictionary) -> np.ndarray:
     """Which ids are sentence-final punctuation alone (``.``, ``?!``, their transliterations): bool, shape (V,)."""
     suffix = suffix_of(dictionary)
-    final = np.zeros(len(dictionary), dtype=bool)
-    for index in range(dictionary.nspecial, len(dictionary)):
-        text = dictionary[index].removesuffix(suffix).removeprefix(WORD_START)
-        final[index] = bool(text) and SENTENCE_FINAL.issuperset(text)
-    return final
+    texts = (symbol.removesuffix(suffix).removeprefix(WORD_START) for symbol in dictionary.symbols)
+    return np.array([bool(text) and SENTENCE_FINAL.issuperset(text) for text in texts])
 
 
 def derived_size(dictionary: Dictionary) -> int | None:
@@ -109,8 +108,8 @@ def derived_size(dictionary: Dictionary) -> int | None:
 
 def suffix_of(dictionary: Dictionary) -> str:
     """Suffix of the derived pieces; empty if the dictionary has not been doubled."""
-    half = derived_size(dictionary)
-    return "" if half is None else pieces(dictionary)[half].removeprefix(pieces(dictionary)[0])
+    half, nspecial = derived_size(dictionary), dictionary.nspecial
+    return "" if half is None else dictionary.symbols[nspecial + half].removeprefix(dictionary.symbols[nspecial])
 
 
 def double(dictionary: Dictionary) -> Dictionary:

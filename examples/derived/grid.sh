@@ -4,6 +4,15 @@
 set -euo pipefail
 
 HERE=$(dirname "$0")
+cells() {                            # a line each: OBJECTIVE TRANSFORMS [SETTING=VALUE...]; a preset may define its own
+    local seed derivation objective rate
+    for seed in $SEEDS; do for derivation in $GRID; do for objective in $OBJECTIVES; do
+        case $objective in
+            mlm | tlm) echo "$objective $derivation SEED=$seed" ;;
+            *) for rate in $RATES; do echo "$objective $derivation SEED=$seed RATE=$rate"; done ;;
+        esac
+    done; done; done
+}
 set -a
 # shellcheck disable=SC1090
 source "$HERE/presets/${1:?name a preset: $(ls "$HERE/presets")}"
@@ -14,14 +23,5 @@ JOBS=${JOBS:-2}
 read -ra transforms <<< "$GRID"
 
 bash "$HERE/prepare.sh" "${transforms[@]}"
-for seed in $SEEDS; do
-    for derivation in "${transforms[@]}"; do
-        for objective in $OBJECTIVES; do
-            case $objective in
-                mlm | tlm) echo "$objective $derivation SEED=$seed" ;;
-                *) for rate in $RATES; do echo "$objective $derivation SEED=$seed RATE=$rate"; done ;;
-            esac
-        done
-    done
-done | xargs -P "$JOBS" -L 1 bash -c 'set -o pipefail; bash "$0/run.sh" "$@" 2>&1 | sed -u "s/^/[$*] /"' "$HERE"
+cells | xargs -P "$JOBS" -L 1 bash -c 'set -o pipefail; bash "$0/run.sh" "$@" 2>&1 | sed -u "s/^/[$*] /"' "$HERE"
 fairseq-align report "$WORK/results.jsonl" --out "$WORK/report"

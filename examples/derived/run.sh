@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# One cell of a study: pre-train, score the alignment, fine-tune on the source language, score both languages.
+# One cell of a study: pre-train, score the alignment, fine-tune on the source language and score both languages; for
+# comparison, fine-tune on the derived language, too.
 # Usage: run.sh OBJECTIVE TRANSFORMS [SETTING=VALUE...], e.g. run.sh align_mlm transliterate,invert RATE=0.25 SEED=2
 # In: $WORK, made by prepare.sh. Out: $WORK/runs/<cell>/, scores appended to $WORK/results.jsonl; a cell that is done is skipped
 set -euo pipefail
@@ -11,6 +12,11 @@ RATE=${RATE:-0.5}                    # fraction of the vocabulary in the lexicon
 TLM_RATE=${TLM_RATE:-0.25}           # tlm: items of an epoch as a fraction of the pairs of sentences
 OVERLAP=${OVERLAP:-0}                # fraction of the pieces that both languages share
 HERE=$(dirname "$0")
+case $OBJECTIVE in
+    mlm | tlm | dict_mlm) export WEIGHT=0 ;;
+    align_mlm) ;;
+    *) echo "error: found objective $OBJECTIVE, expected mlm, tlm, dict_mlm or align_mlm" >&2; exit 1 ;;
+esac
 TARGET=$SOURCE-${TRANSFORMS//,/+}
 [ "$OVERLAP" = 0 ] || TARGET=$TARGET-overlap$OVERLAP
 CELL=$WORK/runs/$OBJECTIVE-$RATE-${TARGET#*-}-$SEED
@@ -24,11 +30,9 @@ export DATA=$WORK/data-bin LANGS=$SOURCE,$TARGET LEXICON=$CELL/lexicon.tsv HELDO
 about=(--objective "$OBJECTIVE" --derivation "${TARGET#*-}" --results "$CELL/results.jsonl")
 flags=()
 case $OBJECTIVE in
-    mlm) export WEIGHT=0 ;;
-    tlm) export WEIGHT=0; flags=(--tlm-pairs "$SOURCE:$TARGET" --tlm-rate "$TLM_RATE") ;;
-    dict_mlm) export WEIGHT=0; about+=(--lexicon-rate "$RATE"); flags=(--dict-mlm "$SOURCE:$TARGET:$LEXICON") ;;
+    tlm) flags=(--tlm-pairs "$SOURCE:$TARGET" --tlm-rate "$TLM_RATE") ;;
+    dict_mlm) about+=(--lexicon-rate "$RATE"); flags=(--dict-mlm "$SOURCE:$TARGET:$LEXICON") ;;
     align_mlm) about+=(--lexicon-rate "$RATE") ;;
-    *) echo "error: found objective $OBJECTIVE, expected mlm, tlm, dict_mlm or align_mlm" >&2; exit 1 ;;
 esac
 rm -f "$CELL/results.jsonl"
 
@@ -36,10 +40,14 @@ SAVE=$CELL/pretrain bash "$HERE/pretrain.sh" "${flags[@]}" ${PRETRAIN_FLAGS-}
 fairseq-align evaluate "$CELL/pretrain/model.pt" "$DATA" --subset "valid_$SOURCE,valid_$TARGET" "${about[@]}"
 fairseq-align alignment "$CELL/pretrain/model.pt" "$DATA" --lexicon "$LEXICON" ${HELDOUT:+--heldout-lexicon "$HELDOUT"} \
     --lang "$TARGET" "${about[@]}"
-for freeze in '' --freeze-embeddings; do
-    tuned=$CELL/pos${freeze#-}
-    MODEL=$CELL/pretrain/model.pt POS=$WORK/pos-bin FREEZE=$freeze SAVE=$tuned bash "$HERE/finetune.sh" ${FINETUNE_FLAGS-}
-    fairseq-align evaluate "$tuned/model.pt" "$WORK/pos-bin" --subset "test_$SOURCE,test_$TARGET" "${about[@]}"
-done
+finetune() {                         # LANGUAGE SUBSETS [--freeze-embeddings]
+    local tuned=$CELL/pos-$1${3-}
+    MODEL=$CELL/pretrain/model.pt POS=$WORK/pos-bin SOURCE=$1 FREEZE=${3-} SAVE=$tuned \
+        bash "$HERE/finetune.sh" ${FINETUNE_FLAGS-}
+    fairseq-align evaluate "$tuned/model.pt" "$WORK/pos-bin" --subset "$2" "${about[@]}"
+}
+finetune "$SOURCE" "test_$SOURCE,test_$TARGET"
+finetune "$SOURCE" "test_$SOURCE,test_$TARGET" --freeze-embeddings
+finetune "$TARGET" "test_$TARGET"
 cat "$CELL/results.jsonl" >> "$WORK/results.jsonl"
 touch "$CELL/done"
