@@ -106,8 +106,9 @@ def compare(before: dict[Key, Share], after: dict[Key, Share], target: dict[Key,
 def summary(rows: list[dict]) -> dict[str, dict[str, float]]:
     """Counts over the rows of ``compare`` by group of heads: nouns, verbs, others, all; those without rows left out.
 
-    ``there`` and ``stayed``: rows within noise of the target before, and of these also after. ``away``: the others, of
-    which ``moved`` came closer, ``arrived`` within noise. ``distance_*``: mean absolute difference to the target.
+    ``closer``: rows whose share came closer to the target. ``there`` and ``stayed``: rows within noise of the target
+    before, and of these also after. ``away``: the others, of which ``moved`` came closer, ``arrived`` within noise.
+    ``distance_*``: mean absolute difference to the target.
     """
     result = {}
     for group in GROUPS:
@@ -116,6 +117,7 @@ def summary(rows: list[dict]) -> dict[str, dict[str, float]]:
         if own:
             result[group] = {
                 "statistics": len(own),
+                "closer": sum(row["moved"] for row in own),
                 "there": len(own) - len(away),
                 "stayed": sum(row["there"] and row["arrived"] for row in own),
                 "away": len(away),

@@ -13,12 +13,13 @@ import argparse
 import json
 import sys
 from contextlib import ExitStack
+from itertools import zip_longest
 from pathlib import Path
 
 from tqdm import tqdm
 
 from fairseq_align import syntax, treebank, typology, word_order
-from fairseq_align.corpus import writing
+from fairseq_align.corpus import read_lines, writing
 from fairseq_align.errors import InputError
 
 
@@ -41,11 +42,12 @@ def parse_args():
     for name in syntax.HEADS:
         tags = ", ".join(syntax.HEADS[name]) if name != "others" else "all other words"
         apply.add_argument(f"--{name}", type=Path, metavar="JSON", help=f"order of {tags}; without it theirs stays")
-    apply.add_argument("--input", type=Path, required=True, metavar="FILE", help="trees to reorder")
-    apply.add_argument("--output", type=Path, required=True, metavar="FILE", help="CoNLL-U to write")
-    apply.add_argument("--text", type=Path, metavar="FILE", help="words in the new order to write, one sentence a line")
+    files = {"type": Path, "nargs": "+", "metavar": "FILE"}
+    apply.add_argument("--input", required=True, help="trees to reorder", **files)
+    apply.add_argument("--output", help="CoNLL-U to write, a file for each input", **files)
+    apply.add_argument("--text", help="words in the new order to write, one sentence a line, a file for each", **files)
     apply.add_argument(
-        "--source-text", type=Path, metavar="FILE", help="words in the old order to write, parallel to --text"
+        "--like", help="text whose lines the trees must be of, a file for each: --text is parallel to it", **files
     )
     how = apply.add_mutually_exclusive_group()
     how.add_argument("--map", action="store_true", help="the best order of each head instead of a sampled one")
@@ -99,23 +101,45 @@ def run_apply(args) -> None:
         raise InputError(f"--keep: found {args.keep:g}, expected 0 or more; leave it out for the default")
     if not paths:
         raise InputError("found no word order, expected --nouns, --verbs or --others; write one with learn")
+    if not args.output and not args.text:
+        raise InputError("found no file to write, expected --output for trees, --text for words, or both; name a file")
+    for name in ("output", "text", "like"):
+        given = getattr(args, name) or [None] * len(args.input)
+        if len(given) != len(args.input):
+            raise InputError(f"--{name}: found {len(given)} files, expected {len(args.input)}; name one for each input")
+        setattr(args, name, given)
     orders = {name: word_order.load(path, name) for name, path in paths.items()}
-    seed = None if args.map else args.seed
+    for each in zip(args.input, args.output, args.text, args.like, strict=True):
+        reorder(*each, orders, None if args.map else args.seed, args.keep)
+
+
+def reorder(source: Path, output: Path | None, text: Path | None, like: Path | None, *how) -> None:
+    """Reorder one file; ``how``: orders, seed and keep."""
+    sentences = tqdm(treebank.read(source), desc=str(source), unit=" sentences", disable=None)
     count = projective = moved = 0
     with ExitStack() as stack:
-        output = stack.enter_context(writing(args.output))
-        text = stack.enter_context(writing(args.text)) if args.text else None
-        source_text = stack.enter_context(writing(args.source_text)) if args.source_text else None
-        sentences = tqdm(treebank.read(args.input), desc=str(args.input), unit=" sentences", disable=None)
-        for before, after, was_projective in syntax.apply(sentences, orders, seed, args.keep):
-            output.write(after.serialize())
-            old, new = syntax.words(before), syntax.words(after)
-            if text:
-                text.write(new + "\n")
-            if source_text:
-                source_text.write(old + "\n")
-            count, projective, moved = count + 1, projective + was_projective, moved + (old != new)
-    print(f"{args.output}: {count:,} sentences, {moved:,} in another order, {count - projective:,} were not projective")
+        trees_out, text_out = (stack.enter_context(writing(path)) if path else None for path in (output, text))
+        for before, after, was_projective in syntax.apply(checked(sentences, like) if like else sentences, *how):
+            words = syntax.words(after)
+            if trees_out:
+                trees_out.write(after.serialize())
+            if text_out:
+                text_out.write(words + "\n")
+            count, projective = count + 1, projective + was_projective
+            moved += words != syntax.words(before)
+    print(
+        f"{output or text}: {count:,} sentences, {moved:,} in another order, {count - projective:,} were not projective"
+    )
+
+
+def checked(sentences, text: Path):
+    """The sentences, if their words are the lines of a text; else ``InputError``."""
+    for sentence, numbered in zip_longest(sentences, read_lines(text)):
+        number, line = numbered or ("end", None)
+        words = sentence and syntax.words(sentence)
+        if words != line:
+            raise InputError(f"{text}:{number}: found {line!r}, expected the tree's {words!r}; parse the text again")
+        yield sentence
 
 
 def run_compare(args) -> None:
@@ -144,7 +168,8 @@ def print_report(report: dict) -> None:
         for group, counts in each["summary"].items():
             share = f" ({100 * counts['moved'] / counts['away']:.0f} %)" if counts["away"] else ""
             print(
-                f"{name}, {group}: {counts['statistics']} statistics; {counts['there']} were there, "
+                f"{name}, {group}: {counts['statistics']} statistics, {counts['closer']} came closer; "
+                f"{counts['there']} were there, "
                 f"{counts['stayed']} of them stayed; {counts['moved']} of the other {counts['away']} moved towards the "
                 f"target{share}, {counts['arrived']} arrived; mean distance {counts['distance_before']:.3f} -> "
                 f"{counts['distance_after']:.3f}"

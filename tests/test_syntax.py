@@ -346,7 +346,7 @@ def test_statistics_that_were_there_are_counted_apart():
     counts = typology.summary(found)
     assert list(counts) == ["nouns", "verbs", "all heads"]
     assert counts["all heads"] == {
-        "statistics": 3, "there": 1, "stayed": 1, "away": 2, "moved": 1, "arrived": 1,
+        "statistics": 3, "closer": 2, "there": 1, "stayed": 1, "away": 2, "moved": 1, "arrived": 1,
         "distance_before": pytest.approx((0.65 + 0.45 + 0.02) / 3, abs=1e-4),
         "distance_after": pytest.approx((0.1 + 0.48 + 0) / 3, abs=1e-4),
     }  # fmt: skip
@@ -367,21 +367,45 @@ def test_learn_apply_and_compare_through_the_script(tmp_path, run, monkeypatch, 
     done = run([sys.executable, "preprocess/syntax.py", "learn", "--treebank", target, "--output", order])
     assert f"{order}: nouns: 120 heads (0 with more than 8 dependents left out)" in done.stdout
     assert f"{order}: verbs: 60 heads" in done.stdout
-    text, source_text = tmp_path / "en-syn.txt", tmp_path / "en.txt"
+    text, like = tmp_path / "en-syn.txt", tmp_path / "en.txt"
+    like.write_text("She reads old books in the library .\n" * 60)
     flags = ["--nouns", order, "--verbs", order, "--input", source, "--output", result, "--map"]
-    assert script(monkeypatch, "apply", *flags, "--text", text, "--source-text", source_text) == 0
+    assert script(monkeypatch, "apply", *flags, "--text", text, "--like", like) == 0
     assert capsys.readouterr().out == f"{result}: 60 sentences, 60 in another order, 0 were not projective\n"
     assert text.read_text() == "She the library in old books reads .\n" * 60
-    assert source_text.read_text() == "She reads old books in the library .\n" * 60
     assert len(list(treebank.read(result))) == 60
     report = tmp_path / "report.json"
     flags = ["--source", source, "--result", result, "--target", target, "--json", report]
     assert script(monkeypatch, "compare", *flags) == 0
     printed = capsys.readouterr().out
     assert "VERB   obj                                   0.0   100.0   100.0  moved towards it" in printed
-    assert "direction, all heads: 6 statistics; 3 were there, 3 of them stayed; 3 of the other 3 moved" in printed
+    assert "direction, all heads: 6 statistics, 3 came closer; 3 were there, 3 of them stayed; 3 of" in printed
     assert json.loads(report.read_text())["direction"]["summary"]["verbs"]["moved"] == 2
     assert not list(tmp_path.rglob("*.part"))
+
+
+@pytest.mark.parametrize(
+    "lines, expected",
+    [
+        (
+            ["She reads old books in the library .", "Another ."],
+            ":2: found 'Another .', expected the tree's 'She reads",
+        ),
+        (["She reads old books in the library ."], ":end: found None, expected the tree's 'She reads"),
+        (
+            ["She reads old books in the library ."] * 3,
+            ":3: found 'She reads old books in the library .', expected the",
+        ),
+    ],
+)
+def test_text_must_be_that_of_the_trees(tmp_path, monkeypatch, capsys, lines, expected):
+    order, like, text = tmp_path / "order.json", tmp_path / "en.txt", tmp_path / "text"
+    word_order.save({"nouns": WordOrder(9, 0, {}, {})}, order)
+    like.write_text("".join(line + "\n" for line in lines))
+    source = write(tmp_path / "en.conllu", ENGLISH * 2)
+    assert script(monkeypatch, "apply", "--nouns", order, "--input", source, "--text", text, "--like", like) == 1
+    assert f"error: {like}{expected}" in capsys.readouterr().err
+    assert not list(tmp_path.glob("text*"))
 
 
 def test_a_seed_repeats_a_file(tmp_path, monkeypatch, capsys):
@@ -401,6 +425,11 @@ def test_a_seed_repeats_a_file(tmp_path, monkeypatch, capsys):
     "arguments, expected",
     [
         (["apply", "--input", "en.conllu", "--output", "out.conllu"], "found no word order, expected --nouns, --verbs"),
+        (
+            ["apply", "--nouns", "none.json", "--input", "en.conllu", "two.conllu", "--output", "out.conllu"],
+            "--output: found 1 files, expected 2; name one for each input",
+        ),
+        (["apply", "--nouns", "none.json", "--input", "en.conllu"], "found no file to write, expected --output"),
         (
             ["apply", "--nouns", "none.json", "--input", "en.conllu", "--output", "out.conllu"],
             "none.json: found FileNotFoundError",
