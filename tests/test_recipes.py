@@ -1,5 +1,6 @@
 """The recipes in examples/ run, end with a report, and go on where they were stopped."""
 
+import gzip
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from fairseq_align import results
+from fairseq_align.data import binarized
 
 CELLS = 4  # mlm, tlm, dict_mlm, align_mlm: presets/smoke.sh
 
@@ -83,3 +85,42 @@ def test_a_cell_takes_ablations_and_refuses_unknown_objectives(repo, study):
     command[2] = "blm"
     done = subprocess.run(command, cwd=repo, env=environment(repo, study), capture_output=True, text=True)
     assert done.returncode == 1 and "found objective blm, expected mlm, tlm, dict_mlm or align_mlm" in done.stderr
+
+
+def chain(words: list[str]) -> str:
+    """CoNLL-U of some words, each of which depends on the next."""
+    rows = [
+        (number, word, "_", "NOUN", "_", "_", *((number + 1, "nmod") if number < len(words) else (0, "root")), "_", "_")
+        for number, word in enumerate(words, 1)
+    ]
+    return "\n".join("\t".join(map(str, row)) for row in rows) + "\n\n"
+
+
+def test_syntax_is_a_transform_of_the_text_by_given_trees(repo, study):
+    """``prepare.sh syntax,transliterate``; item by item parallel, as TLM wants its directories."""
+    trees, target = study / "trees", study / "target.conllu"
+    trees.mkdir()
+    for split in ("train", "valid", "test"):
+        lines = (study / "corpus" / f"{split}.txt").read_text(encoding="utf-8").splitlines()
+        with gzip.open(trees / f"{split}.conllu.gz", "wt", encoding="utf-8") as file:
+            file.writelines(chain(line.split()) for line in lines)
+    target.write_text("1\ta\t_\tNOUN\t_\t_\t0\troot\t_\t_\n2\tb\t_\tNOUN\t_\t_\t1\tnmod\t_\t_\n\n" * 20)  # heads first
+    files = {split.upper(): str(study / "toy" / f"{split}.conllu") for split in ("train", "valid", "test")}
+    done = subprocess.run(
+        ["bash", "examples/derived/prepare.sh", "syntax,transliterate"], cwd=repo, capture_output=True, text=True,
+        env={**environment(repo, study), **files, "SYNTAX_TREES": str(trees), "SYNTAX_NOUNS": str(target)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    for data in ("data-bin", "pos-bin"):
+        for split in ("train", "valid", "test"):
+            source, syntax, derived = (
+                binarized.read(study / data / name / split) for name in ("en", "en-syntax", "en-syntax+transliterate")
+            )
+            assert source.sizes.tolist() == syntax.sizes.tolist() == derived.sizes.tolist()
+            assert source.tokens.tolist() != syntax.tokens.tolist()
+            pieces = derived.tokens[derived.tokens > 3].astype(int) - syntax.tokens[syntax.tokens > 3]
+            assert (pieces == pieces[0]).all()  # the shift of the new script
+    for split in ("train", "valid", "test"):
+        source, syntax = ((study / name / f"{split}.txt").read_text().split("\n") for name in ("corpus", "syntax"))
+        assert [sorted(line.split()) for line in source] == [sorted(line.split()) for line in syntax]
+        assert source != syntax

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Text and treebank -> binarized text and POS data of a language and of the languages derived from it.
-# In: $TEXT $TOKENIZED (text files), $TRAIN $VALID $TEST (CoNLL-U), transforms as arguments. Out: $WORK/{data-bin,pos-bin}
+# In: $TEXT $TOKENIZED (text files), $TRAIN $VALID $TEST (CoNLL-U), transforms as arguments; for those that begin with
+# syntax (syntax,transliterate) also what syntax.sh reads. Out: $WORK/{data-bin,pos-bin}
 set -euo pipefail
 
 WORK=${WORK:-runs/derived}
@@ -14,6 +15,22 @@ WORKERS=${WORKERS:-2}
 HERE=$(dirname "$0"); PREPROCESS=$HERE/../../preprocess
 mkdir -p "$WORK"
 
+binarize() {  # a language, and the folder of its text
+    [ ! -e "$WORK/data-bin/$1" ] || return 0
+    for split in train valid test; do
+        python "$PREPROCESS/subword.py" apply --model "$WORK/spm/spm.model" \
+            --input "$2/$split.txt" --output "$2/$split.sp"
+    done
+    fairseq-preprocess --only-source --srcdict "$WORK/spm/dict.txt" --workers "$WORKERS" --trainpref "$2/train.sp" \
+        --validpref "$2/valid.sp" --testpref "$2/test.sp" --destdir "$WORK/data-bin/$1.part"
+    mv "$WORK/data-bin/$1.part" "$WORK/data-bin/$1"
+}
+
+tag() {  # a language, and the three parts of its treebank
+    [ -e "$WORK/pos-bin/$1/test.idx" ] || python "$PREPROCESS/tagging.py" --model "$WORK/spm/spm.model" \
+        --dict "$WORK/spm/dict.txt" --lang "$1" --out "$WORK/pos-bin" --train "$2" --valid "$3" --test "$4"
+}
+
 if [ ! -e "$WORK/corpus/counts.json" ]; then
     # the words of the treebank's training part are text, too; its tags are not used here
     gzip -cdf "$TRAIN" | awk -F'\t' '$1 ~ /^[0-9]+$/ {printf "%s%s", s, $2; s = " "} !NF {print ""; s = ""} END {print ""}' > "$WORK/treebank.txt"
@@ -23,23 +40,20 @@ if [ ! -e "$WORK/corpus/counts.json" ]; then
 fi
 [ -e "$WORK/spm/spm.model" ] || python "$PREPROCESS/subword.py" train --input "$WORK/corpus/train.txt" \
     --vocab-size "$VOCABULARY" --character-coverage 0.9999 --out "$WORK/spm"
-if [ ! -e "$WORK/data-bin/$SOURCE" ]; then
-    for split in train valid test; do
-        python "$PREPROCESS/subword.py" apply --model "$WORK/spm/spm.model" \
-            --input "$WORK/corpus/$split.txt" --output "$WORK/corpus/$split.sp"
-    done
-    fairseq-preprocess --only-source --srcdict "$WORK/spm/dict.txt" --workers "$WORKERS" --trainpref "$WORK/corpus/train.sp" \
-        --validpref "$WORK/corpus/valid.sp" --testpref "$WORK/corpus/test.sp" --destdir "$WORK/data-bin/$SOURCE.part"
-    mv "$WORK/data-bin/$SOURCE.part" "$WORK/data-bin/$SOURCE"
-    cp "$WORK/spm/dict.txt" "$WORK/data-bin/dict.txt"
-fi
-[ -e "$WORK/pos-bin/$SOURCE/test.idx" ] || python "$PREPROCESS/tagging.py" --model "$WORK/spm/spm.model" \
-    --dict "$WORK/spm/dict.txt" --lang "$SOURCE" --out "$WORK/pos-bin" --train "$TRAIN" --valid "$VALID" --test "$TEST"
+binarize "$SOURCE" "$WORK/corpus"
+[ -e "$WORK/data-bin/dict.txt" ] || cp "$WORK/spm/dict.txt" "$WORK/data-bin/dict.txt"
+tag "$SOURCE" "$TRAIN" "$VALID" "$TEST"
 for transforms; do
-    target=$SOURCE-${transforms//,/+}
+    source=$SOURCE target=$SOURCE-${transforms//,/+}
     [ "$OVERLAP" = 0 ] || target=$target-overlap$OVERLAP
-    [ -e "$WORK/data-bin/$target" ] || python "$PREPROCESS/derive.py" "$WORK/data-bin/$SOURCE" "$WORK/data-bin/$target" \
-        --transforms "$transforms" --overlap "$OVERLAP"
-    [ -e "$WORK/pos-bin/$target" ] || python "$PREPROCESS/derive.py" "$WORK/pos-bin/$SOURCE" "$WORK/pos-bin/$target" \
+    if [ "${transforms%%,*}" = syntax ]; then
+        source=$SOURCE-syntax
+        WORK=$WORK bash "$HERE/syntax.sh"
+        binarize "$source" "$WORK/syntax"
+        tag "$source" "$WORK"/syntax/{train,valid,test}.treebank.conllu
+    fi
+    [ -e "$WORK/data-bin/$target" ] || python "$PREPROCESS/derive.py" "$WORK/data-bin/$source" "$WORK/data-bin/$target" \
+        --transforms "${transforms#syntax,}" --overlap "$OVERLAP"
+    [ -e "$WORK/pos-bin/$target" ] || python "$PREPROCESS/derive.py" "$WORK/pos-bin/$source" "$WORK/pos-bin/$target" \
         --like "$WORK/data-bin/$target/derivation.json"
 done
