@@ -325,13 +325,13 @@ def score(args: argparse.Namespace) -> None:
         source, target = spaces(model, languages, layer)
         for fields in scores((source, target), languages, lexicons, args.by, args.block):
             record(fields, layer)
+        for fields in isomorphism_scores((source, target), languages, args.isomorphism) if args.isomorphism else ():
+            record(fields, layer)
         if args.mapping:
             rows = lexicons["seen"].rows.to(source.device)
             source.mapping = retrieval.procrustes(source.subspace(rows[:, 0]), target.subspace(rows[:, 1]), args.block)
             for fields in scores((source, target), languages, lexicons, args.by, args.block):
                 record(fields, layer, args.mapping)
-        for fields in isomorphism_scores((source, target), languages, args.isomorphism) if args.isomorphism else ():
-            record(fields, layer)
 
 
 def _names(known: Sequence[str]):

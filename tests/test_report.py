@@ -334,7 +334,7 @@ def test_latex_has_the_table_with_its_characters_escaped():
 
 
 LOGS = {
-    "simple": "26 | INFO | train_inner | epoch 001:    10 / 99 loss=-7.1, mlm_loss=7.5, align_cos=0.25, num_updates=10\n"
+    "simple": "26 | INFO | train_inner | epoch 001: 10 / 99 loss=-7.1, mlm_loss=7.5, align_cos=0.25, num_updates=10\n"
     "2026 | INFO | train_inner | epoch 001:    20 / 99 mlm_loss=7.25, align_cos=0.5, num_updates=20, lr=1e-05\n",
     "json": '2026 | INFO | train_inner | {"epoch": 1, "mlm_loss": "7.5", "align_cos": "0.25", "num_updates": "10"}\n'
     '2026 | INFO | train_inner | {"epoch": 1, "mlm_loss": "7.25", "align_cos": "0.5", "num_updates": "20"}\n',

@@ -126,8 +126,8 @@ def test_bands_of_frequency(count, band):
     ("flags", "message"),
     [
         ([], "found no --lexicon, --heldout-lexicon or both; name the files"),
-        (["--heldout-lexicon", "lexicon.heldout.tsv", "--mapping", "procrustes"], "--lexicon, which the mapping is learnt"),
-        (["--lexicon", "lexicon.tsv", "--layers", "7"], "--layers: found 7, expected embeddings or a number from 0 to 1"),
+        (["--heldout-lexicon", "lexicon.heldout.tsv", "--mapping", "procrustes"], "--lexicon, which the mapping"),
+        (["--lexicon", "lexicon.tsv", "--layers", "7"], "found 7, expected embeddings or a number from 0 to 1"),
         (["--lexicon", "lexicon.tsv", "--source-lang", "xx"], "xx/train.idx: found no binarized data"),
         (["--lexicon", "none.tsv"], "none.tsv: found no such file, expected a lexicon"),
     ],
