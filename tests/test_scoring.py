@@ -64,12 +64,15 @@ def test_scores_of_a_checkpoint_equal_brute_force(model, toy, tmp_path):
         for scores, prefix in ((cosines, ""), (scaled, "csls_")):
             for direction, of_pairs in ((None, scores[rows[0]]), ("backward", scores.T[rows[1]])):
                 gold = rows[1] if direction is None else rows[0]
-                ranks = 1 + (of_pairs > of_pairs[np.arange(len(gold)), gold][:, None] + 1e-6).sum(1)
+                behind = of_pairs[np.arange(len(gold)), gold][:, None] - of_pairs
+                tied_before = (abs(behind) <= 1e-6) & (np.arange(of_pairs.shape[1]) < np.array(gold)[:, None])
+                ranks = 1 + (behind < -1e-6).sum(1) + tied_before.sum(1)
                 about = {"split": split, "direction": direction}
                 for k in (1, 5, 10):
                     expected = pytest.approx((ranks <= k).mean(), abs=1e-6)
                     assert pick(records, metric=f"{prefix}p@{k}", **about) == expected
-                assert pick(records, metric=f"{prefix}mrr", **about) == pytest.approx((1 / ranks).mean(), abs=1e-6)
+                # at the edge of a tie, float32 may put a word one rank further; exact data are in test_retrieval.py
+                assert pick(records, metric=f"{prefix}mrr", **about) == pytest.approx((1 / ranks).mean(), abs=1e-5)
         expected = pytest.approx(cosines[rows].mean(), abs=1e-6)
         assert pick(records, metric="cos", split=split, direction=None) == expected
     assert {r["lexicon"] for r in records} == {results.checksum(toy / name) for name in names.values()}
