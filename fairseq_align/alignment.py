@@ -1,29 +1,14 @@
-"""How well the word embeddings of translation pairs coincide: word vectors, the loss, and retrieval scores."""
+"""How well the word embeddings of translation pairs coincide: the loss, and what validation and scoring ask."""
+
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fairseq_align import lexicon, retrieval
 from fairseq_align.lexicon import Pairs, Words
-
-
-def word_vectors(embeddings: Tensor, words: Words) -> Tensor:
-    """Vectors of words, each the mean of the embeddings of its pieces.
-
-    Args:
-        embeddings: word embedding table, shape (V, C), any float type.
-        words: P words, on the device of the table.
-
-    Returns:
-        shape (P, C), float32, or float64 if the table is.
-    """
-    pieces = F.embedding(words.ids, embeddings)
-    if pieces.dtype not in (torch.float32, torch.float64):
-        pieces = pieces.float()
-    if words.ids.numel() == len(words):  # every word is one piece
-        return pieces
-    order = torch.arange(words.ids.numel(), device=pieces.device)
-    return F.embedding_bag(order, pieces, words.offsets, mode="mean")
+from fairseq_align.retrieval import Space, word_vectors
 
 
 def alignment_loss(embeddings: Tensor, pairs: Pairs, kind: str = "cosine") -> Tensor:
@@ -57,38 +42,40 @@ def mean_cosine(embeddings: Tensor, pairs: Pairs) -> Tensor:
 
 
 @torch.no_grad()
-def precision_at_1(embeddings: Tensor, pairs: Pairs, candidates: Words, chunk: int = 4096) -> Tensor:
+def precision_at_1(embeddings: Tensor, pairs: Pairs, candidates: Words) -> Tensor:
     """Share of source words whose nearest candidate by cosine similarity is one of their translations.
 
     Args:
         embeddings: word embedding table, shape (V, C).
         pairs: what counts as right; a source word with several translations is asked once and any of them is right.
-        candidates: target words to choose from; add the words of ``pairs.target`` that they lack, or these are missed.
-        chunk: source words compared at a time; bounds the memory, ``chunk`` x candidates.
+        candidates: distinct words to choose from, those of ``pairs.target`` among them.
 
     Returns:
         scalar in [0, 1], float32.
     """
-    keys = _Keys()
-    right: dict[int, set[int]] = {}
-    rows: dict[int, int] = {}
-    target_keys = keys.of(pairs.target)
-    for row, source in enumerate(keys.of(pairs.source)):
-        right.setdefault(source, set()).add(target_keys[row])
-        rows.setdefault(source, row)
-    candidate_keys = keys.of(candidates)
-    found = F.normalize(word_vectors(embeddings, candidates), dim=-1)
-    asked = pairs.source.take(torch.tensor(list(rows.values()), device=embeddings.device))
-    query = F.normalize(word_vectors(embeddings, asked), dim=-1)
-    nearest = torch.cat([(part @ found.T).argmax(-1) for part in query.split(chunk)]).tolist()
-    hits = sum(candidate_keys[best] in right[source] for source, best in zip(rows, nearest, strict=True))
-    return torch.tensor(hits / len(rows))
+    source = lexicon.unique(pairs.source)
+    rows = [lexicon.rows(pairs.source, source), lexicon.rows(pairs.target, candidates)]
+    gold = questions(torch.stack(rows, dim=1)).gold
+    return retrieval.ranks(Space(embeddings, source), Space(embeddings, candidates), gold).precision(1).mean()
 
 
-class _Keys(dict):
-    """A small integer for each word, equal for equal piece sequences."""
+class Questions(NamedTuple):
+    """The distinct words that a lexicon asks for, and what is right.
 
-    def of(self, words: Words) -> list[int]:
-        ids, ends = words.ids.tolist(), [*words.offsets.tolist()[1:], words.ids.numel()]
-        spans = zip(words.offsets.tolist(), ends, strict=True)
-        return [self.setdefault(tuple(ids[start:end]), len(self)) for start, end in spans]
+    Attributes:
+        rows: the asked words, int64, shape (Q,), ascending.
+        gold: distinct pairs of the number of an asked word and a candidate that translates it, int64, shape (G, 2).
+    """
+
+    rows: Tensor
+    gold: Tensor
+
+
+def questions(pairs: Tensor) -> Questions:
+    """Ask for each distinct word once; all that it is paired with is right.
+
+    Args:
+        pairs: rows of an asked word and of a candidate that translate each other, int64, shape (P, 2).
+    """
+    rows, numbers = pairs[:, 0].unique(return_inverse=True)
+    return Questions(rows, torch.stack([numbers, pairs[:, 1]], dim=1).unique(dim=0))

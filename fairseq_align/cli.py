@@ -21,7 +21,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
-    Command("alignment", "fairseq_align.evaluation", "score the alignment of word embeddings", "add_alignment_parser"),
+    Command("alignment", "fairseq_align.scoring", "score how well the words of two languages coincide"),
     Command("evaluate", "fairseq_align.evaluation", "score a checkpoint on subsets", "add_evaluate_parser"),
     Command("report", "fairseq_align.report", "table and figure from results"),
     Command("doctor", "fairseq_align.doctor", "show what is installed and what is wrong with it"),

@@ -1,4 +1,4 @@
-"""Scores of a checkpoint, appended to a results file: ``fairseq-align evaluate`` and ``fairseq-align alignment``."""
+"""Scores of a checkpoint, appended to a results file: ``fairseq-align evaluate``."""
 
 import argparse
 import pickle
@@ -13,7 +13,7 @@ from fairseq.models import BaseFairseqModel
 from fairseq.tasks import FairseqTask
 from omegaconf import DictConfig
 
-from fairseq_align import alignment, lexicon, results
+from fairseq_align import results
 from fairseq_align.criterions.sequence_tagging import SequenceTaggingLoss
 from fairseq_align.data.masked_lm import MaskedLmDataset
 from fairseq_align.errors import InputError
@@ -116,35 +116,6 @@ def evaluate(args: argparse.Namespace) -> None:
             )
 
 
-def score_alignment(args: argparse.Namespace) -> None:
-    model, cfg, task = load(args.checkpoint, args.data)
-    embeddings = model.encoder.sentence_encoder.embed_tokens.weight.detach()
-    files = {"seen": args.lexicon, "heldout": args.heldout_lexicon}
-    pairs = {
-        split: lexicon.load(path, task.source_dictionary).to(embeddings.device) for split, path in files.items() if path
-    }
-    candidates = lexicon.unique(*(some.target for some in pairs.values()))
-    for split, some in pairs.items():
-        scores = {
-            "p@1": alignment.precision_at_1(embeddings, some, candidates),
-            "cos": alignment.mean_cosine(embeddings, some),
-        }
-        for metric, value in scores.items():
-            record(
-                args,
-                task="alignment",
-                metric=metric,
-                value=float(value),
-                n=len(some),
-                lang=args.lang,
-                split=split,
-                seed=cfg.common.seed,
-                source_lang=None,
-                freeze_embeddings=None,
-                lexicon=results.checksum(files[split]),
-            )
-
-
 def record(args: argparse.Namespace, **fields) -> None:
     """Print a score with its signature and append it to the results file, if there is one."""
     fields |= {
@@ -160,7 +131,7 @@ def record(args: argparse.Namespace, **fields) -> None:
         results.append(args.results, fields)
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
+def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", help="checkpoint of fairseq-train")
     parser.add_argument("data", help="folder of binarized data with dict.txt")
     parser.add_argument("--results", help="JSON-lines file to append the scores to; not given: they are only printed")
@@ -181,19 +152,6 @@ def add_evaluate_parser(subparsers) -> None:
         help="score a checkpoint on subsets",
         description="Accuracy of a tagger, or loss of a masked language model beside the unigram entropy of the text.",
     )
-    _add_common(parser)
+    add_common(parser)
     parser.add_argument("--subset", required=True, help="comma-separated subsets: test, test_fr, valid_en-x")
     parser.set_defaults(func=evaluate)
-
-
-def add_alignment_parser(subparsers) -> None:
-    parser = subparsers.add_parser(
-        "alignment",
-        help="score how well word embeddings of translation pairs coincide",
-        description="P@1 by cosine similarity among all target words of the two lexicons, and mean cosine.",
-    )
-    _add_common(parser)
-    parser.add_argument("--lexicon", help="pairs seen in training")
-    parser.add_argument("--heldout-lexicon", help="pairs kept from training")
-    parser.add_argument("--lang", required=True, help="target language, for the signature")
-    parser.set_defaults(func=score_alignment)

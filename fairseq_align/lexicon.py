@@ -59,11 +59,22 @@ class Words(NamedTuple):
     def __len__(self) -> int:
         return self.offsets.numel()
 
+    @property
+    def lengths(self) -> Tensor:
+        """Number of pieces of each word, int64, shape (P,)."""
+        return torch.diff(self.offsets, append=self.offsets.new_tensor([self.ids.numel()]))
+
+    def tuples(self) -> Iterator[tuple[int, ...]]:
+        """The piece ids of one word after the other."""
+        ids, starts = self.ids.tolist(), self.offsets.tolist()
+        for start, end in zip(starts, [*starts[1:], len(ids)], strict=True):
+            yield tuple(ids[start:end])
+
     def take(self, rows: Tensor) -> "Words":
         """The words at ``rows`` (int64, shape (R,)), in that order."""
         if self.ids.numel() == len(self):
             return Words(self.ids[rows], torch.arange(len(rows), device=rows.device))
-        lengths = torch.diff(self.offsets, append=self.offsets.new_tensor([self.ids.numel()]))[rows]
+        lengths = self.lengths[rows]
         offsets = lengths.cumsum(0) - lengths
         within = torch.arange(int(lengths.sum()), device=rows.device) - offsets.repeat_interleave(lengths)
         return Words(self.ids[self.offsets[rows].repeat_interleave(lengths) + within], offsets)
@@ -244,9 +255,11 @@ def of_derivation(
 
 def unique(*words: Words) -> Words:
     """The distinct words of several lists, in order of first appearance."""
-    seen: dict[tuple[int, ...], None] = {}
-    for some in words:
-        ids, starts = some.ids.tolist(), some.offsets.tolist()
-        for start, end in zip(starts, [*starts[1:], len(ids)], strict=True):
-            seen.setdefault(tuple(ids[start:end]))
+    seen = dict.fromkeys(word for some in words for word in some.tuples())
     return Words.of(seen).to(words[0].ids.device)
+
+
+def rows(words: Words, among: Words) -> Tensor:
+    """Where each word stands in a list that holds them all: int64, shape (P,)."""
+    place = {word: row for row, word in enumerate(among.tuples())}
+    return torch.tensor([place[word] for word in words.tuples()], device=words.ids.device)

@@ -1,45 +1,56 @@
-"""Tables and a figure from results: what alignment buys in zero-shot transfer.
+"""Tables and figures from results: what alignment buys in zero-shot transfer, beside the paper's figures.
 
-    records -> ``count`` (one score a seed) -> ``aggregate`` (cells: mean and spread over seeds)
-            -> ``tables`` -> report.md, report.csv, standard output;  cells -> ``draw`` -> report.png
-
-A row is what was trained (objective, share of the vocabulary in the lexicon, derivation), a column what was scored.
+results -> cells.py (mean and spread over seeds) -> ``tables`` -> report.md, report.tex, report.csv, standard output
+        -> comparison.py (B_S, B_Z, gap, the paper's; correlation with alignment);  figures.py draws
 """
 
 import argparse
 import csv
 import io
-import logging
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-
-from fairseq_align import results
-from fairseq_align.errors import InputError
-from fairseq_align.results import NATS, OBJECTIVES, Unit
-
-logger = logging.getLogger(__name__)
-
-MISSING = "—"
-GROUPS = ("Zero-shot transfer", "Cosine and language model")  # one table each
-ORDER = (
-    "P@1 seen", "P@1 held-out", "POS source", "POS zero-shot", "POS source, frozen", "POS zero-shot, frozen",
-    "cosine seen", "cosine held-out", "MLM loss", "unigram entropy", "entropy − loss",
+from fairseq_align import curves, results
+from fairseq_align.cells import (
+    GROUPS,
+    MISSING,
+    Cell,
+    Cells,
+    Column,
+    Place,
+    aggregate,
+    columns,
+    columns_of,
+    count,
+    in_detail,
+    row_of,
+    rows_of,
+    scores_of,
+    show,
+    shown,
 )  # fmt: skip
+from fairseq_align.comparison import comparison_table, comparisons, correlation_lines
+from fairseq_align.errors import InputError
+
+NAMES = ("task", "derivation", "objective", "lang", "vectors", "asked", "pairs", "words")  # columns without numbers
 LEGEND = {
-    "P@1": "share of a dictionary's source words whose nearest target word by cosine is a translation, in %",
+    "P@1": "share of a dictionary's source words whose nearest target word by cosine is a translation, in %; "
+    "candidates are the whole target vocabulary",
+    "CSLS": "the same with cross-domain similarity local scaling of 10 neighbours in place of the cosine",
     "cosine": "mean cosine of the word embeddings of dictionary pairs, in [-1, 1]",
     "seen": "pairs in the lexicon of training",
     "held-out": "pairs kept from training",
-    "POS": "accuracy of part-of-speech tags after fine-tuning on the source language, in %",
-    "source": "scored on the language of fine-tuning",
-    "zero-shot": "scored on a language without fine-tuning data",
+    "XNLI": "accuracy of natural language inference, in %",
+    "NER": "strict F1 of named entities, in %",
+    "POS": "accuracy of part-of-speech tags, in %",
+    "source": "fine-tuned and scored on the source language",
+    "supervised": "fine-tuned and scored on the target language, the paper's B_S",
+    "zero-shot": "fine-tuned on the source language, scored on the target language, the paper's B_Z",
+    "gap": "zero-shot minus supervised (B_Z − B_S) of the same seed, in points",
+    "reverse": "fine-tuned on the target language, scored on the source language",
     "frozen": "fine-tuned with the word embeddings as pre-trained; other columns: all weights tuned",
     "MLM loss": "loss of masked tokens, in nats a token",
     "unigram entropy": "loss of a model that knows the frequencies of tokens and no context, in nats a token",
@@ -47,218 +58,25 @@ LEGEND = {
 }
 
 
-class Row(NamedTuple):
-    """What was trained."""
-
-    derivation: str | None
-    objective: str
-    lexicon_rate: float | None
-
-    @property
-    def sort_key(self) -> tuple:
-        rate = -1.0 if self.lexicon_rate is None else self.lexicon_rate
-        return self.derivation or "", OBJECTIVES.index(self.objective), rate
-
-    @property
-    def name(self) -> str:
-        return self.objective.replace("_", "-").upper()
-
-    @property
-    def lexicon(self) -> str:
-        return "none" if self.lexicon_rate is None else f"{100 * self.lexicon_rate:g} %"
-
-
-@dataclass(frozen=True)
-class Column:
-    """What was scored.
-
-    Attributes:
-        kind: one of ``ORDER``.
-        split: split of the data, or "seen" / "heldout".
-        unit: how values are shown.
-    """
-
-    kind: str
-    split: str
-    unit: Unit
-
-    @property
-    def sort_key(self) -> tuple:
-        return ORDER.index(self.kind), self.split
-
-    @property
-    def group(self) -> str:
-        return GROUPS[self.kind.startswith(("cosine", "MLM", "unigram", "entropy"))]
-
-    @property
-    def title(self) -> str:
-        """The kind, with the split where it is not the usual one: ``POS zero-shot (valid)``."""
-        usual = {"P@1": self.split, "cosine": self.split, "POS": "test"}.get(self.kind.split()[0], "valid")
-        return self.kind if self.split == usual else f"{self.kind} ({self.split})"
-
-
-class Score(NamedTuple):
-    """One record in its place of the table."""
-
-    row: Row
-    column: Column
-    lang: str
-    seed: int
-    value: float
-    n: int
-
-
-@dataclass(frozen=True)
-class Cell:
-    """Scores of one row and column: a value and the number of items scored for each seed, in the order of seeds."""
-
-    seeds: tuple[int, ...]
-    values: tuple[float, ...]
-    n: tuple[int, ...]
-
-    @property
-    def mean(self) -> float:
-        return float(np.mean(self.values))
-
-    @property
-    def spread(self) -> float | None:
-        """Sample standard deviation over seeds; None for a single seed."""
-        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else None
-
-
-class Place(NamedTuple):
-    """Where a cell stands; ``lang`` is one scored language, or None for the mean over the row's languages."""
-
-    row: Row
-    lang: str | None
-    column: Column
-
-    @property
-    def sort_key(self) -> tuple:
-        return self.row.sort_key, self.lang or "", self.column.sort_key
-
-
-Cells = dict[Place, Cell]
-
-
-# records -> scores
-
-
-def row_of(record: dict) -> Row:
-    return Row(record["derivation"], record["objective"], record["lexicon_rate"])
-
-
-def column_of(record: dict) -> Column:
-    """The column of a record, over all languages."""
-    match record["task"], record["metric"]:
-        case "alignment", metric:
-            name = {"p@1": "P@1", "cos": "cosine"}[metric]
-            kind = f"{name} {'held-out' if record['split'] == 'heldout' else 'seen'}"
-        case "pos", _:
-            kind = "POS source" if record["lang"] == record["source_lang"] else "POS zero-shot"
-            kind += ", frozen" * record["freeze_embeddings"]
-        case _, metric:
-            kind = {"loss": "MLM loss", "unigram_entropy": "unigram entropy"}[metric]
-    return Column(kind, record["split"], results.metric_of(record).unit)
-
-
-def count(records: Iterable[dict]) -> list[dict]:
-    """The records that count: one for each row, column, language and seed, the last one read.
-
-    A run repeated with its seed gives another checkpoint, and both would stand as two seeds; the log says so.
-    """
-    counted: dict[tuple, dict] = {}
-    for record in results.latest(records):
-        place = (row_of(record), column_of(record), record["lang"], record["seed"])
-        if place in counted:
-            row, column, lang, seed = place
-            logger.warning(
-                "%s, lexicon %s, %s, %s, seed %d: several checkpoints, lexicons or source languages, the last counts",
-                row.name, row.lexicon, column.title, lang, seed,
-            )  # fmt: skip
-        counted[place] = record
-    return list(counted.values())
-
-
-def scores_of(records: Iterable[dict]) -> list[Score]:
-    """Counted records in their places, and ``entropy − loss`` wherever a seed has both for a language and split."""
-    scores = [
-        Score(row_of(record), column_of(record), record["lang"], record["seed"], record["value"], record["n"])
-        for record in records
-    ]
-    entropy = {(s.row, s.column.split, s.lang, s.seed): s.value for s in scores if s.column.kind == "unigram entropy"}
-    differences = [
-        s._replace(
-            column=Column("entropy − loss", s.column.split, NATS),
-            value=entropy[s.row, s.column.split, s.lang, s.seed] - s.value,
-        )
-        for s in scores
-        if s.column.kind == "MLM loss" and (s.row, s.column.split, s.lang, s.seed) in entropy
-    ]
-    return scores + differences
-
-
-# scores -> cells
-
-
-def aggregate(scores: Iterable[Score]) -> Cells:
-    """Cells of every row and column over languages and, where a column has several languages, of each of them.
-
-    A seed's value is the mean over all languages that the column has for the derivation, its ``n`` their sum. A seed
-    that lacks one of them is left out, as its mean would stand for other languages; the log says so.
-    """
-    grouped: dict[tuple[Row, Column], dict[str, dict[int, Score]]] = defaultdict(lambda: defaultdict(dict))
-    langs: dict[tuple[str | None, Column], set[str]] = defaultdict(set)
-    for score in scores:
-        grouped[score.row, score.column][score.lang][score.seed] = score
-        langs[score.row.derivation, score.column].add(score.lang)
-    several = {column for (_, column), names in langs.items() if len(names) > 1}
-    cells: Cells = {}
-    for (row, column), by_lang in grouped.items():
-        cells[Place(row, None, column)] = _mean_cell(by_lang, sorted(langs[row.derivation, column]), row, column)
-        for lang, by_seed in by_lang.items() if column in several else ():
-            cells[Place(row, lang, column)] = _cell([by_seed], sorted(by_seed))
-    return {place: cells[place] for place in sorted(cells, key=lambda place: place.sort_key) if cells[place].seeds}
-
-
-def _mean_cell(by_lang: dict[str, dict[int, Score]], langs: Sequence[str], row: Row, column: Column) -> Cell:
-    """The mean over ``langs``, of the seeds that have them all."""
-    by_seeds = [by_lang.get(lang, {}) for lang in langs]
-    with_all = set.intersection(*map(set, by_seeds))
-    for seed in sorted(set.union(*map(set, by_seeds)) - with_all):
-        logger.warning(
-            "%s, lexicon %s, %s: seed %d lacks one of the languages %s and is left out of their mean",
-            row.name, row.lexicon, column.title, seed, ", ".join(langs),
-        )  # fmt: skip
-    return _cell(by_seeds, sorted(with_all))
-
-
-def _cell(by_seeds: Sequence[dict[int, Score]], seeds: Sequence[int]) -> Cell:
-    """One cell of these seeds from the scores of each language by seed."""
-    values = tuple(float(np.mean([by_seed[seed].value for by_seed in by_seeds])) for seed in seeds)
-    return Cell(tuple(seeds), values, tuple(sum(by_seed[seed].n for by_seed in by_seeds) for seed in seeds))
-
-
-def rows_of(cells: Cells) -> list[Row]:
-    return sorted({place.row for place in cells}, key=lambda row: row.sort_key)
-
-
-def columns_of(cells: Cells) -> list[Column]:
-    return sorted({place.column for place in cells}, key=lambda column: column.sort_key)
-
-
 # cells -> tables
 
 
-def tables(cells: Cells) -> dict[str, list[list[str]]]:
-    """Tables by title, each a list of lines of shown cells, the header first; only those with data."""
+def tables(cells: Cells, details: Sequence[dict] = ()) -> dict[str, list[list[str]]]:
+    """Tables by title, each a list of lines of shown cells, the header first; only those with data.
+
+    Args:
+        details: records of the detailed table, see ``in_detail``.
+    """
     means = {place: cell for place, cell in cells.items() if place.lang is None}
     by_title = {
         group: {place: cell for place, cell in means.items() if place.column.group == group} for group in GROUPS
     }
     by_title["Each language"] = {place: cell for place, cell in cells.items() if place.lang is not None}
     several_derivations = len({row.derivation for row in rows_of(cells)}) > 1
-    return {title: table(part, several_derivations) for title, part in by_title.items() if part}
+    found = {title: table(part, several_derivations) for title, part in by_title.items() if part}
+    found |= {"Beside the paper": comparison_table(comparisons(cells))}
+    found |= {title: detail_table(details, metrics) for title, metrics in DETAILS.items()}
+    return {title: lines for title, lines in found.items() if len(lines) > 1}
 
 
 def table(cells: Cells, with_derivation: bool) -> list[list[str]]:
@@ -282,19 +100,62 @@ def table(cells: Cells, with_derivation: bool) -> list[list[str]]:
     return lines
 
 
-def show(cell: Cell | None, unit: Unit, seeds: int) -> str:
-    """``43.4 ± 1.2``, without a spread for one seed, with ``(2)`` where the cell has 2 seeds and ``seeds`` differs."""
-    if cell is None:
-        return MISSING
-    spread = "" if cell.spread is None else f" ± {unit.show(cell.spread)}"
-    fewer = "" if len(cell.seeds) == seeds else f" ({len(cell.seeds)})"
-    return unit.show(cell.mean) + spread + fewer
-
-
 def _show_n(cells: Cells, column: Column) -> str:
     """Items scored by a seed: one number, or the smallest and the largest over rows and seeds."""
     n = [n for place, cell in cells.items() if place.column == column for n in cell.n]
     return f"{min(n):,}" if min(n) == max(n) else f"{min(n):,}–{max(n):,}"
+
+
+# alignment in detail
+
+DETAILS = {
+    "Alignment in detail": {
+        "p@1": "P@1", "p@5": "P@5", "p@10": "P@10", "mrr": "MRR", "csls_p@1": "CSLS P@1", "csls_p@5": "CSLS P@5",
+        "csls_p@10": "CSLS P@10", "csls_mrr": "CSLS MRR", "cos": "cosine",
+    },
+    "Likeness in shape": {"eigenvectors": "eigenvectors", "gromov_hausdorff": "Gromov-Hausdorff"},
+}  # fmt: skip
+
+
+def _detail(record: dict) -> tuple[str, ...]:
+    """What was compared, as the first cells of a line: vectors, asked words, pairs, band."""
+    vectors = "embeddings" if record.get("layer") is None else f"layer {record['layer']}"
+    mapped = f", {record['mapping']}" if record.get("mapping") else ""
+    asked = "target" if record.get("direction") else "source"
+    pairs = {"heldout": "held-out"}.get(record["split"], record["split"])
+    return record["lang"], vectors + mapped, asked, pairs, record.get("band") or "all"
+
+
+def detail_table(records: Iterable[dict], metrics: dict[str, str]) -> list[list[str]]:
+    """A line for all that was compared, in the order of records, with n, ties and OOV as the range over seeds."""
+    grouped: dict[tuple, dict[str, dict[int, dict]]] = defaultdict(lambda: defaultdict(dict))
+    for record in results.latest(records):
+        if record["task"] == "alignment" and record["metric"] in metrics:
+            grouped[row_of(record), *_detail(record)][record["metric"]][record["seed"]] = record
+    lines = [["derivation", "objective", "lexicon", "lang", "vectors", "asked", "pairs", "words", "seeds"]
+             + [*metrics.values(), "n", "ties", "OOV"]]  # fmt: skip
+    for (row, *names), by_metric in sorted(grouped.items(), key=lambda item: item[0][0].sort_key):
+        records = [record for by_seed in by_metric.values() for record in by_seed.values()]
+        seeds = max(map(len, by_metric.values()))
+        cells = [_detail_cell(by_metric[metric], seeds) if metric in by_metric else MISSING for metric in metrics]
+        retrieved = [record for record in records if record["metric"] != "cos"] or records
+        cells += [_range(retrieved, name) for name in ("n", "ties", "oov")]
+        lines.append([row.derivation or "none", row.name, row.lexicon, *names, str(seeds), *cells])
+    return lines
+
+
+def _detail_cell(by_seed: dict[int, dict], seeds: int) -> str:
+    order = sorted(by_seed)
+    cell = Cell(tuple(order), tuple(by_seed[seed]["value"] for seed in order), tuple(by_seed[s]["n"] for s in order))
+    return show(cell, results.metric_of(by_seed[order[0]]).unit, seeds)
+
+
+def _range(records: Sequence[dict], name: str) -> str:
+    """One number, or the smallest and the largest."""
+    values = [record[name] for record in records if record.get(name) is not None]
+    if not values:
+        return MISSING
+    return f"{min(values):,}" if min(values) == max(values) else f"{min(values):,}–{max(values):,}"
 
 
 # tables -> text
@@ -302,7 +163,7 @@ def _show_n(cells: Cells, column: Column) -> str:
 
 def markdown_table(lines: Sequence[Sequence[str]]) -> str:
     """A Markdown table whose columns are padded to read well raw; names to the left, numbers to the right."""
-    left = {i for i, title in enumerate(lines[0]) if title in ("derivation", "objective", "lang")}
+    left = {i for i, title in enumerate(lines[0]) if title in NAMES}
     widths = [max(3, *(len(line[i]) for line in lines)) for i in range(len(lines[0]))]
 
     def padded(line: Sequence[str]) -> str:
@@ -331,17 +192,57 @@ def legend(cells: Cells, records: Sequence[dict]) -> list[str]:
     ]
 
 
-def to_markdown(cells: Cells, records: Sequence[dict]) -> str:
+LATEX = str.maketrans(
+    {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "±": r"$\pm$", "−": "$-$", "—": "--", "–": "--"}
+    | {special: "\\" + special for special in "_%&#${}"}
+)
+
+
+def latex_table(title: str, lines: Sequence[Sequence[str]]) -> str:
+    """A table for LaTeX with the package booktabs."""
+    columns = "".join("l" if name in NAMES else "r" for name in lines[0])
+    header, *body = (" & ".join(map(_latex, line)) + r" \\" for line in lines)
+    rows = [r"\begin{table}", r"\centering", rf"\caption{{{_latex(title)}}}", rf"\begin{{tabular}}{{{columns}}}"]
+    rows += [r"\toprule", header, r"\midrule", *body, r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+    return "\n".join(rows)
+
+
+def _latex(text: str) -> str:
+    """A shown cell in LaTeX's characters."""
+    return text.translate(LATEX)
+
+
+def to_latex(cells: Cells, details: Sequence[dict] = ()) -> str:
+    """The whole report.tex, to be read by ``\\input``."""
+    parts = [latex_table(title, lines) for title, lines in tables(cells, details).items()]
+    return "% needs \\usepackage{booktabs}\n" + "\n\n".join(parts) + "\n"
+
+
+def to_markdown(cells: Cells, records: Sequence[dict], details: Sequence[dict] = (), with_curves: bool = False) -> str:
     """The whole report.md."""
+    found = comparisons(cells)
     parts = ["# Alignment and zero-shot transfer"]
-    parts += [f"## {title}\n\n{markdown_table(lines)}" for title, lines in tables(cells).items()]
+    parts += [f"## {title}\n\n{markdown_table(lines)}" for title, lines in tables(cells, details).items()]
+    if found:
+        parts.append(
+            "## Correlation of alignment and gap\n\n" + "\n".join(f"- {line}" for line in correlation_lines(found))
+        )
+        parts.append(
+            "Spearman's ρ with a 95 % bootstrap interval and a permutation p-value; a point is one trained model.\n\n"
+            "![Alignment against gap, a point for each model](scatter.png)"
+        )
     parts.append("\n".join(f"- {line}" for line in legend(cells, records)))
     parts.append(
-        "![Bars: accuracy of part-of-speech tags and P@1 of the alignment of each objective](report.png)\n\n"
+        "![Bars: scores of each task, and P@1 of the alignment, of each objective](report.png)\n\n"
         "Bars are means over seeds, lines ± one standard deviation, dots single seeds."
     )
-    ordered = sorted(records, key=lambda r: (row_of(r).sort_key, column_of(r).sort_key, r["lang"], r["seed"]))
-    signatures = "\n".join(results.signature(record) for record in ordered)
+    if with_curves:
+        parts.append("![Learning curves of masked-LM loss and cosine of the pairs](curves.png)")
+    ordered = sorted(
+        zip(records, columns(records), strict=True),
+        key=lambda pair: (row_of(pair[0]).sort_key, pair[1].sort_key, pair[0]["lang"], pair[0]["seed"]),
+    )
+    signatures = "\n".join(results.signature(record) for record in [*(record for record, _ in ordered), *details])
     parts.append(f"## Signatures\n\nEvery score above, in the order of rows and columns.\n\n```text\n{signatures}\n```")
     return "\n\n".join(parts) + "\n"
 
@@ -362,105 +263,11 @@ def to_csv(cells: Cells) -> str:
     return out.getvalue()
 
 
-# cells -> figure
-
-FONT, SMALL = 14, 11  # points, at 12 inches of width: still readable at half size
-PANELS = {
-    "POS accuracy (%)": {  # palette of Okabe and Ito: told apart with any colour vision
-        "POS source": "#56B4E9",
-        "POS source, frozen": "#0072B2",
-        "POS zero-shot": "#E69F00",
-        "POS zero-shot, frozen": "#D55E00",
-    },
-    "Alignment P@1 (%)": {"P@1 seen": "#009E73", "P@1 held-out": "#CC79A7"},
-}
-
-
-def draw(cells: Cells, path: Path) -> None:
-    """Write the figure as PNG: transfer at the left, alignment at the right, one group of bars a row.
-
-    Raises:
-        InputError: matplotlib is not installed.
-    """
-    try:
-        from matplotlib import rc_context
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError(
-            f"{path}: found no matplotlib, expected it to draw the figure; pip install fairseq_align[plot]"
-        ) from error
-    rows = rows_of(cells)
-    with rc_context({"font.size": FONT}):
-        figure = Figure(figsize=(12, 2.2 + 0.9 * len(rows)), dpi=150, layout="constrained")
-        for axes, (label, colours) in zip(figure.subplots(1, 2, sharey=True), PANELS.items(), strict=True):
-            _draw_panel(axes, cells, rows, colours)
-            axes.set_xlabel(label)
-        _name_rows(figure.axes[0], rows)
-        with _replaced(path) as part:
-            FigureCanvasAgg(figure).print_png(part)
-
-
-def _draw_panel(axes, cells: Cells, rows: Sequence[Row], colours: dict[str, str]) -> None:
-    """Horizontal bars from the top: a group for each row, a bar for each score that any row has."""
-    shown = {(place.row, place.column.title): cell for place, cell in cells.items() if place.lang is None}
-    columns = {column.title: column for column in columns_of(cells)}
-    titles = [title for title in colours if title in columns]
-    height = 0.8 / max(1, len(titles))
-    for i, title in enumerate(titles):
-        offset = (i - (len(titles) - 1) / 2) * height
-        present = [(y + offset, shown[row, title]) for y, row in enumerate(rows) if (row, title) in shown]
-        axes.barh(
-            [y for y, _ in present], [100 * cell.mean for _, cell in present], height,
-            label=title, color=colours[title], edgecolor="white", zorder=2,
-        )  # fmt: skip
-        for y, cell in present:
-            _draw_cell(axes, y, cell, height, columns[title].unit)
-        for y, row in enumerate(rows):
-            if (row, title) not in shown:
-                axes.text(1, y + offset, "not scored", va="center", fontsize=SMALL, color="#666666")
-    axes.set_xlim(0, 114)  # room for the number of a bar near 100
-    axes.set_xticks(range(0, 101, 20))
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x", color="#DDDDDD", zorder=0)
-    axes.spines[["top", "right"]].set_visible(False)
-    if titles:
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
-    else:
-        axes.text(0.5, 0.5, "no scores", transform=axes.transAxes, ha="center", va="center", backgroundcolor="white")
-
-
-def _draw_cell(axes, y: float, cell: Cell, height: float, unit: Unit) -> None:
-    """On a bar of that height: the spread as a line in its upper part, seeds as dots below, the mean as a number."""
-    values = 100 * np.array(cell.values)
-    if cell.spread is not None:
-        axes.errorbar(
-            values.mean(), y - 0.2 * height, xerr=100 * cell.spread, color="black", linewidth=1.5, capsize=3, zorder=3
-        )
-    ys = y + height * np.linspace(0, 0.3, len(values)) if len(values) > 1 else [y]
-    axes.scatter(values, ys, s=14, color="black", edgecolor="white", linewidth=0.6, zorder=4, clip_on=False)
-    end = min(103, max(values.max(), values.mean() + 100 * (cell.spread or 0)))
-    axes.text(end + 1.5, y, unit.show(cell.mean), va="center", fontsize=SMALL)
-
-
-def _name_rows(axes, rows: Sequence[Row]) -> None:
-    """Name the groups, the first row on top."""
-    several = len({row.derivation for row in rows}) > 1
-    axes.set_yticks(range(len(rows)), ["\n".join(_row_label(row, several)) for row in rows])
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_ylabel("objective, lexicon rate")
-
-
-def _row_label(row: Row, with_derivation: bool) -> list[str]:
-    label = [row.name] if row.lexicon_rate is None else [f"{row.name}, {row.lexicon}"]
-    return label + [row.derivation or "no derivation"] * with_derivation
-
-
 # files
 
 
 @contextmanager
-def _replaced(path: Path) -> Iterator[Path]:
+def replaced(path: Path) -> Iterator[Path]:
     """A name to write to, which becomes ``path`` when the block ends without an error and is removed otherwise."""
     part = path.with_name(f"{path.name}.part")
     try:
@@ -470,11 +277,11 @@ def _replaced(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def write_texts(cells: Cells, records: Sequence[dict], folder: Path) -> None:
-    """Write report.md and report.csv; the folder is made."""
+def write_texts(texts: dict[str, str], folder: Path) -> None:
+    """Write files by name; the folder is made."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in (("report.md", to_markdown(cells, records)), ("report.csv", to_csv(cells))):
-        with _replaced(folder / name) as part:
+    for name, text in texts.items():
+        with replaced(folder / name) as part:
             part.write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -483,10 +290,23 @@ def write_texts(cells: Cells, records: Sequence[dict], folder: Path) -> None:
 
 def add_parser(subparsers) -> None:
     """Add the command ``report`` to ``fairseq-align``."""
-    parser = subparsers.add_parser("report", help="table and figure from results", description=__doc__.split("\n")[0])
+    parser = subparsers.add_parser("report", help="tables and figures from results", description=__doc__.split("\n")[0])
     parser.add_argument("results", nargs="+", type=Path, metavar="RESULTS.jsonl", help="results files, read in order")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder for report.md, report.csv and report.png"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder for report.{md,csv,tex,png,svg}, scatter.{png,svg} and, with --logs, curves.{png,svg}",
+    )
+    parser.add_argument(
+        "--logs",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="TRAIN.log",
+        help="logs of fairseq-train, --log-format simple or json, for learning curves; those that differ only "
+        "in a number at the end of a folder's name, the seed, share a colour; not given: no curves",
     )
     parser.set_defaults(func=run)
 
@@ -497,13 +317,46 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         InputError: a results file is missing, broken or holds no score, or matplotlib is not installed.
     """
-    records = results.read(*args.results)
+    records = shown(results.read(*args.results))
     if not records:
         names = ", ".join(map(str, args.results))
         raise InputError(f"{names}: found no scores, expected at least one line; run fairseq-align evaluate first")
-    counted = count(records)
+    logged = dict(zip(curves.names(args.logs), map(curves.read, args.logs), strict=True)) if args.logs else {}
+    counted = count([record for record in records if not in_detail(record)])
+    details = results.latest(record for record in records if in_detail(record))
+    compared = [record for record in records if record["task"] == "alignment"] if details else []
     cells = aggregate(scores_of(counted))
-    write_texts(cells, counted, args.out)
-    print("\n\n".join(f"{title}\n{markdown_table(lines)}" for title, lines in tables(cells).items()))
-    draw(cells, args.out / "report.png")  # last: the tables are there even without matplotlib
+    texts = {
+        "report.md": to_markdown(cells, counted, compared, bool(logged)),
+        "report.csv": to_csv(cells),
+        "report.tex": to_latex(cells, compared),
+    }
+    write_texts(texts, args.out)
+    print("\n\n".join(f"{title}\n{markdown_table(lines)}" for title, lines in tables(cells, compared).items()))
+    draw(cells, logged, args.out)  # last: the tables are there even without matplotlib
     return 0
+
+
+def draw(cells: Cells, logged: dict[str, dict[str, curves.Curve]], folder: Path) -> None:
+    """Write every figure there is data for, as PNG and SVG.
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
+    try:
+        from fairseq_align import figures
+    except ImportError as error:
+        raise InputError(
+            f"{folder / 'report.png'}: found no matplotlib, expected it to draw the figures; "
+            "pip install fairseq_align[plot]"
+        ) from error
+    found = comparisons(cells)
+    drawn = {"report": figures.bars(cells)}
+    if found:
+        drawn["scatter"] = figures.scatter(found)
+    if logged:
+        drawn["curves"] = figures.learning_curves(logged)
+    for name, figure in drawn.items():
+        for suffix in ("png", "svg"):
+            with replaced(folder / f"{name}.{suffix}") as part:
+                figures.save(figure, part, suffix)

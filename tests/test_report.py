@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairseq_align import report, results
+from fairseq_align import cells, comparison, curves, paper, report, results
+from fairseq_align.correlation import spearman
 from fairseq_align.errors import InputError
 
 RUN = {
@@ -41,7 +42,7 @@ STUDY = [
 
 
 def cells_of(records):
-    return report.aggregate(report.scores_of(report.count(records)))
+    return cells.aggregate(cells.scores_of(cells.count(records)))
 
 
 def table_of(records, title="Zero-shot transfer"):
@@ -163,7 +164,7 @@ def test_markdown_reads_well_raw():
 
 
 def test_every_counted_score_has_its_signature_in_the_report():
-    text = report.to_markdown(cells_of(STUDY), report.count(STUDY))
+    text = report.to_markdown(cells_of(STUDY), cells.count(STUDY))
     assert [text.count(results.signature(record)) for record in STUDY] == [1] * len(STUDY)
     assert "Scored on en-x: P@1 seen; POS zero-shot; POS zero-shot, frozen." in text
     assert "MLM loss" not in text  # the legend tells only of what is there
@@ -190,19 +191,23 @@ draws = pytest.mark.skipif(
 )
 
 
-def run(path, folder):
+def run(path, folder, *more):
     """The command as ``fairseq-align report`` runs it."""
     parser = argparse.ArgumentParser()
     report.add_parser(parser.add_subparsers())
-    args = parser.parse_args(["report", str(path), "--out", str(folder)])
+    args = parser.parse_args(["report", str(path), "--out", str(folder), *more])
     return args.func(args)
 
 
+FIGURES = {f"{name}.{suffix}" for name in ("report", "scatter") for suffix in ("png", "svg")}
+
+
 @draws
-def test_the_command_writes_table_csv_and_figure(tmp_path, capsys):
+def test_the_command_writes_tables_and_figures(tmp_path, capsys):
     assert run(write_results(tmp_path / "results.jsonl"), tmp_path / "out") == 0
     assert "| ALIGN-MLM |    50 % |     3 |  95.0 ± 5.0 | 75.5 ± 0.7 (2) |    44.0 ± 4.0 |" in capsys.readouterr().out
-    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["report.csv", "report.md", "report.png"]
+    names = {file.name for file in (tmp_path / "out").iterdir()}
+    assert names == {"report.csv", "report.md", "report.tex"} | FIGURES
     assert (tmp_path / "out" / "report.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -218,12 +223,14 @@ def test_the_report_is_the_same_each_time(tmp_path):
     path = write_results(tmp_path / "results.jsonl")
     run(path, tmp_path / "a")
     run(path, tmp_path / "b")
-    for name in ("report.md", "report.csv", "report.png"):
+    for name in {"report.md", "report.csv", "report.tex"} | FIGURES:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
 def test_without_matplotlib_the_tables_are_there_and_the_advice_is_given(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "fairseq_align.figures", raising=False)  # an earlier test may have loaded it
+    monkeypatch.delattr("fairseq_align.figures", raising=False)
     with pytest.raises(InputError, match=r"report.png: found no matplotlib.*pip install fairseq_align\[plot\]"):
         run(write_results(tmp_path / "results.jsonl"), tmp_path)
     assert "44.0 ± 4.0" in capsys.readouterr().out
@@ -236,3 +243,135 @@ def test_no_scores_are_an_error(tmp_path):
     with pytest.raises(InputError, match="results.jsonl: found no scores, expected at least one line; run"):
         run(path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+# beside the paper
+
+
+def supervised(value, **fields):
+    return pos(value, source_lang="en-x", **fields)
+
+
+def test_gap_is_zero_shot_minus_supervised_of_the_same_seed():
+    # seeds 1 and 2: 40 - 90 = -50 and 44 - 88 = -44, mean -47, sd 6 / sqrt(2) = 4.2; seed 3 has no supervised score
+    records = [pos(0.40), pos(0.44, seed=2), pos(0.3, seed=3), supervised(0.90), supervised(0.88, seed=2)]
+    assert table_of(records)[:2] == [
+        ["objective", "lexicon", "seeds", "POS supervised", "POS zero-shot", "POS gap"],
+        ["ALIGN-MLM", "50 %", "3", "89.0 ± 1.4 (2)", "38.0 ± 7.2", "-47.0 ± 4.2 (2)"],
+    ]
+
+
+def test_the_table_stands_beside_the_papers_where_the_paper_has_the_row():
+    records = [pos(0.40), supervised(0.90), alignment(0.99), pos(0.3, freeze_embeddings=True), pos(0.5, lexicon_rate=1)]
+    assert table_of(records, "Beside the paper") == [
+        ["task", "derivation", "objective", "lexicon", "seeds", "B_S", "B_Z", "gap", "P@1 seen"]
+        + ["paper's B_S", "paper's B_Z", "paper's gap", "paper's alignment"],
+        ["POS", "transliterate+invert", "ALIGN-MLM", "50 %", "1", "90.0", "40.0", "-50.0", "99.0"]
+        + ["95.0", "92.0", "-3.0", "95.2"],
+        ["POS", "transliterate+invert", "ALIGN-MLM", "100 %", "1", "—", "50.0", "—", "—", *["—"] * 4],
+        ["POS, frozen", "transliterate+invert", "ALIGN-MLM", "50 %", "1", "—", "30.0", "—", "99.0", *["—"] * 4],
+    ]  # fmt: skip
+
+
+def test_a_model_tuned_on_the_target_is_told_from_the_source_in_any_order():
+    both_ways = [pos(0.4), pos(0.8, lang="en"), supervised(0.9), supervised(0.7, lang="en"), alignment(1.0)]
+    for records in (both_ways, both_ways[::-1]):
+        assert table_of(records)[0][4:] == ["POS source", "POS supervised", "POS zero-shot", "POS gap", "POS reverse"]
+
+
+@pytest.mark.parametrize(("task", "rho"), [("xnli", 0.727), ("ner", 0.781), ("pos", 0.734)])
+def test_the_papers_points_give_its_correlations(task, rho):
+    found = comparison.paper_points(task).correlation
+    assert round(found.rho, 3) == rho and found.n == 12
+    assert found.low < rho < found.high and found.p < 0.02  # the paper: p < .01 for XNLI, of a t-test
+
+
+def test_the_rounded_table_ties_two_gaps_that_the_paper_had_apart():
+    rounded = [round(figures.pos.zero_shot - figures.pos.supervised, 1) for figures in paper.FIGURES.values()]
+    alignment = [figures.alignment for figures in paper.FIGURES.values()]
+    assert round(spearman(alignment, rounded).rho, 3) == 0.715
+    for figures in paper.FIGURES.values():
+        for task in paper.TASKS:
+            supervised, zero_shot, gap = getattr(figures, task)
+            assert gap == pytest.approx(zero_shot - supervised, abs=0.11)
+
+
+def test_correlation_by_hand():
+    # ranks 1 2 3 4 and 1 2 4 3: rho = 1 - 6 * 2 / (4 * 15) = 0.8; of 24 orders, 4 have rho >= 0.8 and 4 rho <= -0.8
+    found = spearman([1, 2, 3, 4], [10, 20, 40, 30])
+    assert found.rho == pytest.approx(0.8) and found.p == pytest.approx(8 / 24)
+    assert spearman([1, 2, 3], [1, 2, 3]) is None and spearman([1, 2, 3, 4], [5, 5, 5, 5]) is None
+
+
+def test_points_are_models_and_gaps_to_the_source_where_nothing_is_supervised():
+    records = [pos(0.4), pos(0.5, seed=2), pos(0.9, lang="en"), pos(0.8, lang="en", seed=2)]
+    records += [alignment(0.99), alignment(0.97, seed=2)]
+    points = comparison.points(comparison.comparisons(cells_of(records)), "POS")
+    assert points.reference == "source" and points.alignment == pytest.approx([99, 97])
+    assert points.gap == pytest.approx([-50, -30])
+    points = comparison.points(comparison.comparisons(cells_of([*records, supervised(0.95, seed=2)])), "POS")
+    assert points.reference == "B_S" and points.gap == pytest.approx([-45]) and points.alignment == pytest.approx([97])
+
+
+def test_alignment_in_detail_has_a_line_for_all_that_was_compared():
+    about = {"n": 90, "oov": 10, "ties": 0}
+    records = [
+        alignment(0.5, **about), alignment(0.75, metric="csls_p@1", **about | {"ties": 3}),
+        alignment(0.25, direction="backward", band="frequency:10-99", layer=2, mapping="procrustes", split="heldout"),
+    ]  # fmt: skip
+    header, *lines = report.detail_table(records, {"p@1": "P@1", "csls_p@1": "CSLS P@1"})
+    assert header[3:] == ["lang", "vectors", "asked", "pairs", "words", "seeds", "P@1", "CSLS P@1", "n", "ties", "OOV"]
+    assert [line[3:] for line in lines] == [
+        ["en-x", "embeddings", "source", "seen", "all", "1", "50.0", "75.0", "90", "0–3", "10"],
+        ["en-x", "layer 2, procrustes", "target", "held-out", "frequency:10-99", "1", "25.0", "—", "1,000", "—", "—"],
+    ]
+
+
+def test_latex_has_the_table_with_its_characters_escaped():
+    text = report.latex_table("A & B", [["objective", "seeds"], ["a_b", "5 %"], ["—", "1 ± 2"]])
+    assert r"\caption{A \& B}" in text and r"\begin{tabular}{lr}" in text
+    assert "a\\_b & 5 \\% \\\\" in text and r"-- & 1 $\pm$ 2 \\" in text
+
+
+LOGS = {
+    "simple": "26 | INFO | train_inner | epoch 001: 10 / 99 loss=-7.1, mlm_loss=7.5, align_cos=0.25, num_updates=10\n"
+    "2026 | INFO | train_inner | epoch 001:    20 / 99 mlm_loss=7.25, align_cos=0.5, num_updates=20, lr=1e-05\n",
+    "json": '2026 | INFO | train_inner | {"epoch": 1, "mlm_loss": "7.5", "align_cos": "0.25", "num_updates": "10"}\n'
+    '2026 | INFO | train_inner | {"epoch": 1, "mlm_loss": "7.25", "align_cos": "0.5", "num_updates": "20"}\n',
+}
+
+
+@pytest.mark.parametrize("kind", LOGS)
+def test_learning_curves_are_read_from_both_kinds_of_log(tmp_path, kind):
+    (tmp_path / "train.log").write_text("2026 | INFO | fairseq_cli.train | {...}\n" + LOGS[kind])
+    assert curves.read(tmp_path / "train.log") == {
+        "mlm_loss": ([10, 20], [7.5, 7.25]), "align_cos": ([10, 20], [0.25, 0.5]),
+    }  # fmt: skip
+
+
+def test_a_log_without_training_is_an_error(tmp_path):
+    (tmp_path / "train.log").write_text("nothing\n")
+    with pytest.raises(
+        InputError, match="train.log: found no train_inner line with mlm_loss or align_cos, expected a log"
+    ):
+        curves.read(tmp_path / "train.log")
+    with pytest.raises(InputError, match="none.log: found .*No such file.*, expected a log of fairseq-train"):
+        curves.read(tmp_path / "none.log")
+
+
+def test_logs_are_named_by_what_tells_them_apart(tmp_path):
+    paths = [tmp_path / "runs" / name / "pretrain" / "train.log" for name in ("mlm-1", "align-1")]
+    assert curves.names(paths) == ["mlm-1", "align-1"] and curves.names(paths[:1]) == ["mlm-1/pretrain"]
+
+
+@draws
+def test_curves_are_drawn_of_logs(tmp_path):
+    logs = []
+    for name, text in LOGS.items():
+        logs.append(tmp_path / name / "train.log")
+        logs[-1].parent.mkdir()
+        logs[-1].write_text(text)
+    path = write_results(tmp_path / "results.jsonl", [*STUDY, alignment(0.5, band="pieces:2")])
+    assert run(path, tmp_path / "out", "--logs", *map(str, logs)) == 0
+    assert "![Learning curves" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert (tmp_path / "out" / "curves.png").stat().st_size > 5000 and (tmp_path / "out" / "curves.svg").exists()
