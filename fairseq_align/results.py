@@ -6,8 +6,10 @@ in all its scores: ``lexicon_rate`` is the share of the vocabulary in the lexico
 none, and scores on the source language carry the derivation too. ``lexicon`` is the checksum of the lexicon that the
 score was computed on or the run trained with.
 
+Fields of ``OPTIONAL`` are left out where they say nothing; a missing one and null mean the same.
+
 Files only grow. A question asked again is answered by its last line: of records that agree in every field but
-``value``, ``n``, ``versions`` and ``date``, ``latest`` keeps the last one.
+those of ``ANSWER``, ``latest`` keeps the last one.
 """
 
 import fcntl
@@ -43,6 +45,8 @@ class Unit(NamedTuple):
 PERCENT = Unit("%", 100, 1)
 COSINE = Unit("cosine", 1, 3)
 NATS = Unit("nats", 1, 2)
+RECIPROCAL = Unit("mean reciprocal rank", 1, 3)
+DISTANCE = Unit("distance", 1, 3)
 
 
 class Metric(NamedTuple):
@@ -55,10 +59,22 @@ class Metric(NamedTuple):
     fine_tuned: bool = False
 
 
+PAIRS = ("seen", "heldout")  # splits of a bilingual dictionary: trained on, and kept from training
+RETRIEVAL = {"p@1": PERCENT, "p@5": PERCENT, "p@10": PERCENT, "mrr": RECIPROCAL}  # by cosine; csls_p@1 by CSLS
 METRICS = {
+    ("xnli", "accuracy"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),
+    ("ner", "f1"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),  # strict IOB2 spans
+    ("ner", "seqeval_f1"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),  # seqeval's default mode
+    ("ner", "accuracy"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),
     ("pos", "accuracy"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),
-    ("alignment", "p@1"): Metric(("seen", "heldout"), 0, 1, PERCENT),
-    ("alignment", "cos"): Metric(("seen", "heldout"), -1, 1, COSINE),
+    ("pos", "f1"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),  # mean over the tags
+    ("pos", "seqeval_f1"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),
+    ("retrieval", "accuracy"): Metric(("test", "valid"), 0, 1, PERCENT),  # of parallel sentences
+    **{("alignment", name): Metric(PAIRS, 0, 1, unit) for name, unit in RETRIEVAL.items()},
+    **{("alignment", f"csls_{name}"): Metric(PAIRS, 0, 1, unit) for name, unit in RETRIEVAL.items()},
+    ("alignment", "cos"): Metric(PAIRS, -1, 1, COSINE),
+    ("alignment", "eigenvectors"): Metric(("vocabulary",), 0, math.inf, DISTANCE),
+    ("alignment", "gromov_hausdorff"): Metric(("vocabulary",), 0, 2, DISTANCE),
     ("mlm", "loss"): Metric(("valid", "test"), 0, math.inf, NATS),  # nats a token
     ("mlm", "unigram_entropy"): Metric(("valid", "test"), 0, math.inf, NATS),  # of the same text, nats a token
 }
@@ -110,6 +126,7 @@ def _one_of(names: Iterable[str]) -> Field:
 
 
 NAME = Field(_is_name, "a name without spaces or '|'")
+COUNT = Field(lambda value: _is_int(value) and value >= 0, "an integer, at least 0")
 CHECKSUM = Field(_is_checksum, "the first 12 hexadecimal digits of a sha256 sum")
 FIELDS = {
     "task": _one_of(task for task, _ in METRICS),
@@ -119,17 +136,24 @@ FIELDS = {
     "lang": NAME,  # scored language; for alignment the target language
     "source_lang": _or_null(NAME),  # language of fine-tuning; transfer to any other is zero-shot
     "split": _one_of(split for metric in METRICS.values() for split in metric.splits),
-    "seed": Field(lambda value: _is_int(value) and value >= 0, "an integer, at least 0"),
+    "seed": COUNT,
     "objective": _one_of(OBJECTIVES),
     "derivation": _or_null(NAME),  # e.g. "transliterate+invert"; null for natural languages
     "lexicon_rate": _or_null(Field(lambda value: _is_number(value) and 0 <= value <= 1, "a fraction in [0, 1]")),
     "freeze_embeddings": _or_null(Field(lambda value: isinstance(value, bool), "true, false")),
     "checkpoint": CHECKSUM,
     "lexicon": _or_null(CHECKSUM),
+    "layer": _or_null(COUNT),  # alignment: the encoder layer whose states were compared; null: word embeddings
+    "mapping": _or_null(_one_of(["procrustes"])),  # alignment: what was learnt on the seen pairs; null: nothing
+    "direction": _or_null(_one_of(["backward"])),  # alignment: target words were asked for source words; null: source
+    "band": _or_null(NAME),  # alignment: the words scored, e.g. "frequency:10-99", "pieces:2"; null: all
+    "ties": _or_null(COUNT),  # alignment: of n, words that share their rank with a wrong candidate
+    "oov": _or_null(COUNT),  # alignment: pairs of the lexicon with a piece out of vocabulary, not in n
     "versions": Field(_is_versions, "an object of strings with fairseq_align, torch and fairseq"),
     "date": Field(_is_date, "an ISO 8601 date"),
 }
-ANSWER = ("value", "n", "versions", "date")  # all other fields are the question, see ``latest``
+OPTIONAL = ("layer", "mapping", "direction", "band", "ties", "oov")
+ANSWER = ("value", "n", "ties", "oov", "versions", "date")  # all other fields are the question, see ``latest``
 
 
 def metric_of(record: dict) -> Metric:
@@ -162,7 +186,9 @@ def checksum(path: str | Path) -> str:
 
 
 def validate(record: object, where: str) -> None:
-    """Check that a record has exactly the fields of ``FIELDS``, each of its type, and that they fit together.
+    """Check that a record has the fields of ``FIELDS`` and no others, each of its type, and that they fit together.
+
+    Fields of ``OPTIONAL`` may be missing.
 
     Args:
         record: what one line holds.
@@ -173,11 +199,11 @@ def validate(record: object, where: str) -> None:
     """
     if not isinstance(record, dict):
         raise InputError(f"{where}: found {record!r:.60}, expected an object with the fields of a score")
-    for name in sorted(record.keys() ^ FIELDS.keys()):
+    for name in sorted((record.keys() ^ FIELDS.keys()) - (set(OPTIONAL) - record.keys())):
         found = f"unknown field {name!r}" if name in record else f"no field {name!r}"
         raise InputError(f"{where}: found {found}, expected the fields {', '.join(FIELDS)}")
     for name, field in FIELDS.items():
-        if not field.holds(record[name]):
+        if not field.holds(record.get(name)):
             raise InputError(f"{where}: found {name} {record[name]!r:.60}, expected {field.expected}")
     _validate_metric(record, where)
 
@@ -216,7 +242,7 @@ def append(path: str | Path, record: dict) -> None:
         OSError: the line could not be written whole; the file is as before.
     """
     validate(record, str(path))
-    ordered = {name: record[name] for name in FIELDS}
+    ordered = {name: record[name] for name in FIELDS if name not in OPTIONAL or record.get(name) is not None}
     line = json.dumps(ordered, ensure_ascii=False, allow_nan=False).encode() + b"\n"
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+b", buffering=0) as file:
@@ -269,8 +295,8 @@ def _parse(line: bytes, where: str, torn: bool) -> dict:
 
 
 def question(record: dict) -> tuple:
-    """What a score answers: every field but the answer (``value``, ``n``) and its ``versions`` and ``date``."""
-    return tuple(record[name] for name in FIELDS if name not in ANSWER)
+    """What a score answers: every field but those of ``ANSWER``."""
+    return tuple(record.get(name) for name in FIELDS if name not in ANSWER)
 
 
 def latest(records: Iterable[dict]) -> list[dict]:
@@ -303,8 +329,9 @@ def signature(record: dict) -> str:
         "freeze_embeddings",
         "checkpoint",
         "lexicon",
+        *OPTIONAL,
     )
-    shown = {name: record[name] for name in names if record[name] is not None} | record["versions"]
+    shown = {name: record[name] for name in names if record.get(name) is not None} | record["versions"]
     return " | ".join([score, *(f"{name}:{_plain(value)}" for name, value in shown.items())])
 
 

@@ -38,7 +38,7 @@ fairseq-align alignment "$CELL/pretrain/model.pt" "$DATA" --lexicon "$LEXICON" $
     --lang "$TARGET" "${about[@]}"
 for freeze in '' --freeze-embeddings; do
     tuned=$CELL/pos${freeze#-}
-    MODEL=$CELL/pretrain/model.pt POS=$WORK/pos-bin FREEZE=$freeze SAVE=$tuned bash "$HERE/finetune.sh" ${FINETUNE_FLAGS-}
+    MODEL=$CELL/pretrain/model.pt TUNE_DATA=$WORK/pos-bin FREEZE=$freeze SAVE=$tuned bash "$HERE/finetune.sh" ${FINETUNE_FLAGS-}
     fairseq-align evaluate "$tuned/model.pt" "$WORK/pos-bin" --subset "test_$SOURCE,test_$TARGET" "${about[@]}"
 done
 cat "$CELL/results.jsonl" >> "$WORK/results.jsonl"
