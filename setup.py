@@ -23,13 +23,14 @@ setup(
         "sacremoses>=0.1",
         "scipy>=1.11",
         "sentencepiece>=0.2",
+        "seqeval>=1.2.2",
         "torch>=2.10",
         "tqdm",
     ],
     extras_require={
         "hf": ["safetensors", "transformers>=4.50"],
         "plot": ["matplotlib>=3.8"],
-        "test": ["hypothesis", "pytest>=8", "ruff", "setuptools", "wheel"],
+        "test": ["hypothesis", "pytest>=8", "ruff", "scikit-learn", "setuptools", "wheel"],
     },
     entry_points={"console_scripts": ["fairseq-align = fairseq_align.cli:main"]},
 )

@@ -45,13 +45,13 @@ def load(checkpoint: str | Path, data: str | Path) -> tuple[BaseFairseqModel, Di
 
 
 def batches(task: FairseqTask, subset: str, device: torch.device) -> Iterator[dict]:
-    """Batches of a subset in a fixed order."""
+    """Batches of a subset, which is loaded at once, in a fixed order."""
     task.load_dataset(subset)
     iterator = task.get_batch_iterator(
         task.dataset(subset), max_tokens=BATCH_TOKENS, max_positions=task.max_positions()
     )
-    for sample in iterator.next_epoch_itr(shuffle=False):
-        yield utils.move_to_cuda(sample) if device.type == "cuda" else sample
+    samples = iterator.next_epoch_itr(shuffle=False)
+    return (utils.move_to_cuda(sample) if device.type == "cuda" else sample for sample in samples)
 
 
 @torch.no_grad()
