@@ -13,6 +13,7 @@ those of ``ANSWER``, ``latest`` keeps the last one.
 """
 
 import fcntl
+import functools
 import hashlib
 import json
 import math
@@ -165,6 +166,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """Versions of this package, torch and fairseq; ``unknown`` for a fairseq that no installation brought."""
     distributions = metadata.packages_distributions().get("fairseq", [])  # it is published under several names
@@ -179,10 +181,17 @@ def checksum(path: str | Path) -> str:
         InputError: there is no such file.
     """
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+        status = os.stat(path)
+        return _checksum(path, status.st_size, status.st_mtime_ns)
     except OSError as error:
         raise InputError(f"{path}: found {error.strerror}, expected a file to take the checksum of") from error
+
+
+@functools.cache  # a command gives many scores of one large checkpoint
+def _checksum(path: str | Path, size: int, changed: int) -> str:
+    """The checksum of a file as long as its size and time of change stay."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 def validate(record: object, where: str) -> None:
