@@ -21,15 +21,16 @@ setup(
         "omegaconf",  # fairseq-fixed names the version
         "packaging>=22",
         "sacremoses>=0.1",
-        "scipy>=1.11",
+        "scipy>=1.15",
         "sentencepiece>=0.2",
+        "seqeval>=1.2.2",
         "torch>=2.10",
         "tqdm",
     ],
     extras_require={
         "hf": ["safetensors", "transformers>=4.50"],
         "plot": ["matplotlib>=3.8"],
-        "test": ["hypothesis", "pytest>=8", "pytest-xdist", "ruff", "setuptools", "wheel"],
+        "test": ["hypothesis", "pytest>=8", "pytest-xdist", "ruff", "scikit-learn", "setuptools", "wheel"],
     },
     entry_points={"console_scripts": ["fairseq-align = fairseq_align.cli:main"]},
 )

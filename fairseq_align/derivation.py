@@ -7,8 +7,8 @@ sentences laid one after the other, to the same sentences in another script or o
     is                               _sleep~ _cat~ s~ _small~ _the~ .~ </s>
 
 Sizes never change, so labels that stand parallel to the tokens (``<split>.label``) take the same reordering and
-stay with their tokens. Derived scripts: ALIGN-MLM (https://arxiv.org/abs/2211.08547) and Deshpande et al. 2022
-(https://arxiv.org/abs/2110.14782).
+stay with their tokens; IOB2 labels are made well formed in the new order (``tags.well_formed``). Derived scripts:
+ALIGN-MLM (https://arxiv.org/abs/2211.08547) and Deshpande et al. 2022 (https://arxiv.org/abs/2110.14782).
 """
 
 import json
@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from fairseq.data import Dictionary
 
-from fairseq_align import vocabulary
+from fairseq_align import tags, vocabulary
 from fairseq_align.data import binarized
 from fairseq_align.errors import InputError
 
@@ -280,8 +280,33 @@ def chunks(corpus: binarized.Corpus, chunk_tokens: int = CHUNK) -> Iterator[tupl
         first = last
 
 
+def place_labels(labels: np.ndarray, positions: np.ndarray, dictionary: Dictionary | None) -> np.ndarray:
+    """Labels at the new positions of their tokens, well-formed IOB2 if they were.
+
+    Args:
+        labels: label ids of tokens, the padding symbol where there is none, shape (N,).
+        positions: where each token goes, shape (N,).
+        dictionary: of the labels; None: they are no IOB2 tags.
+    """
+    placed = place(labels, positions)
+    if dictionary is None or not tags.is_iob2(vocabulary.pieces(dictionary)):
+        return placed
+    labelled = np.flatnonzero(labels != dictionary.pad())
+    order = np.argsort(positions[labelled])
+    found = labels[labelled].astype(np.int64) - dictionary.nspecial
+    placed[positions[labelled[order]]] = dictionary.nspecial + tags.well_formed(
+        found, order, tags.scheme(vocabulary.pieces(dictionary))
+    )
+    return placed
+
+
 def derive_corpus(
-    source: Path, target: Path, derivation: Derivation, dictionary: Dictionary, progress: Callable[[int], object]
+    source: Path,
+    target: Path,
+    derivation: Derivation,
+    dictionary: Dictionary,
+    progress: Callable[[int], object],
+    label_dictionary: Dictionary | None = None,
 ) -> int:
     """Derive ``<source>.bin`` and, where there are any, the labels beside it.
 
@@ -289,6 +314,7 @@ def derive_corpus(
         source, target: paths without ``.bin`` / ``.idx``; the target appears only when it is complete.
         dictionary: the vocabulary after derivation.
         progress: called with the number of tokens of each chunk that is done.
+        label_dictionary: of the labels, if there are any; tells whether they are IOB2 tags.
 
     Returns:
         number of tokens.
@@ -314,6 +340,6 @@ def derive_corpus(
             derived, positions = derive(Chunk(tokens, sizes))
             out.add(derived, sizes)
             if labels:
-                label_out.add(place(labels.tokens[span], positions), sizes)
+                label_out.add(place_labels(labels.tokens[span], positions, label_dictionary), sizes)
             progress(len(tokens))
     return len(corpus.tokens)

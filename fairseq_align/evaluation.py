@@ -4,6 +4,7 @@ import argparse
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,12 +12,13 @@ from fairseq import checkpoint_utils, utils
 from fairseq.criterions.masked_lm import MaskedLmConfig, MaskedLmLoss
 from fairseq.models import BaseFairseqModel
 from fairseq.tasks import FairseqTask
+from fairseq.tasks.sentence_prediction import SentencePredictionTask
 from omegaconf import DictConfig
 
-from fairseq_align import results
-from fairseq_align.criterions.sequence_tagging import SequenceTaggingLoss
+from fairseq_align import predictions, results, tags
 from fairseq_align.data.masked_lm import MaskedLmDataset
 from fairseq_align.errors import InputError
+from fairseq_align.sentence_retrieval import accuracy, sentence_vectors
 from fairseq_align.tasks.sequence_tagging import SequenceTaggingTask
 
 BATCH_TOKENS = 8192
@@ -43,13 +45,13 @@ def load(checkpoint: str | Path, data: str | Path) -> tuple[BaseFairseqModel, Di
 
 
 def batches(task: FairseqTask, subset: str, device: torch.device) -> Iterator[dict]:
-    """Batches of a subset in a fixed order."""
+    """Batches of a subset, which is loaded at once, in a fixed order."""
     task.load_dataset(subset)
     iterator = task.get_batch_iterator(
         task.dataset(subset), max_tokens=BATCH_TOKENS, max_positions=task.max_positions()
     )
-    for sample in iterator.next_epoch_itr(shuffle=False):
-        yield utils.move_to_cuda(sample) if device.type == "cuda" else sample
+    samples = iterator.next_epoch_itr(shuffle=False)
+    return (utils.move_to_cuda(sample) if device.type == "cuda" else sample for sample in samples)
 
 
 @torch.no_grad()
@@ -77,42 +79,135 @@ def unigram_entropy(dataset: MaskedLmDataset, words: tuple[int, int]) -> float:
     return float(-(share * np.log(share)).sum())
 
 
-def mlm_scores(model: BaseFairseqModel, task: FairseqTask, subset: str) -> tuple[list[tuple[str, float]], int]:
-    """Masked-LM loss and unigram entropy of a subset, nats a token, and the number of masked tokens."""
+class Score(NamedTuple):
+    """One figure of a subset.
+
+    Attributes:
+        n: number of items scored.
+    """
+
+    task: str
+    metric: str
+    value: float
+    n: int
+
+
+class Tuned(NamedTuple):
+    """How a model was fine-tuned; None where it was not."""
+
+    source_lang: str | None
+    freeze_embeddings: bool | None
+
+
+def score_mlm(model: BaseFairseqModel, cfg: DictConfig, task: FairseqTask, subset: str, args) -> Iterator[Score]:
+    """Masked-LM loss and unigram entropy of a subset, nats a token."""
     total = summed(model, task, MaskedLmLoss(MaskedLmConfig(tpu=False), task), subset)
     masked = int(total["sample_size"])
-    return [
-        ("loss", total["loss"] / masked),
-        ("unigram_entropy", unigram_entropy(task.dataset(subset), task.words)),
-    ], masked
+    yield Score("mlm", "loss", total["loss"] / masked, masked)
+    yield Score("mlm", "unigram_entropy", unigram_entropy(task.dataset(subset), task.words), masked)
 
 
-def tagging_scores(model: BaseFairseqModel, task: FairseqTask, subset: str) -> tuple[list[tuple[str, float]], int]:
-    """Share of words with the right label, and the number of words."""
-    total = summed(model, task, SequenceTaggingLoss(task), subset)
-    words = int(total["sample_size"])
-    return [("accuracy", total["ncorrect"] / words)], words
+def score_tagging(model: BaseFairseqModel, cfg: DictConfig, task: FairseqTask, subset: str, args) -> Iterator[Score]:
+    """Scores of a tagger, see ``predictions.scores``; writes what it predicts into ``--predictions``."""
+    device = next(model.parameters()).device
+    found = batches(task, subset, device)
+    sentences = predictions.predict(model, task.dataset(subset), found, task.labels)
+    entities = tags.is_iob2(task.labels)
+    if args.predictions:
+        split, lang = place(subset, cfg.task.lang)
+        path = args.predictions / f"{lang}.{split}.{'iob2' if entities else 'conllu'}"
+        predictions.write(path, sentences, entities)
+    for metric, value, n in predictions.scores(sentences, task.labels):
+        yield Score("ner" if entities else "pos", metric, value, n)
+
+
+def score_nli(model: BaseFairseqModel, cfg: DictConfig, task: FairseqTask, subset: str, args) -> Iterator[Score]:
+    """Share of sentence pairs with the right class."""
+    total = summed(model, task, task.build_criterion(cfg.criterion), subset)
+    pairs = int(total["sample_size"])
+    yield Score("xnli", "accuracy", total["ncorrect"] / pairs, pairs)
+
+
+def place(subset: str, lang: str | None = None) -> tuple[str, str]:
+    """Split and language of a subset: ``test_fr`` -> ``test``, ``fr``; ``lang`` is that of one that names none.
+
+    Raises:
+        InputError: there is no language.
+    """
+    split, _, named = subset.partition("_")
+    if not (named or lang):
+        raise InputError(f"--subset: found {subset}, expected its language behind a _, e.g. {subset}_en")
+    return split, named or lang
+
+
+def score_retrieval(args: argparse.Namespace, model: BaseFairseqModel, cfg: DictConfig, task: FairseqTask) -> None:
+    """Record how often a sentence of the first subset finds its translation in each other one, and the other way."""
+    layers = len(model.encoder.sentence_encoder.layers)
+    layer = layers if args.layer is None else args.layer
+    places = [place(subset) for subset in args.subset.split(",")]
+    if len(places) < 2 or len({split for split, _ in places}) > 1:
+        raise InputError(
+            f"--subset: found {args.subset}, expected a subset of the source language and some of others that are "
+            "parallel to it, e.g. test_en,test_fr"
+        )
+    split, source = places[0]
+    prefixes = {lang: Path(args.data) / lang / split for _, lang in places}
+    vectors = {
+        lang: sentence_vectors(model, task.source_dictionary, prefix, layer) for lang, prefix in prefixes.items()
+    }
+    for lang in list(prefixes)[1:]:
+        pair = vectors[source], vectors[lang]
+        if len(pair[0]) != len(pair[1]) or not len(pair[0]):
+            raise InputError(
+                f"{prefixes[lang]}.idx: found {len(pair[1])} sentences, expected as many as the {len(pair[0])} of "
+                f"{prefixes[source]}.idx; parallel data is aligned line by line, binarize both sides from aligned text"
+            )
+        for direction, (queries, candidates) in ((None, pair), ("backward", pair[::-1])):
+            record(
+                args,
+                task="retrieval",
+                metric="accuracy",
+                value=accuracy(queries, candidates),
+                n=len(queries),
+                lang=f"{source}:{lang}",
+                split=split,
+                seed=cfg.common.seed,
+                source_lang=None,
+                freeze_embeddings=None,
+                lexicon=None,
+                layer=layer,
+                direction=direction,
+            )
 
 
 def evaluate(args: argparse.Namespace) -> None:
     model, cfg, task = load(args.checkpoint, args.data)
-    tagging = isinstance(task, SequenceTaggingTask)
+    if args.task == "retrieval":
+        score_retrieval(args, model, cfg, task)
+    else:
+        score_subsets(args, model, cfg, task)
+
+
+def score_subsets(args: argparse.Namespace, model: BaseFairseqModel, cfg: DictConfig, task: FairseqTask) -> None:
+    """Record what the model was trained for, on each subset."""
+    tuned, langs = Tuned(None, None), None
+    if isinstance(task, SequenceTaggingTask):
+        score, langs = score_tagging, cfg.task.lang
+        tuned = Tuned(cfg.task.lang, cfg.task.freeze_embeddings)
+    elif isinstance(task, SentencePredictionTask):
+        score = score_nli
+        tuned = Tuned(place(cfg.dataset.train_subset)[1], False)
+    else:
+        score, langs = score_mlm, cfg.task.langs.replace(",", "+")
+    if args.predictions and score is not score_tagging:
+        raise InputError(
+            f"--predictions: found a checkpoint of task {cfg.task._name}, expected one of sequence_tagging"
+        )
     for subset in args.subset.split(","):
-        scores, n = (tagging_scores if tagging else mlm_scores)(model, task, subset)
-        split, _, lang = subset.partition("_")
-        for metric, value in scores:
+        split, lang = place(subset, langs)
+        for found in score(model, cfg, task, subset, args):
             record(
-                args,
-                task="pos" if tagging else "mlm",
-                metric=metric,
-                value=value,
-                n=n,
-                lang=lang or (cfg.task.lang if tagging else cfg.task.langs.replace(",", "+")),
-                split=split,
-                seed=cfg.common.seed,
-                source_lang=cfg.task.lang if tagging else None,
-                freeze_embeddings=cfg.task.freeze_embeddings if tagging else None,
-                lexicon=None,
+                args, **found._asdict(), **tuned._asdict(), lang=lang, split=split, seed=cfg.common.seed, lexicon=None
             )
 
 
@@ -150,8 +245,24 @@ def add_evaluate_parser(subparsers) -> None:
     parser = subparsers.add_parser(
         "evaluate",
         help="score a checkpoint on subsets",
-        description="Accuracy of a tagger, or loss of a masked language model beside the unigram entropy of the text.",
+        description="Accuracy and F1 of a tagger, accuracy of a sentence classifier, or the loss of a masked language "
+        "model beside the unigram entropy of the text; or how often parallel sentences find each other. Question "
+        "answering is out of scope.",
     )
     add_common(parser)
     parser.add_argument("--subset", required=True, help="comma-separated subsets: test, test_fr, valid_en-x")
+    parser.add_argument(
+        "--task",
+        choices=("retrieval",),
+        help="retrieval: accuracy of finding the sentences of the first subset in each other one, and the other way; "
+        "not given: that of the checkpoint",
+    )
+    parser.add_argument(
+        "--layer",
+        type=int,
+        help="retrieval: layer whose mean state stands for a sentence, 0: embeddings; not given: the last",
+    )
+    parser.add_argument(
+        "--predictions", type=Path, metavar="DIR", help="folder for what a tagger predicts, as CoNLL; not given: none"
+    )
     parser.set_defaults(func=evaluate)

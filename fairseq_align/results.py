@@ -64,8 +64,13 @@ PAIRS = ("seen", "heldout")  # splits of a bilingual dictionary: trained on, and
 RETRIEVAL = {"p@1": PERCENT, "p@5": PERCENT, "p@10": PERCENT, "mrr": RECIPROCAL}  # by cosine; csls_p@1 by CSLS
 METRICS = {
     ("xnli", "accuracy"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),
-    ("ner", "f1"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),
+    ("ner", "f1"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),  # strict IOB2 spans
+    ("ner", "seqeval_f1"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),  # seqeval's default mode
+    ("ner", "accuracy"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),
     ("pos", "accuracy"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),
+    ("pos", "f1"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),  # mean over the tags
+    ("pos", "seqeval_f1"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),
+    ("retrieval", "accuracy"): Metric(("test", "valid"), 0, 1, PERCENT),  # of parallel sentences
     **{("alignment", name): Metric(PAIRS, 0, 1, unit) for name, unit in RETRIEVAL.items()},
     **{("alignment", f"csls_{name}"): Metric(PAIRS, 0, 1, unit) for name, unit in RETRIEVAL.items()},
     ("alignment", "cos"): Metric(PAIRS, -1, 1, COSINE),

@@ -1,4 +1,4 @@
-"""Treebanks: CoNLL-U files read with checks and line numbers, and binarized as tokens with a label a word.
+"""Treebanks: CoNLL-U files read with checks and line numbers; tagged sentences binarized, with a label a word.
 
 Layout of a tagging corpus ``<data>``:
 
@@ -22,14 +22,15 @@ from conllu.parser import DEFAULT_FIELDS, parse_comment_line, parse_line
 from fairseq.data import Dictionary
 from sentencepiece import SentencePieceProcessor
 
-from fairseq_align import subword, vocabulary
+from fairseq_align import iob2, subword, tags, vocabulary
 from fairseq_align.corpus import normalise, read_lines, writing
 from fairseq_align.data import binarized
 from fairseq_align.errors import InputError
 
 # https://universaldependencies.org/u/pos/, alphabetical
 UPOS = tuple("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split())
-LABELS = {"pos": UPOS}  # task -> labels in the order of label/dict.txt
+ENTITY_TYPES = ("LOC", "ORG", "PER")  # of PAN-X
+TASKS = ("pos", "ner")
 
 _ID = re.compile(r"(?P<word>[1-9][0-9]*)|(?P<first>[1-9][0-9]*)-(?P<last>[1-9][0-9]*)|(?P<before>[0-9]+)\.[1-9][0-9]*")
 
@@ -119,7 +120,7 @@ def words_and_tags(sentence: Sentence, labels: Iterable[str] = UPOS) -> tuple[li
     Raises:
         InputError: a tag is not among ``labels``.
     """
-    words, tags = [], []
+    words, found = [], []
     for token, number in zip(sentence, sentence.lines, strict=True):
         if not isinstance(token["id"], int):
             continue
@@ -129,14 +130,25 @@ def words_and_tags(sentence: Sentence, labels: Iterable[str] = UPOS) -> tuple[li
                 f"expected one of {' '.join(labels)}; tag the word, or leave the sentence out"
             )
         words.append(normalise(token["form"]))
-        tags.append(token["upos"])
-    return words, tags
+        found.append(token["upos"])
+    return words, found
 
 
-def label_dictionary(task: str) -> Dictionary:
+def tagged_sentences(
+    path: str | Path, task: str, types: Iterable[str] = ENTITY_TYPES, scheme: str = "iob2"
+) -> Iterator[tuple[list[str], list[str]]]:
+    """Words and tags of each sentence: ``pos`` of a CoNLL-U file, ``ner`` of an IOB2 file.
+
+    Args:
+        types, scheme: as ``iob2.read``; not used for ``pos``.
+    """
+    return iob2.read(path, types, scheme) if task == "ner" else map(words_and_tags, read(path))
+
+
+def label_dictionary(task: str, types: Iterable[str] = ENTITY_TYPES) -> Dictionary:
     """Labels of a task in their fixed order, each with the count 1; the first label has id 4."""
     dictionary = Dictionary()
-    for label in LABELS[task]:
+    for label in tags.iob2_labels(list(types)) if task == "ner" else UPOS:
         dictionary.add_symbol(label)
     return dictionary
 
@@ -171,14 +183,18 @@ def check_vocabulary(processor: SentencePieceProcessor, dictionary: Dictionary, 
 
 
 def encode(
-    words: list[str], tags: list[str], processor: SentencePieceProcessor, dictionary: Dictionary, labels: Dictionary
+    words: list[str],
+    word_tags: list[str],
+    processor: SentencePieceProcessor,
+    dictionary: Dictionary,
+    labels: Dictionary,
 ) -> tuple[list[int], list[int]]:
     """Token ids of a sentence and, at the same positions, label ids; both end with ``</s>`` and its ``<pad>``.
 
     A word that yields no piece becomes ``<unk>``, so that every word keeps its label.
     """
     tokens, marks = [], []
-    for found, tag in zip(subword.encode_words(processor, words), tags, strict=True):
+    for found, tag in zip(subword.encode_words(processor, words), word_tags, strict=True):
         ids = [dictionary.index(piece) for piece in found or [subword.UNKNOWN]]
         tokens += ids
         marks += [labels.index(tag)] + [labels.pad()] * (len(ids) - 1)
@@ -196,7 +212,7 @@ def binarize(
     """Write ``<prefix>`` and ``<prefix>.label``, items parallel and of equal sizes.
 
     Args:
-        sentences: words and tags, equally many and at least one, as ``words_and_tags`` gives them.
+        sentences: words and tags, equally many and at least one, as ``tagged_sentences`` gives them.
 
     Returns:
         counts of ``sentences``, ``words``, ``tokens`` (subwords and ``</s>``) and ``unknown`` (how many are ``<unk>``).
@@ -206,8 +222,8 @@ def binarize(
         binarized.writer(prefix, len(dictionary)) as token_file,
         binarized.writer(f"{prefix}.label", len(labels)) as label_file,
     ):
-        for words, tags in sentences:
-            tokens, marks = encode(words, tags, processor, dictionary, labels)
+        for words, word_tags in sentences:
+            tokens, marks = encode(words, word_tags, processor, dictionary, labels)
             token_file.add(np.array(tokens), np.array([len(tokens)]))
             label_file.add(np.array(marks), np.array([len(marks)]))
             counts.update(sentences=1, words=len(words), tokens=len(tokens), unknown=tokens.count(dictionary.unk()))

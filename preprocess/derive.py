@@ -3,9 +3,11 @@
 
     python preprocess/derive.py data-bin/en data-bin/en-x --transforms transliterate,invert
     python preprocess/derive.py pos-bin/en pos-bin/en-x --like data-bin/en-x/derivation.json
+    python preprocess/derive.py xnli-bin/en xnli-bin/en-x --like data-bin/en-x/derivation.json
 
 The vocabulary is dict.txt in the folder that holds the languages; it is doubled once, by the first transliteration. The
 new folder gets every split of the source, labels that stand beside it, and derivation.json, which says what was done.
+In a folder of sentence pairs (preprocess/xnli.py), where a language is a subset, the subsets are derived.
 """
 
 import argparse
@@ -16,7 +18,7 @@ from pathlib import Path
 from fairseq.data import Dictionary
 from tqdm import tqdm
 
-from fairseq_align import vocabulary
+from fairseq_align import nli, vocabulary
 from fairseq_align.derivation import RECORD, TRANSFORMS, UNITS, Derivation, derive_corpus
 from fairseq_align.errors import InputError
 
@@ -103,23 +105,59 @@ def derive(args) -> None:
             f"{args.target}: found a folder without {RECORD}, expected a new name or a derived language to replace"
         )
     transforms = args.transforms.split(",") if args.like is None else Derivation.load(args.like).transforms
-    before, after = dictionaries(data, args.source, doubled="transliterate" in transforms)
+    pairs = nli.is_data(data)
+    home = data / nli.INPUTS[0] if pairs else data  # of dict.txt
+    before, after = dictionaries(home, args.source, doubled="transliterate" in transforms)
     plan = planned(args, before, after)
+    (derive_pairs if pairs else derive_folder)(args, plan, after, home / "dict.txt")
+
+
+def derive_folder(args, plan: Derivation, after: Dictionary, dictionary: Path) -> None:
+    """Derive the splits of a folder; the new one appears under its name when it is complete."""
+    data = args.target.parent
     part = data / f"{args.target.name}.part"
+    label_path = data / "label" / "dict.txt"
+    labels = vocabulary.load(label_path) if label_path.exists() else None
     shutil.rmtree(part, ignore_errors=True)
     try:
         for split in splits(args.source):
-            with tqdm(desc=f"{args.target.name} {split}", unit=" tokens", unit_scale=True, disable=None) as bar:
-                tokens = derive_corpus(args.source / split, part / split, plan, after, bar.update)
-            print(f"{args.target / split}: {tokens:,} tokens, {' then '.join(plan.transforms)}")
+            with progress(args, split) as bar:
+                tokens = derive_corpus(args.source / split, part / split, plan, after, bar.update, labels)
+            report(args, split, tokens, plan)
         vocabulary.save(after, part / "dict.txt")
         plan.save(part / RECORD)
-        vocabulary.save(after, data / "dict.txt")
+        vocabulary.save(after, dictionary)
         if args.target.exists():
             shutil.rmtree(args.target)
         part.rename(args.target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def derive_pairs(args, plan: Derivation, after: Dictionary, dictionary: Path) -> None:
+    """Derive the subsets of sentence pairs; the folder of the record, made last, says that all are there."""
+    found = nli.splits(args.source.parent, args.source.name)
+    if not found:
+        raise InputError(
+            f"{args.source.parent}: found no subset of {args.source.name}, expected train_{args.source.name} or the "
+            "like; run preprocess/xnli.py first"
+        )
+    shutil.rmtree(args.target, ignore_errors=True)
+    for split in found:
+        with progress(args, split) as bar:
+            tokens = nli.derive(args.source.parent, split, args.source.name, args.target.name, plan, after, bar.update)
+        report(args, split, tokens, plan)
+    vocabulary.save(after, dictionary)
+    args.target.mkdir()
+    plan.save(args.target / RECORD)
+
+
+def progress(args, split: str) -> tqdm:
+    return tqdm(desc=f"{args.target.name} {split}", unit=" tokens", unit_scale=True, disable=None)
+
+
+def report(args, split: str, tokens: int, plan: Derivation) -> None:
+    print(f"{args.target / split}: {tokens:,} tokens, {' then '.join(plan.transforms)}")
 
 
 def main() -> int:

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Binarize treebanks (CoNLL-U) for tagging: token ids, and a label on the first subword of each word.
+"""Binarize CoNLL-U treebanks or IOB2 files for tagging: token ids, and a label on the first subword of each word.
 
     python preprocess/tagging.py --model spm.model --dict dict.txt --lang en --out pos-bin \\
         --train en_ewt-ud-train.conllu --valid en_ewt-ud-dev.conllu --test en_ewt-ud-test.conllu
+    python preprocess/tagging.py --task ner --model spm.model --dict dict.txt --lang en --out ner-bin \\
+        --train panx-en-train.iob2.gz --valid panx-en-dev.iob2 --test panx-en-test.iob2
 
 Writes <out>/<lang>/<split>.{bin,idx} and <split>.label.{bin,idx}, <out>/dict.txt and <out>/label/dict.txt.
 """
@@ -13,7 +15,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fairseq_align import subword, treebank, vocabulary
+from fairseq_align import iob2, subword, treebank, vocabulary
 from fairseq_align.errors import InputError
 
 SPLITS = ("train", "valid", "test")
@@ -29,13 +31,21 @@ def parse_args():
     )
     for split in SPLITS:
         parser.add_argument(
-            f"--{split}", type=Path, metavar="FILE", help=f"CoNLL-U, plain or .gz; without it no {split}"
+            f"--{split}", type=Path, metavar="FILE", help=f"CoNLL-U or IOB2, plain or .gz; without it no {split}"
         )
     parser.add_argument(
         "--task",
-        choices=sorted(treebank.LABELS),
+        choices=treebank.TASKS,
         default="pos",
-        help="pos: universal part of speech (default: %(default)s)",
+        help="pos: universal parts of speech of CoNLL-U; ner: named entities of IOB2 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--types",
+        default=",".join(treebank.ENTITY_TYPES),
+        help="comma-separated types of the named entities, the same for every language (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--scheme", choices=iob2.SCHEMES, default="iob2", help="of the named entities' files (default: %(default)s)"
     )
     return parser.parse_args()
 
@@ -43,15 +53,16 @@ def parse_args():
 def binarize(args) -> None:
     files = {split: getattr(args, split) for split in SPLITS if getattr(args, split)}
     if not files:
-        raise InputError("found no treebank, expected --train, --valid or --test; name at least one file")
+        raise InputError("found no file, expected --train, --valid or --test; name at least one")
     processor = subword.load(args.model)
     dictionary = vocabulary.load(args.dict)
     treebank.check_vocabulary(processor, dictionary, args.dict)
-    labels = treebank.label_dictionary(args.task)
+    types = args.types.split(",")
+    labels = treebank.label_dictionary(args.task, types)
     treebank.install(dictionary, args.out / "dict.txt", str(args.dict))
     treebank.install(labels, args.out / "label" / "dict.txt", f"task {args.task}")
     for split, path in files.items():
-        sentences = (treebank.words_and_tags(sentence) for sentence in treebank.read(path))
+        sentences = treebank.tagged_sentences(path, args.task, types, args.scheme)
         with tqdm(desc=f"{args.lang} {split}", unit=" sentences", unit_scale=True, disable=None) as bar:
             counts = treebank.binarize(
                 sentences, args.out / args.lang / split, processor, dictionary, labels, bar.update

@@ -67,6 +67,8 @@ def toy(tmp_path_factory) -> Path:
 
     Holds ``data-bin`` and ``pos-bin`` of ``en`` and ``en-transliterate+invert``, ``spm`` and ``lexicon[.heldout].tsv``.
     """
+    if "LOCAL_TOY" in os.environ:
+        return Path(os.environ["LOCAL_TOY"])
     work = tmp_path_factory.mktemp("toy")
     run_command(
         [sys.executable, "examples/toy_language.py", "--out", work / "toy", "--sentences", 3000, "--treebank", 600]

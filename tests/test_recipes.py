@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fairseq_align import results
+from fairseq_align import nli, results
 from fairseq_align.data import binarized
 
 CELLS = 4  # mlm, tlm, dict_mlm, align_mlm: presets/smoke.sh
@@ -57,7 +57,7 @@ def test_a_grid_that_is_killed_goes_on_and_repeats_no_finished_cell(repo, study)
     assert len(done) == CELLS and all(done[path] == when for path, when in finished.items())
 
     records = results.read(study / "results.jsonl")
-    assert len(records) == len(results.latest(records)) == CELLS * 47  # 4 of MLM, 38 of alignment, 5 of POS
+    assert len(records) == len(results.latest(records)) == CELLS * 57  # 4 of MLM, 38 of alignment, 15 of POS
     assert {record["objective"] for record in records} == {"mlm", "tlm", "dict_mlm", "align_mlm"}
     assert "POS zero-shot" in second.stdout and "ALIGN-MLM" in second.stdout
     for name in ("report.md", "report.csv", "report.png"):
@@ -124,3 +124,43 @@ def test_syntax_is_a_transform_of_the_text_by_given_trees(repo, study):
         source, syntax = ((study / name / f"{split}.txt").read_text().split("\n") for name in ("corpus", "syntax"))
         assert [sorted(line.split()) for line in source] == [sorted(line.split()) for line in syntax]
         assert source != syntax
+
+
+IOB2 = "ba\tB-PER\nzu\tO\n\nmo\tO\nli\tB-LOC\nka\tI-LOC\n\n"
+PAIRS = "premise\thypothesis\tlabel\n" + "".join(f"ba zu\tmo {i}\t{c}\n" for i, c in enumerate(nli.LABELS))
+SMALL = {"LAYERS": "1", "DIM": "16", "HEADS": "2", "TOKENS": "32", "EPOCHS": "1", "UPDATES": "1", "BATCH": "4"}
+
+
+def test_every_task_is_fine_tuned_on_source_and_derived_language_and_scored(repo, study):
+    """prepare_tasks.sh; finetune.sh by TASK, with SOURCE=<derived> for the supervised score B_S of the paper."""
+    target = "en-transliterate+invert"
+    files = {"NER": study / "a.iob2", "XNLI": study / "a.tsv"}
+    files["NER"].write_text(IOB2)
+    files["XNLI"].write_text(PAIRS)
+    given = {f"{task}_{split}": str(path) for task, path in files.items() for split in ("TRAIN", "VALID", "TEST")}
+
+    def recipe(*command, **variables):
+        done = subprocess.run(
+            command, cwd=repo, env=environment(repo, study) | SMALL | variables, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+    recipe("bash", "examples/derived/prepare_tasks.sh", target, **given)
+    lexicon = ["preprocess/lexicon.py", "derived", "--dict", study / "data-bin" / "dict.txt", "--out", study / "l.tsv"]
+    recipe(sys.executable, *map(str, lexicon))
+    data = {"DATA": str(study / "data-bin"), "LANGS": f"en,{target}", "LEXICON": str(study / "l.tsv"), "HELDOUT": ""}
+    recipe("bash", "examples/derived/pretrain.sh", "--cpu", SAVE=str(study / "pre"), **data)
+    evaluate = ["fairseq-align", "evaluate", "--objective", "align_mlm", "--results", str(study / "tasks.jsonl")]
+    pretrained = str(study / "pre" / "model.pt")
+    for task, source in (("ner", "en"), ("ner", target), ("xnli", target)):
+        save, tune_data = study / f"{task}-{source}", str(study / f"{task}-bin")
+        tuned = {"TASK": task, "SOURCE": source, "TUNE_DATA": tune_data, "SAVE": str(save), "MODEL": pretrained}
+        recipe("bash", "examples/derived/finetune.sh", "--cpu", **tuned)
+        recipe(*evaluate, str(save / "model.pt"), tune_data, "--subset", f"test_en,test_{target}")
+    retrieval = ["--task", "retrieval", "--layer", "0", "--subset", f"test_en,test_{target}"]
+    recipe(*evaluate, pretrained, data["DATA"], *retrieval)
+    records = results.read(study / "tasks.jsonl")
+    assert len(records) == 3 * 2 + 3 * 2 + 2 + 2
+    assert {(r["source_lang"], r["lang"]) for r in records if r["task"] == "xnli"} == {(target, "en"), (target, target)}
+    forth, back = [r for r in records if r["task"] == "retrieval"]
+    assert forth["layer"] == back["layer"] == 0 and back["direction"] == "backward" and forth["n"] == 300

@@ -42,7 +42,7 @@ fairseq-align alignment "$CELL/pretrain/model.pt" "$DATA" --lexicon "$LEXICON" $
     --lang "$TARGET" "${about[@]}"
 finetune() {                         # LANGUAGE SUBSETS [--freeze-embeddings]
     local tuned=$CELL/pos-$1${3-}
-    MODEL=$CELL/pretrain/model.pt POS=$WORK/pos-bin SOURCE=$1 FREEZE=${3-} SAVE=$tuned \
+    MODEL=$CELL/pretrain/model.pt TUNE_DATA=$WORK/pos-bin SOURCE=$1 FREEZE=${3-} SAVE=$tuned \
         bash "$HERE/finetune.sh" ${FINETUNE_FLAGS-}
     fairseq-align evaluate "$tuned/model.pt" "$WORK/pos-bin" --subset "$2" "${about[@]}"
 }

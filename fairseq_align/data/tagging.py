@@ -1,5 +1,7 @@
 """Sentences with a label on the first subword of every word."""
 
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ from fairseq.data import Dictionary, FairseqDataset
 
 from fairseq_align.data import binarized
 from fairseq_align.errors import InputError
+from fairseq_align.vocabulary import WORD_START
 
 IGNORED = -100  # target of a position without a label; the ignore_index of torch's cross entropy
 
@@ -35,7 +38,7 @@ class TaggingDataset(FairseqDataset):
     """Labelled sentences of one language, ``<s>`` in front.
 
     A sentence that is longer than the model's positions is cut before a word into parts that fit, so that every word
-    keeps its label and is scored once.
+    keeps its label and is scored once; ``sentences`` puts what was predicted together again.
 
     Args:
         prefix: path of the tokens without ``.bin``; ``<prefix>.label`` holds one label for each token.
@@ -55,7 +58,7 @@ class TaggingDataset(FairseqDataset):
             raise InputError(
                 f"{prefix}.label.bin: found labels that label/dict.txt lacks; run preprocess/tagging.py again"
             )
-        self.tokens, self.labels = corpus.tokens, labels.tokens
+        self.tokens, self.labels, self.offsets = corpus.tokens, labels.tokens, corpus.offsets
         self.dictionary, self.label_dictionary = dictionary, label_dictionary
         self.seed, self.epoch = seed, 1
         self.bounds = self._bounds(corpus.offsets, length - 1)
@@ -70,6 +73,23 @@ class TaggingDataset(FairseqDataset):
             begins_word = self.labels[span] != self.label_dictionary.pad()
             extra.extend(offsets[sentence] + start for start in cuts(begins_word, length)[1:])
         return np.sort(np.concatenate([offsets, np.array(extra, dtype=offsets.dtype)]))
+
+    def sentences(self, predicted: np.ndarray) -> Iterator[tuple[list[str], np.ndarray, np.ndarray]]:
+        """Words, reference and predicted label numbers of each whole sentence, in the order of the data.
+
+        A word is spelt by its pieces, without U+2581: as the model saw it, in its derived script, ``<unk>`` where a
+        piece is unknown.
+
+        Args:
+            predicted: label number of each token of the data, ``IGNORED`` where none is asked for, shape (N,).
+        """
+        for start, end in zip(self.offsets[:-1], self.offsets[1:], strict=True):
+            labelled = np.flatnonzero(self.labels[start:end] != self.label_dictionary.pad())
+            pieces = [self.dictionary[token] for token in self.tokens[start : end - 1]]  # the last is </s>
+            edges = [0, *labelled[1:], len(pieces)]
+            words = ["".join(pieces[a:b]).replace(WORD_START, " ").strip() for a, b in pairwise(edges)]
+            reference = self.labels[start:end][labelled].astype(np.int64) - self.label_dictionary.nspecial
+            yield words[: len(labelled)], reference, predicted[start:end][labelled]
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch

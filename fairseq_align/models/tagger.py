@@ -1,9 +1,22 @@
-"""Model ``roberta_tagger``: a RoBERTa encoder with a label for every token."""
+"""Model ``roberta_tagger``: a RoBERTa encoder with a label for every token; ``Tagger`` tags words with it."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from fairseq import hub_utils
 from fairseq.models import register_model, register_model_architecture
 from fairseq.models.roberta.model import RobertaModel, base_architecture
 from fairseq.modules.transformer_sentence_encoder import init_bert_params
+from fairseq.tasks import FairseqTask
+from sentencepiece import SentencePieceProcessor
 from torch import Tensor, nn
+
+from fairseq_align import subword
+from fairseq_align.corpus import normalise
+from fairseq_align.data.tagging import cuts
+from fairseq_align.errors import InputError
 
 
 class TaggingHead(nn.Module):
@@ -46,6 +59,35 @@ class RobertaTagger(RobertaModel):
         model.tagging_head.apply(init_bert_params)
         return model
 
+    @classmethod
+    def from_pretrained(
+        cls,
+        model_name_or_path: str,
+        checkpoint_file: str = "model.pt",
+        data_name_or_path: str = ".",
+        sentencepiece_model: str | Path = "spm.model",
+    ) -> "Tagger":
+        """Load a fine-tuned checkpoint for tagging words.
+
+        >>> from fairseq_align.models.tagger import RobertaTagger
+        >>> tagger = RobertaTagger.from_pretrained("checkpoints/pos", "model.pt", "pos-bin", "spm/spm.model")
+        >>> words = ["the", "small", "house"]
+        >>> dict(zip(words, tagger.tag(words)))  # doctest: +ELLIPSIS
+        {'the': '...', 'small': '...', 'house': '...'}
+
+        Args:
+            model_name_or_path: folder of the checkpoint.
+            data_name_or_path: folder of dict.txt and label/dict.txt; one that begins with a dot is looked for in the
+                folder of the checkpoint.
+            sentencepiece_model: that of the pre-training data.
+        """
+        if not Path(model_name_or_path, checkpoint_file).is_file():
+            raise InputError(
+                f"{Path(model_name_or_path, checkpoint_file)}: found no file, expected a checkpoint; check its folder"
+            )
+        loaded = hub_utils.from_pretrained(model_name_or_path, checkpoint_file, data_name_or_path)
+        return Tagger(loaded["task"], loaded["models"][0], subword.load(sentencepiece_model))
+
     def forward(self, src_tokens: Tensor, **unused) -> Tensor:
         """Logits (B, T, L) of ``src_tokens`` (B, T)."""
         features, _ = self.encoder(src_tokens, features_only=True)
@@ -58,6 +100,52 @@ class RobertaTagger(RobertaModel):
             del state_dict[key]
         for key, value in self.tagging_head.state_dict().items():
             state_dict.setdefault(f"{prefix}tagging_head.{key}", value)
+
+
+class Tagger(nn.Module):
+    """Tags the words of sentences.
+
+    Args:
+        task: of the model; gives dictionaries and the number of positions.
+        model: a fine-tuned ``RobertaTagger``.
+        processor: the SentencePiece model of its vocabulary.
+    """
+
+    def __init__(self, task: FairseqTask, model: RobertaTagger, processor: SentencePieceProcessor):
+        super().__init__()
+        self.task, self.processor = task, processor
+        self.model = model.eval()
+
+    @torch.no_grad()
+    def tag(self, words: Sequence[str]) -> list[str]:
+        """One label a word, in the order of the words; none for no words.
+
+        A sentence that is longer than the model's positions is cut before a word, as in training. A word that yields
+        no piece is ``<unk>``.
+
+        Args:
+            words: of one sentence, as the treebank splits it.
+
+        Raises:
+            InputError: ``words`` is one string.
+        """
+        if isinstance(words, str):
+            raise InputError(
+                f"found the text {words!r:.40}, expected a list of words; split it, e.g. with text.split()"
+            )
+        if not words:
+            return []
+        dictionary, device = self.task.source_dictionary, next(self.model.parameters()).device
+        pieces = [found or [subword.UNKNOWN] for found in subword.encode_words(self.processor, map(normalise, words))]
+        tokens = [dictionary.index(piece) for word in pieces for piece in word] + [dictionary.eos()]
+        first = np.zeros(len(tokens), dtype=bool)
+        first[np.cumsum([0] + [len(word) for word in pieces[:-1]])] = True
+        starts = cuts(first, self.task.max_positions() - 1)
+        predicted = []
+        for start, end in zip(starts, [*starts[1:], len(tokens)], strict=True):
+            part = torch.tensor([[dictionary.bos(), *tokens[start:end]]], device=device)
+            predicted.append(self.model(part)[0, 1:].argmax(-1).cpu().numpy())
+        return [self.task.labels[label] for label in np.concatenate(predicted)[first]]
 
 
 @register_model_architecture("roberta_tagger", "roberta_tagger")

@@ -11,6 +11,7 @@ from omegaconf import II, MISSING
 
 from fairseq_align import vocabulary
 from fairseq_align.data.tagging import TaggingDataset
+from fairseq_align.errors import InputError
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class SequenceTaggingTask(FairseqTask):
 
     Attributes:
         labels: names of the labels in the order of the logits, that of label/dict.txt.
+        positions: most tokens in an item: those of the model if it has fewer than ``--tokens-per-sample``.
     """
 
     cfg: SequenceTaggingTaskConfig
@@ -54,6 +56,7 @@ class SequenceTaggingTask(FairseqTask):
         self.dictionary = dictionary
         self.label_dictionary = label_dictionary
         self.labels = vocabulary.pieces(label_dictionary)
+        self.positions = cfg.tokens_per_sample
 
     @classmethod
     def setup_task(cls, cfg: SequenceTaggingTaskConfig, **kwargs) -> "SequenceTaggingTask":
@@ -74,14 +77,32 @@ class SequenceTaggingTask(FairseqTask):
         name, _, lang = split.partition("_")
         prefix = Path(self.cfg.data) / (lang or self.cfg.lang) / name
         self.datasets[split] = TaggingDataset(
-            prefix, self.cfg.tokens_per_sample, self.dictionary, self.label_dictionary, self.cfg.seed
+            prefix, self.positions, self.dictionary, self.label_dictionary, self.cfg.seed
         )
         logger.info("%s: %d items", prefix, len(self.datasets[split]))
 
     def build_model(self, cfg, from_checkpoint: bool = False):
         model = super().build_model(cfg, from_checkpoint)
+        self.positions = min(self.cfg.tokens_per_sample, model.max_positions())  # fairseq loads the data afterwards
         model.encoder.sentence_encoder.embed_tokens.weight.requires_grad_(not self.cfg.freeze_embeddings)
         return model
+
+    def state_dict(self) -> dict:
+        """What a checkpoint remembers of the task: the labels that its logits stand for."""
+        return {"labels": self.labels}
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        """Refuse data whose labels are not those of the checkpoint; a checkpoint without labels takes any.
+
+        Raises:
+            InputError: label/dict.txt is another one than in fine-tuning.
+        """
+        trained = state_dict.get("labels", self.labels)
+        if trained != self.labels:
+            raise InputError(
+                f"{self.cfg.data}/label/dict.txt: found {' '.join(self.labels)}, expected {' '.join(trained)} as in "
+                "fine-tuning; binarize the data with the same --task and --types"
+            )
 
     @property
     def source_dictionary(self) -> Dictionary:
@@ -92,4 +113,4 @@ class SequenceTaggingTask(FairseqTask):
         return self.label_dictionary
 
     def max_positions(self) -> int:
-        return self.cfg.tokens_per_sample
+        return self.positions

@@ -1,0 +1,134 @@
+"""Tags of words as label numbers: what is right, found and there, IOB2 spans, and the F1 of sums of counts.
+
+Named entities are tagged in IOB2: ``B-PER I-PER O B-LOC`` is a person of two words, and a place. An entity begins with
+``B-`` and goes on with ``I-`` of the same type; a stray ``I-`` belongs to none. Parts of speech have no spans: every
+word stands for itself.
+
+Counts are an int64 array (K, 3) of ``right``, ``found`` (predicted) and ``there`` (in the reference), one row a type.
+Counts of batches, and of ranks, add up to those of the whole, which scores of batches do not.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+OUTSIDE = "O"
+BEGIN, INSIDE = "B-", "I-"
+
+
+class Scheme(NamedTuple):
+    """What label numbers mean; ``L`` labels, ``K`` types.
+
+    Attributes:
+        types: names of the types, sorted: of the entities, or the labels themselves where they are no IOB2 tags.
+        spans: whether the labels are IOB2 tags.
+        type_of: the type of each label, -1 for ``O``; int64, shape (L,).
+        begins: labels that begin a unit: ``B-``, or every label without spans; bool, shape (L,).
+        begin, inside: label ``B-`` and ``I-`` of each type, shape (K,); the label itself without spans.
+    """
+
+    types: tuple[str, ...]
+    spans: bool
+    type_of: np.ndarray
+    begins: np.ndarray
+    begin: np.ndarray
+    inside: np.ndarray
+
+
+def is_iob2(labels: Sequence[str]) -> bool:
+    """Whether a set of labels is ``O`` and, for each of its types, ``B-`` and ``I-``."""
+    types = {label[2:] for label in labels if label.startswith((BEGIN, INSIDE))}
+    return set(labels) == {OUTSIDE}.union(*({BEGIN + name, INSIDE + name} for name in types))
+
+
+def iob2_labels(types: Sequence[str]) -> tuple[str, ...]:
+    """``O``, then ``B-`` and ``I-`` of each type in alphabetical order."""
+    return OUTSIDE, *(prefix + name for name in sorted(types) for prefix in (BEGIN, INSIDE))
+
+
+def scheme(labels: Sequence[str]) -> Scheme:
+    """What the labels of a label/dict.txt mean, in their order."""
+    if not is_iob2(labels):
+        own = np.arange(len(labels))
+        return Scheme(tuple(labels), False, own, np.ones(len(labels), dtype=bool), own, own)
+    types = tuple(sorted({label[2:] for label in labels} - {""}))
+    return Scheme(
+        types,
+        True,
+        np.array([types.index(label[2:]) if label != OUTSIDE else -1 for label in labels]),
+        np.array([label.startswith(BEGIN) for label in labels]),
+        np.array([labels.index(BEGIN + name) for name in types]),
+        np.array([labels.index(INSIDE + name) for name in types]),
+    )
+
+
+def unit_ends(labels: np.ndarray, first: np.ndarray, scheme: Scheme) -> np.ndarray:
+    """The word after the last one of the unit that begins at each word, 0 where none begins; int64, shape (W,).
+
+    ``B-PER I-PER I-LOC B-LOC O`` -> ``2 0 0 4 0``.
+
+    Args:
+        labels: label numbers of words, sentences one after the other, shape (W,).
+        first: words that begin a sentence, bool, shape (W,).
+    """
+    words = np.arange(len(labels))
+    begins = scheme.begins[labels]
+    if not scheme.spans:
+        return words + 1
+    types = scheme.type_of[labels]
+    goes_on = ~first & ~begins & (types >= 0) & (types == np.roll(types, 1))
+    stops = np.append(words[~goes_on], len(labels))
+    return np.where(begins, stops[np.searchsorted(stops, words, side="right")], 0)
+
+
+def counts(predicted: np.ndarray, reference: np.ndarray, first: np.ndarray, scheme: Scheme) -> np.ndarray:
+    """Units that are right (same words, same type), found and there, by type; int64, shape (K, 3).
+
+    With spans this is the strict IOB2 mode of seqeval (https://github.com/chakki-works/seqeval).
+
+    Args:
+        predicted, reference: label numbers of the same words, sentences one after the other, shape (W,).
+        first: words that begin a sentence, bool, shape (W,).
+    """
+    ends = [unit_ends(labels, first, scheme) for labels in (predicted, reference)]
+    types = [scheme.type_of[labels] for labels in (predicted, reference)]
+    right = (ends[0] > 0) & (ends[0] == ends[1]) & (types[0] == types[1])
+    chosen = [types[1][right], types[0][ends[0] > 0], types[1][ends[1] > 0]]
+    return np.stack([np.bincount(some, minlength=len(scheme.types)) for some in chosen], axis=1)
+
+
+def micro_f1(counts: np.ndarray) -> float:
+    """F1 of all units together, in [0, 1]; 0 if there are none."""
+    right, found, there = np.asarray(counts).sum(0)
+    return float(2 * right / (found + there)) if found + there else 0.0
+
+
+def macro_f1(counts: np.ndarray) -> float:
+    """Mean F1 of the types that are found or there, in [0, 1]; 0 if there are none."""
+    right, found, there = np.asarray(counts, dtype=np.float64).T
+    some = found + there > 0
+    return float((2 * right[some] / (found + there)[some]).mean()) if some.any() else 0.0
+
+
+def well_formed(labels: np.ndarray, order: np.ndarray, scheme: Scheme) -> np.ndarray:
+    """IOB2 labels of words that have been put in another order within their sentences.
+
+    Words of one entity that are still neighbours stay one entity, whatever their order; an entity that other words
+    have torn apart becomes several. Every word keeps its type::
+
+        Mary Ann met Bob      ->  Bob met Ann Mary
+        B-P  I-P O   B-P          B-P O   B-P I-P
+
+    Args:
+        labels: label numbers in the old order, well formed, shape (W,).
+        order: the old place of each word of the new order, a permutation of ``arange(W)``.
+
+    Returns:
+        label numbers in the new order.
+    """
+    types = scheme.type_of[labels][order]
+    entity = np.cumsum(scheme.begins[labels])[order]
+    entity[types < 0] = -1
+    goes_on = np.append(False, entity[1:] == entity[:-1])[: len(labels)]
+    return np.where(types < 0, labels[order], np.where(goes_on, scheme.inside[types], scheme.begin[types]))
