@@ -23,6 +23,7 @@ MODEL = ["--encoder-layers", 1, "--encoder-embed-dim", 16, "--encoder-ffn-embed-
 MODEL += ["--encoder-attention-heads", 2, "--max-positions", 96]
 RUN = ["--user-dir", "fairseq_align", "--cpu", "--log-format", "json", "--num-workers", 0, "--no-epoch-checkpoints"]
 RUN += ["--optimizer", "adam", "--lr", "1e-2", "--batch-size", 16, "--max-epoch", 1]
+RUN += ["--required-batch-size-multiple", 1]  # with 8, the default, fairseq leaves out the last 4 of 60 sentences
 FAIRSEQ_ALIGN = [sys.executable, "-m", "fairseq_align.cli"]
 ABOUT = ["--objective", "align_mlm", "--derivation", "transliterate+invert"]
 ENTITIES = {"NOUN": "PER", "ADJ": "PER", "VERB": "LOC"}  # of the toy language, by part of speech
@@ -40,6 +41,12 @@ def as_entities(source: Path, target: Path) -> Path:
                 previous = kind
             file.write("\n")
     return target
+
+
+def same_words(found: list[str], words: list[str]) -> bool:
+    """Whether words are spelt as they were, but for characters out of vocabulary."""
+    spelt = (re.escape(word).replace("<unk>", ".+") for word in found)
+    return len(found) == len(words) and all(map(re.fullmatch, spelt, words))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +91,8 @@ def test_entities_are_learnt_scored_by_language_and_written_back(ner, run):
     source = list(iob2.read(ner / "valid.iob2", ("LOC", "ORG", "PER")))
     blocks = (ner / "predictions" / "en.valid.iob2").read_text().strip().split("\n\n")
     assert [[row.split("\t")[1] for row in block.split("\n")] for block in blocks] == [tags for _, tags in source]
-    assert [[row.split("\t")[0] for row in block.split("\n")] for block in blocks] == [words for words, _ in source]
+    written = [row.split("\t")[0] for block in blocks for row in block.split("\n")]
+    assert same_words(written, [word for words, _ in source for word in words])
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +160,7 @@ def test_long_sentences_lose_no_label(ner, tagger):
     labelled = sum(int((dataset[index]["targets"] >= 0).sum()) for index in range(len(dataset)))
     assert labelled == 3000 + 1 + 95
     again = list(dataset.sentences(np.zeros(len(dataset.tokens), dtype=np.int64)))
-    assert [words for words, _, _ in again] == [words for words, _ in sentences]
+    assert all(same_words(found, words) for (found, _, _), (words, _) in zip(again, sentences, strict=True))
     assert [len(reference) for _, reference, _ in again] == [3000, 1, 95]
 
 
