@@ -6,7 +6,9 @@ import json
 import random
 import re
 import shutil
+import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,9 @@ TARGET = "en-transliterate+invert"
 MODEL = ["--encoder-layers", 1, "--encoder-embed-dim", 16, "--encoder-ffn-embed-dim", 32]
 MODEL += ["--encoder-attention-heads", 2, "--max-positions", 96]
 RUN = ["--user-dir", "fairseq_align", "--cpu", "--log-format", "json", "--num-workers", 0, "--no-epoch-checkpoints"]
-RUN += ["--optimizer", "adam", "--lr", "1e-2", "--batch-size", 16, "--max-epoch", 1]
+RUN += ["--optimizer", "adam", "--lr", "1e-2", "--batch-size", 20, "--max-epoch", 2]
+RUN += ["--required-batch-size-multiple", 1]  # with 8, the default, fairseq leaves out the last 4 of 60 sentences
+# two ranks share three batches of validation, so that one has an empty one
 FAIRSEQ_ALIGN = [sys.executable, "-m", "fairseq_align.cli"]
 ABOUT = ["--objective", "align_mlm", "--derivation", "transliterate+invert"]
 ENTITIES = {"NOUN": "PER", "ADJ": "PER", "VERB": "LOC"}  # of the toy language, by part of speech
@@ -42,9 +46,15 @@ def as_entities(source: Path, target: Path) -> Path:
     return target
 
 
+def same_words(found: list[str], words: list[str]) -> bool:
+    """Whether words are spelt as they were, but for characters out of vocabulary."""
+    spelt = (re.escape(word).replace("<unk>", ".+") for word in found)
+    return len(found) == len(words) and all(map(re.fullmatch, spelt, words))
+
+
 @pytest.fixture(scope="module")
 def ner(toy, run, tmp_path_factory) -> Path:
-    """Folder with ``ner-bin`` of two languages, ``checkpoint_best.pt`` of a tagger, and its ``log``."""
+    """Folder with ``ner-bin`` of two languages, ``checkpoint_best.pt`` of a tagger (two ranks), and its ``log``."""
     work = tmp_path_factory.mktemp("ner")
     flags = ["--model", toy / "spm" / "spm.model", "--dict", toy / "spm" / "dict.txt", "--lang", "en"]
     for split in ("train", "valid", "test"):
@@ -55,7 +65,13 @@ def ner(toy, run, tmp_path_factory) -> Path:
     command = ["fairseq-train", work / "ner-bin", *RUN, *MODEL, "--task", "sequence_tagging", "--lang", "en"]
     command += ["--criterion", "sequence_tagging", "--arch", "roberta_tagger", "--save-dir", work]
     command += ["--best-checkpoint-metric", "f1", "--maximize-best-checkpoint-metric"]
-    done = run([*command, "--valid-subset", f"valid,valid_{TARGET}"])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    command += ["--distributed-world-size", 2, "--distributed-backend", "gloo", "--distributed-no-spawn"]
+    command += ["--ddp-backend", "legacy_ddp", "--distributed-init-method", address, "--distributed-rank"]
+    with ThreadPoolExecutor(2) as both:
+        done, _ = both.map(lambda rank: run([*command, rank]), (0, 1))
     (work / "log").write_text(done.stdout + done.stderr)
     return work
 
@@ -73,9 +89,11 @@ def test_entities_are_learnt_scored_by_language_and_written_back(ner, run):
     found = evaluated(run, ner, f"valid_en,valid_{TARGET}", "--predictions", ner / "predictions")
     assert {record["task"] for record in found.values()} == {"ner"}
     assert found["en", "f1"]["value"] > 0.3 and found["en", "accuracy"]["n"] > found["en", "f1"]["n"]
-    # no sentence of the toy language is longer than the model's positions, so that validation saw whole sentences
+    # no sentence is longer than the model's positions, so that validation, on two ranks, counted whole sentences
     log = re.findall(r'\| valid \| (\{.*"valid_f1".*\})', (ner / "log").read_text())
-    assert float(json.loads(log[-1])["valid_f1"]) == pytest.approx(100 * found["en", "f1"]["value"], abs=0.006)
+    assert max(float(json.loads(line)["valid_f1"]) for line in log) == pytest.approx(
+        100 * found["en", "f1"]["value"], abs=0.006
+    )
     for lang in ("en", TARGET):
         written = ner / "predictions" / f"{lang}.valid.iob2"
         rows = [line.split("\t") for line in written.read_text().splitlines() if line]
@@ -84,7 +102,8 @@ def test_entities_are_learnt_scored_by_language_and_written_back(ner, run):
     source = list(iob2.read(ner / "valid.iob2", ("LOC", "ORG", "PER")))
     blocks = (ner / "predictions" / "en.valid.iob2").read_text().strip().split("\n\n")
     assert [[row.split("\t")[1] for row in block.split("\n")] for block in blocks] == [tags for _, tags in source]
-    assert [[row.split("\t")[0] for row in block.split("\n")] for block in blocks] == [words for words, _ in source]
+    written = [row.split("\t")[0] for block in blocks for row in block.split("\n")]
+    assert same_words(written, [word for words, _ in source for word in words])
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +171,7 @@ def test_long_sentences_lose_no_label(ner, tagger):
     labelled = sum(int((dataset[index]["targets"] >= 0).sum()) for index in range(len(dataset)))
     assert labelled == 3000 + 1 + 95
     again = list(dataset.sentences(np.zeros(len(dataset.tokens), dtype=np.int64)))
-    assert [words for words, _, _ in again] == [words for words, _ in sentences]
+    assert all(same_words(found, words) for (found, _, _), (words, _) in zip(again, sentences, strict=True))
     assert [len(reference) for _, reference, _ in again] == [3000, 1, 95]
 
 
