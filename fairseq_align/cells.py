@@ -176,8 +176,12 @@ def _role(record: dict, targets: set[str]) -> str:
 
 
 def shown(records: Iterable[dict]) -> list[dict]:
-    """The records that stand in tables: all but other metrics of fine-tuned models than the task's first."""
-    return [record for record in records if MAIN_METRIC.get(record["task"], record["metric"]) == record["metric"]]
+    """The records that stand in tables: no retrieval of sentences, and of fine-tuned models the task's first metric."""
+    return [
+        record
+        for record in records
+        if record["task"] != "retrieval" and MAIN_METRIC.get(record["task"], record["metric"]) == record["metric"]
+    ]
 
 
 def count(records: Iterable[dict]) -> list[dict]:

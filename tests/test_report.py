@@ -112,6 +112,11 @@ def test_rows_follow_derivation_objective_and_rate():
     ]  # fmt: skip
 
 
+def test_retrieval_of_sentences_does_not_disturb_the_table():
+    retrieval = RUN | {"task": "retrieval", "metric": "accuracy", "split": "test", "value": 0.5}
+    assert table_of([*STUDY, retrieval]) == table_of(STUDY)
+
+
 def test_another_split_is_another_column():
     assert table_of([pos(0.5), pos(0.6, split="valid")])[0][3:] == ["POS zero-shot", "POS zero-shot (valid)"]
 
