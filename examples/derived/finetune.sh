@@ -35,5 +35,5 @@ fairseq-train "$TUNE_DATA" --user-dir "$(dirname "$0")/../../fairseq_align" "${f
     --lr "$TUNE_LR" --lr-scheduler inverse_sqrt --warmup-updates 100 \
     --best-checkpoint-metric "$METRIC" --maximize-best-checkpoint-metric --no-epoch-checkpoints --no-last-checkpoints \
     --save-dir "$SAVE" --log-format simple --log-interval 100 --num-workers 0 "$@" 2>&1 | tee "$SAVE/train.log" |
-    { grep --line-buffered -E 'valid on|rror' || true; }
+    { grep --line-buffered -E 'valid on|rror:' || true; }
 mv "$SAVE/checkpoint_best.pt" "$SAVE/model.pt"

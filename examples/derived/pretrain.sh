@@ -25,6 +25,6 @@ fairseq-train "$DATA" --user-dir "$(dirname "$0")/../../fairseq_align" --task al
     --valid-subset "valid_${LANGS//,/,valid_}" --validate-interval 1000 --validate-interval-updates $(((UPDATES + 3) / 4)) \
     --save-interval 1000 --save-interval-updates $(((UPDATES + 3) / 4)) --keep-interval-updates 1 --no-epoch-checkpoints \
     --save-dir "$SAVE" --log-format simple --log-interval 100 --num-workers 0 "$@" 2>&1 | tee "$SAVE/train.log" |
-    { grep --line-buffered -E 'train_inner|valid_|rror' || true; }
+    { grep --line-buffered -E 'train_inner|\| valid_|rror:' || true; }
 mv "$SAVE/checkpoint_last.pt" "$SAVE/model.pt"
 rm -f "$SAVE"/checkpoint_*.pt
