@@ -34,6 +34,6 @@ fairseq-train "$TUNE_DATA" --user-dir "$(dirname "$0")/../../fairseq_align" "${f
     --optimizer adam --adam-betas '(0.9, 0.98)' --clip-norm 1.0 \
     --lr "$TUNE_LR" --lr-scheduler inverse_sqrt --warmup-updates 100 \
     --best-checkpoint-metric "$METRIC" --maximize-best-checkpoint-metric --no-epoch-checkpoints --no-last-checkpoints \
-    --save-dir "$SAVE" --log-format simple --log-interval 100 --num-workers 0 "$@" 2>&1 | tee "$SAVE/train.log" |
+    --save-dir "$SAVE" --log-format simple --log-interval 100 --num-workers 0 --data-buffer-size 0 "$@" 2>&1 | tee "$SAVE/train.log" |
     { grep --line-buffered -E 'valid on|rror:' || true; }
 mv "$SAVE/checkpoint_best.pt" "$SAVE/model.pt"

@@ -15,6 +15,7 @@ DROPOUT=${DROPOUT:-0.1}
 [ -e "$SAVE/model.pt" ] && exit
 mkdir -p "$SAVE"
 
+# --data-buffer-size 0: no thread reads ahead; fairseq's can abort a process that ends inside an epoch
 fairseq-train "$DATA" --user-dir "$(dirname "$0")/../../fairseq_align" --task align_mlm --langs "$LANGS" --seed "$SEED" \
     --criterion align_mlm --lexicon "$LEXICON" ${HELDOUT:+--heldout-lexicon "$HELDOUT"} --align-weight "$WEIGHT" \
     --arch roberta_base --encoder-layers "$LAYERS" --encoder-embed-dim "$DIM" --encoder-ffn-embed-dim $((4 * DIM)) \
@@ -24,7 +25,7 @@ fairseq-train "$DATA" --user-dir "$(dirname "$0")/../../fairseq_align" --task al
     --lr-scheduler polynomial_decay --warmup-updates "$WARMUP" --total-num-update "$UPDATES" \
     --valid-subset "valid_${LANGS//,/,valid_}" --validate-interval 1000 --validate-interval-updates $(((UPDATES + 3) / 4)) \
     --save-interval 1000 --save-interval-updates $(((UPDATES + 3) / 4)) --keep-interval-updates 1 --no-epoch-checkpoints \
-    --save-dir "$SAVE" --log-format simple --log-interval 100 --num-workers 0 "$@" 2>&1 | tee "$SAVE/train.log" |
+    --save-dir "$SAVE" --log-format simple --log-interval 100 --num-workers 0 --data-buffer-size 0 "$@" 2>&1 | tee "$SAVE/train.log" |
     { grep --line-buffered -E 'train_inner|\| valid_|rror:' || true; }
 mv "$SAVE/checkpoint_last.pt" "$SAVE/model.pt"
 rm -f "$SAVE"/checkpoint_*.pt
