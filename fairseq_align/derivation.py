@@ -280,16 +280,16 @@ def chunks(corpus: binarized.Corpus, chunk_tokens: int = CHUNK) -> Iterator[tupl
         first = last
 
 
-def place_labels(labels: np.ndarray, positions: np.ndarray, dictionary: Dictionary | None) -> np.ndarray:
+def place_labels(labels: np.ndarray, positions: np.ndarray | None, dictionary: Dictionary | None) -> np.ndarray:
     """Labels at the new positions of their tokens, well-formed IOB2 if they were.
 
     Args:
         labels: label ids of tokens, the padding symbol where there is none, shape (N,).
-        positions: where each token goes, shape (N,).
+        positions: where each token goes, shape (N,); None: every token stays where it is.
         dictionary: of the labels; None: they are no IOB2 tags.
     """
     placed = place(labels, positions)
-    if dictionary is None or not tags.is_iob2(vocabulary.pieces(dictionary)):
+    if positions is None or dictionary is None or not tags.is_iob2(vocabulary.pieces(dictionary)):
         return placed
     labelled = np.flatnonzero(labels != dictionary.pad())
     order = np.argsort(positions[labelled])

@@ -77,6 +77,8 @@ def test_entities_are_binarized_and_derived_well_formed(toy, run, tmp_path):
 
     assert labelled("en") == [line.split("\t")[1] for line in lines if line]
     derive = [sys.executable, "preprocess/derive.py", tmp_path / "en"]
+    run([*derive, tmp_path / "en-t", "--transforms", "transliterate"])  # no token moves
+    assert labelled("en-t") == labelled("en")
     run([*derive, tmp_path / "en-i", "--transforms", "transliterate,invert"])
     # the final stop of the second sentence stays last, and the name that it ends is one entity still
     assert labelled("en-i") == ["B-LOC", "I-LOC", "O", "B-PER", "I-PER", "B-ORG", "I-ORG"]
