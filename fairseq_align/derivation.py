@@ -121,35 +121,32 @@ def shared_pieces(derivation: Derivation) -> np.ndarray:
 
 
 class Words(NamedTuple):
-    """The words of a chunk, W of them; ``</s>`` and punctuation at the edges of a sentence belong to no body.
+    """The words of a chunk, W of them in S sentences.
 
     Attributes:
-        starts, ends: first token, and the one after the last, int64, shape (W,).
-        sentence: index of the sentence, ascending, shape (W,).
-        low, high: first token, and the one after the last, of the part of the sentence that a transform may reorder;
-            shape (W,). Words outside of it stay where they are.
+        starts: first token of each word, ascending, int64, shape (W,).
+        ends: the token after its last one, shape (W,).
+        number: number of the word, from 1, of each token, shape (N,).
+        bounds: first word of each sentence and, last, W; shape (S + 1,).
+        first, last: first word, and the one after the last, of the body of each sentence, the part that a transform
+            may reorder; shape (S,). ``</s>`` and punctuation at the edges of a sentence belong to no body.
     """
 
     starts: np.ndarray
     ends: np.ndarray
-    sentence: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-    @property
-    def moving(self) -> np.ndarray:
-        """Which words a transform may move; bool, shape (W,)."""
-        return (self.starts >= self.low) & (self.starts < self.high)
+    number: np.ndarray
+    bounds: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
 
     def moved(self, shift: np.ndarray) -> np.ndarray:
         """Where each token goes when its word moves by ``shift`` (W,) tokens; shape (N,)."""
-        lengths = self.ends - self.starts
-        positions = np.repeat(shift, lengths)
+        positions = np.append(0, shift).take(self.number)
         positions += np.arange(len(positions))
         return positions
 
 
-def words(chunk: Chunk, starts: np.ndarray, final: np.ndarray, eos: int = 2) -> Words:
+def words(chunk: Chunk, starts: np.ndarray, edge: np.ndarray) -> Words:
     """Find the words of a chunk, and the body of each sentence.
 
     ``</s>`` stays last. Sentence-final punctuation at the end of a sentence stays there, and so does such punctuation
@@ -158,41 +155,42 @@ def words(chunk: Chunk, starts: np.ndarray, final: np.ndarray, eos: int = 2) -> 
     Args:
         chunk: N tokens.
         starts: ids that begin a word, ``</s>`` among them, bool, shape (V,).
-        final: ids that are sentence-final punctuation, bool, shape (V,).
+        edge: ids that stay at the edges of a sentence, ``</s>`` and sentence-final punctuation, bool, shape (V,).
     """
     tokens, sizes = chunk
-    bounds = np.append(0, np.cumsum(sizes))
+    offsets = np.append(0, np.cumsum(sizes))
     begins = starts.take(tokens)
-    begins[bounds[:-1][sizes > 0]] = True  # a sentence begins a word even where its first piece does not
-    word_starts = np.flatnonzero(begins)
-    edges = np.append(word_starts, len(tokens))
-    bounds = word_starts.searchsorted(bounds)
-    sentence = np.repeat(np.arange(len(sizes)), np.diff(bounds))
-    first, last = _body(bounds, _stays(tokens, edges, final, eos))
-    return Words(word_starts, edges[1:], sentence, edges[first][sentence], edges[last][sentence])
+    begins[offsets[:-1][sizes > 0]] = True  # a sentence begins a word even where its first piece does not
+    number = np.zeros(len(tokens) + 1, dtype=np.int64)
+    np.cumsum(begins, out=number[1:])
+    edges = np.append(np.flatnonzero(begins), len(tokens))
+    bounds = number[offsets]
+    first, last = bounds[:-1].copy(), bounds[1:].copy()
+    some = np.flatnonzero(first < last)
+    while len(some):  # as often as the longest run of such words: few times
+        some = some[_stay(last[some] - 1, tokens, edges, edge)]
+        last[some] -= 1
+        some = some[first[some] < last[some]]
+    some = np.flatnonzero(first < last)
+    while len(some):  # ends before the body does: its last word moves
+        some = some[_stay(first[some], tokens, edges, edge)]
+        first[some] += 1
+    return Words(edges[:-1], edges[1:], number[1:], bounds, first, last)
 
 
-def _stays(tokens: np.ndarray, edges: np.ndarray, final: np.ndarray, eos: int) -> np.ndarray:
-    """Words that are kept at an edge of their sentence: ``</s>``, or punctuation in all their pieces; bool, (W,)."""
-    head = tokens[edges[:-1]]
-    stays = final.take(head) | (head == eos)
-    for word in np.flatnonzero(stays & (np.diff(edges) > 1)):  # few: punctuation of several pieces
-        stays[word] = final.take(tokens[edges[word] : edges[word + 1]]).all()
-    return stays
+def _stay(found: np.ndarray, tokens: np.ndarray, edges: np.ndarray, edge: np.ndarray) -> np.ndarray:
+    """Which of these words stay at an edge of their sentence: those that do in all their pieces; bool."""
+    stay = edge.take(tokens[edges[found]])
+    for at in np.flatnonzero(stay & (edges[found + 1] - edges[found] > 1)):  # few: punctuation of several pieces
+        stay[at] = edge.take(tokens[edges[found[at]] : edges[found[at] + 1]]).all()
+    return stay
 
 
-def _body(bounds: np.ndarray, stays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First word and the word after the last one of the body of each sentence, shape (S,); equal where it is empty.
-
-    Args:
-        bounds: first word of each sentence and, last, the number of words; shape (S + 1,).
-        stays: words that are kept at an edge, bool, shape (W,).
-    """
-    moving = np.flatnonzero(~stays)
-    within = moving.searchsorted(bounds)
-    empty = within[:-1] == within[1:]
-    moving = np.append(moving, 0)  # what an empty body at the end of the chunk looks at
-    return np.where(empty, 0, moving[within[:-1]]), np.where(empty, 0, moving[within[1:] - 1] + 1)
+def ranges(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """The numbers ``low[i] ... high[i] - 1`` of every ``i``, one range after the other."""
+    counts = high - low
+    ends = np.cumsum(counts)
+    return np.repeat(low - ends + counts, counts) + np.arange(counts.sum())
 
 
 def invert(found: Words) -> np.ndarray:
@@ -201,28 +199,44 @@ def invert(found: Words) -> np.ndarray:
     Returns:
         target position of each token, a permutation of ``arange(N)``, int64; apply with ``place``.
     """
-    return found.moved(np.where(found.moving, found.low + found.high - found.ends - found.starts, 0))
+    edges = np.append(found.starts, len(found.number))
+    shift = np.repeat(edges[found.first] + edges[found.last], np.diff(found.bounds))
+    shift -= found.starts
+    shift -= found.ends
+    shift[ranges(found.bounds[:-1], found.first)] = 0
+    shift[ranges(found.last, found.bounds[1:])] = 0
+    return found.moved(shift)
 
 
 def permute(found: Words, keys: np.ndarray) -> np.ndarray:
     """Where each token goes when the words of every sentence are put in the order of their keys.
 
     Args:
-        keys: a random number a word, shape (W,).
+        keys: a random number in [0, 1) a word, shape (W,).
 
     Returns:
         as ``invert``.
     """
-    moving = np.flatnonzero(found.moving)
-    order = moving[np.argsort(found.sentence[moving] + keys[moving])]  # bodies keep their places one after the other
+    moving = ranges(found.first, found.last)
+    if not len(moving):
+        return np.arange(len(found.number))
+    # sentence, key and word in one integer each: sorting numbers beats sorting indices, and the sentences, which are in
+    # order already, help the stable sort
+    word_bits = len(keys).bit_length()
+    key_bits = 63 - word_bits - len(found.first).bit_length()
+    packed = np.repeat(np.arange(len(found.first)) << key_bits, found.last - found.first)
+    packed += (keys[moving] * (1 << key_bits)).astype(np.int64)
+    packed <<= word_bits
+    packed += moving
+    packed.sort(kind="stable")
+    order = packed & ((1 << word_bits) - 1)
+    # the bodies keep their places one after the other, and so do the tokens that their words fill in turn
     lengths = found.ends - found.starts
-    # tokens of the bodies before this word, and where its body begins
-    before = np.cumsum(lengths[order]) - lengths[order]
-    body = np.cumsum(lengths[moving]) - lengths[moving]
-    first_of_body = np.r_[True, np.diff(found.sentence[moving]) > 0][: len(moving)]
-    start_of_body = np.maximum.accumulate(np.where(first_of_body, body, 0)) if len(moving) else body
-    shift = np.zeros(len(found.starts), dtype=np.int64)
-    shift[order] = found.low[order] + before - start_of_body - found.starts[order]
+    place_of_body = found.starts[np.minimum(found.first, len(lengths) - 1)]
+    taken = np.cumsum(lengths[order]) - lengths[order]
+    begin = np.append(taken, lengths[order].sum())[np.cumsum(found.last - found.first) - (found.last - found.first)]
+    shift = np.zeros(len(lengths), dtype=np.int64)
+    shift[order] = taken + np.repeat(place_of_body - begin, found.last - found.first) - found.starts[order]
     return found.moved(shift)
 
 
@@ -236,9 +250,9 @@ class Deriver:
 
     def __init__(self, derivation: Derivation, dictionary: Dictionary):
         self.derivation = derivation
-        self.eos = dictionary.eos()
         self.starts = vocabulary.word_starts(dictionary)
-        self.final = vocabulary.sentence_final(dictionary)
+        self.edge = vocabulary.sentence_final(dictionary)
+        self.edge[dictionary.eos()] = True
         self.table = transliteration(derivation, dictionary.nspecial)
         self.rng = np.random.default_rng([derivation.seed, 1])
         if derivation.unit == "subword":
@@ -254,7 +268,7 @@ class Deriver:
             if name == "transliterate":
                 tokens = self.table.take(tokens)
                 continue
-            found = words(Chunk(tokens, chunk.sizes), self.starts, self.final, self.eos)
+            found = words(Chunk(tokens, chunk.sizes), self.starts, self.edge)
             step = invert(found) if name == "invert" else permute(found, self.rng.random(len(found.starts)))
             tokens = place(tokens, step)
             positions = step if positions is None else step[positions]

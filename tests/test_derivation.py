@@ -53,7 +53,8 @@ def inverted(dictionary: Dictionary, some: Chunk) -> np.ndarray:
 
 
 def words_of(dictionary: Dictionary, some: Chunk):
-    return words(some, vocabulary.word_starts(dictionary), vocabulary.sentence_final(dictionary))
+    derive = Deriver(plan("invert"), dictionary)
+    return words(some, derive.starts, derive.edge)
 
 
 def plan(*transforms, **fields) -> Derivation:
