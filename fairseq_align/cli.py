@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 import fairseq_align
-from fairseq_align.errors import InputError
+from fairseq_align.errors import InputError, status_of
 
 
 class Command(NamedTuple):
@@ -70,12 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     logging.getLogger().setLevel(logging.INFO)  # importing fairseq leaves it at DEBUG, which matplotlib floods
     logging.getLogger("fairseq").setLevel(logging.WARNING)
-    try:
-        args = parse(sys.argv[1:] if arguments is None else arguments)
-        return args.func(args) or 0
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    return status_of(run, sys.argv[1:] if arguments is None else arguments)
+
+
+def run(arguments: Sequence[str]) -> int | None:
+    args = parse(arguments)
+    return args.func(args)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The one error that users see: what was found, what was expected, how to mend it."""
 
 import sys
+from collections.abc import Callable
 
 
 class InputError(ValueError):
@@ -10,6 +11,19 @@ class InputError(ValueError):
     and exit with status 1; inside ``fairseq-train`` the hook below does the same, so that the line does
     not drown in a call stack of the trainer.
     """
+
+
+def status_of(work: Callable[..., int | None], *args) -> int:
+    """Run ``work(*args)`` as the body of a command.
+
+    Returns:
+        exit status: what the work returned, 0 if nothing, 1 after an ``InputError``, whose message is shown.
+    """
+    try:
+        return work(*args) or 0
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
 
 
 def show_as_one_line() -> None:

@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 from fairseq_align import predictions, results, tags
 from fairseq_align.data.masked_lm import MaskedLmDataset
 from fairseq_align.errors import InputError
+from fairseq_align.frequency import unigrams
 from fairseq_align.sentence_retrieval import accuracy, sentence_vectors
 from fairseq_align.tasks.sequence_tagging import SequenceTaggingTask
 
@@ -74,7 +75,7 @@ def unigram_entropy(dataset: MaskedLmDataset, words: tuple[int, int]) -> float:
     Returns:
         nats a token; specials, which are never predicted, are not counted.
     """
-    counts = sum(np.bincount(source.items.tokens, minlength=words[1]) for source in dataset.languages)[slice(*words)]
+    counts = sum(unigrams(source.items.tokens, words[1]) for source in dataset.languages)[slice(*words)]
     share = counts[counts > 0] / counts.sum()
     return float(-(share * np.log(share)).sum())
 

@@ -1,4 +1,4 @@
-"""How often words occur in binarized text."""
+"""How often pieces and words occur in binarized text."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,14 @@ from fairseq_align.lexicon import Words
 
 FNV_BASIS, FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # Fowler, Noll & Vo, 64 bits
 PART = 1 << 24  # tokens looked at together; bounds the memory
+
+
+def unigrams(tokens: np.ndarray, size: int) -> np.ndarray:
+    """How often each id below ``size`` occurs in a text, which may be memory-mapped; int64, shape (size,)."""
+    counts = np.zeros(size, dtype=np.int64)
+    for start in range(0, len(tokens), PART):
+        counts += np.bincount(tokens[start : start + PART], minlength=size)[:size]
+    return counts
 
 
 def occurrences(tokens: np.ndarray, words: Words) -> np.ndarray:

@@ -13,7 +13,7 @@ import logging
 import math
 import os
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,11 +90,13 @@ class Pairs:
     Attributes:
         source, target: P words each.
         weights: positive, float32, shape (P,); 1 where the file names none.
+        oov: number of pairs that were left out, because a piece of theirs is out of the vocabulary.
     """
 
     source: Words
     target: Words
     weights: Tensor
+    oov: int = 0
 
     def __len__(self) -> int:
         return len(self.source)
@@ -208,7 +210,7 @@ def load(path: str | Path, dictionary: Dictionary) -> Pairs:
     if not kept:
         raise InputError(f"{path}: {report}; make the lexicon with preprocess/lexicon.py and the dict.txt of this data")
     logger.log(logging.WARNING if len(kept) < len(entries) / 2 else logging.INFO, "lexicon %s: %s", path, report)
-    return pairs(kept, dictionary)
+    return replace(pairs(kept, dictionary), oov=len(entries) - len(kept))
 
 
 def pairs(entries: list[Entry], dictionary: Dictionary) -> Pairs:

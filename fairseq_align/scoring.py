@@ -21,7 +21,7 @@ from torch import Tensor
 from fairseq_align import alignment, evaluation, isomorphism, lexicon, results, retrieval, vocabulary
 from fairseq_align.data import binarized
 from fairseq_align.errors import InputError
-from fairseq_align.frequency import occurrences
+from fairseq_align.frequency import occurrences, unigrams
 from fairseq_align.lexicon import Words
 from fairseq_align.retrieval import Ranks, Space
 from fairseq_align.tasks.align_mlm import AlignMlmTask
@@ -65,7 +65,7 @@ class Language:
             InputError: the data lack the language.
         """
         tokens = binarized.read(data / name / "train").tokens
-        counts = np.bincount(tokens, minlength=words[1])[: words[1]]
+        counts = unigrams(tokens, words[1])
         counts[: words[0]] = 0
         pieces = torch.from_numpy(np.flatnonzero(counts))
         candidates = lexicon.unique(Words(pieces, torch.arange(len(pieces))), *in_lexicons)
@@ -286,7 +286,7 @@ def load(args: argparse.Namespace, task: FairseqTask) -> tuple[list[Language], d
             torch.stack(
                 [lexicon.rows(some.source, source.candidates), lexicon.rows(some.target, target.candidates)], dim=1
             ),
-            len(lexicon.read(files[split])[0]) - len(some),
+            some.oov,
         )
         for split, some in pairs.items()
     }

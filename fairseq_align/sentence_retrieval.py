@@ -10,14 +10,16 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from fairseq.data import Dictionary
+from fairseq.data.data_utils import batch_by_size
 from fairseq.models import BaseFairseqModel
 from torch import Tensor
 
 from fairseq_align.data import binarized, blocks
 from fairseq_align.errors import InputError
+from fairseq_align.lexicon import Words
+from fairseq_align.retrieval import Space, ranks
 
 BATCH_TOKENS = 8192
-CHUNK = 1024  # sentences compared with all others at a time
 
 
 @torch.no_grad()
@@ -45,7 +47,9 @@ def sentence_vectors(model: BaseFairseqModel, dictionary: Dictionary, prefix: st
     device = next(model.parameters()).device
     total = torch.zeros(len(corpus.sizes), model.encoder.args.encoder_embed_dim, device=device)
     count = torch.zeros(len(corpus.sizes), 1, device=device)
-    for part in _batches(np.diff(bounds) + 1):
+    lengths = np.diff(bounds) + 1
+    by_length = np.argsort(lengths, kind="stable")
+    for part in batch_by_size(by_length, None, lengths, max_tokens=max(BATCH_TOKENS, model.max_positions())):
         rows = [torch.from_numpy(corpus.tokens[bounds[i] : bounds[i + 1]].astype(np.int64)) for i in part]
         tokens = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=dictionary.pad()).to(device)
         tokens = F.pad(tokens, (1, 0), value=dictionary.bos())
@@ -59,23 +63,12 @@ def sentence_vectors(model: BaseFairseqModel, dictionary: Dictionary, prefix: st
     return total / count.clamp(min=1)
 
 
-def _batches(sizes: np.ndarray) -> list[np.ndarray]:
-    """Indices of items of about the same size, each batch at most ``BATCH_TOKENS`` with its padding, or one item."""
-    order = np.argsort(sizes, kind="stable")
-    batches, start = [], 0
-    for end in range(1, len(order) + 1):
-        if end == len(order) or (end + 1 - start) * sizes[order[end]] > BATCH_TOKENS:
-            batches.append(order[start:end])
-            start = end
-    return batches
-
-
 def accuracy(queries: Tensor, candidates: Tensor) -> float:
     """Share of queries whose nearest candidate by cosine is the one of the same index; the first of equally near ones.
 
     Args:
         queries, candidates: vectors of parallel sentences, shape (S, C) each, S >= 1.
     """
-    queries, candidates = F.normalize(queries, dim=-1), F.normalize(candidates, dim=-1)
-    nearest = torch.cat([(part @ candidates.T).argmax(-1) for part in queries.split(CHUNK)])
-    return nearest.eq(torch.arange(len(queries), device=nearest.device)).double().mean().item()
+    rows = torch.arange(len(queries), device=queries.device)
+    spaces = (Space(vectors, Words(rows, rows)) for vectors in (queries, candidates))
+    return float(ranks(*spaces, gold=torch.stack([rows, rows], dim=1)).precision(1).double().mean())

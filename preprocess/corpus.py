@@ -7,13 +7,12 @@ Writes <out>/{train,valid,test}.txt and counts.json. The split depends on the se
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from tqdm import tqdm
 
 from fairseq_align import corpus
-from fairseq_align.errors import InputError
+from fairseq_align.errors import InputError, status_of
 
 
 def parse_args():
@@ -73,14 +72,5 @@ def build(args) -> None:
         print(f"{split}: {count['sentences']:,} sentences, {count['words']:,} words")
 
 
-def main() -> int:
-    try:
-        build(parse_args())
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(status_of(build, parse_args()))

@@ -12,7 +12,6 @@ In a folder of sentence pairs (preprocess/xnli.py), where a language is a subset
 
 import argparse
 import shutil
-import sys
 from pathlib import Path
 
 from fairseq.data import Dictionary
@@ -20,7 +19,7 @@ from tqdm import tqdm
 
 from fairseq_align import nli, vocabulary
 from fairseq_align.derivation import RECORD, TRANSFORMS, UNITS, Derivation, derive_corpus
-from fairseq_align.errors import InputError
+from fairseq_align.errors import InputError, status_of
 
 
 def parse_args():
@@ -160,14 +159,5 @@ def report(args, split: str, tokens: int, plan: Derivation) -> None:
     print(f"{args.target / split}: {tokens:,} tokens, {' then '.join(plan.transforms)}")
 
 
-def main() -> int:
-    try:
-        derive(parse_args())
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(status_of(derive, parse_args()))

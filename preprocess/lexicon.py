@@ -10,13 +10,12 @@ Training and held-out pairs share no source word and no target word.
 """
 
 import argparse
-import sys
 from itertools import chain
 from pathlib import Path
 
 from fairseq_align import lexicon, subword, vocabulary, wordlist
 from fairseq_align.derivation import Derivation, shared_pieces
-from fairseq_align.errors import InputError
+from fairseq_align.errors import InputError, status_of
 
 
 def parse_args():
@@ -96,12 +95,7 @@ def write(args, train, heldout, dictionary, provenance) -> None:
 
 def main() -> int:
     args = parse_args()
-    try:
-        args.make(args)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return status_of(args.make, args)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from fairseq_align import subword, vocabulary
-from fairseq_align.errors import InputError
+from fairseq_align.errors import status_of
 
 
 def parse_args():
@@ -96,12 +96,7 @@ def add_masks(args) -> None:
 
 def main() -> int:
     args = parse_args()
-    try:
-        {"train": train, "apply": apply, "masks": add_masks}[args.command](args)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return status_of({"train": train, "apply": apply, "masks": add_masks}[args.command], args)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ Files are CoNLL-U with dependency trees, plain or .gz: treebanks of Universal De
 
 import argparse
 import json
-import sys
 from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
@@ -20,7 +19,7 @@ from tqdm import tqdm
 
 from fairseq_align import syntax, treebank, typology, word_order
 from fairseq_align.corpus import read_lines, writing
-from fairseq_align.errors import InputError
+from fairseq_align.errors import InputError, status_of
 
 
 def parse_args():
@@ -178,12 +177,7 @@ def print_report(report: dict) -> None:
 
 def main() -> int:
     args = parse_args()
-    try:
-        args.run(args)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return status_of(args.run, args)
 
 
 if __name__ == "__main__":

@@ -10,13 +10,12 @@ Writes <out>/<lang>/<split>.{bin,idx} and <split>.label.{bin,idx}, <out>/dict.tx
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from tqdm import tqdm
 
 from fairseq_align import iob2, subword, treebank, vocabulary
-from fairseq_align.errors import InputError
+from fairseq_align.errors import InputError, status_of
 
 SPLITS = ("train", "valid", "test")
 
@@ -74,14 +73,5 @@ def binarize(args) -> None:
         )
 
 
-def main() -> int:
-    try:
-        binarize(parse_args())
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(status_of(binarize, parse_args()))

@@ -13,14 +13,13 @@ label. Several files of a split become one. Writes <out>/{input0,input1,label}/<
 
 import argparse
 import itertools
-import sys
 from collections import Counter
 from pathlib import Path
 
 from tqdm import tqdm
 
 from fairseq_align import nli, subword, treebank, vocabulary
-from fairseq_align.errors import InputError
+from fairseq_align.errors import InputError, status_of
 
 SPLITS = ("train", "valid", "test")
 
@@ -76,14 +75,5 @@ def binarize(args) -> None:
         )
 
 
-def main() -> int:
-    try:
-        binarize(parse_args())
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(status_of(binarize, parse_args()))
