@@ -16,6 +16,7 @@ from fairseq_align import nli, results
 from fairseq_align.data import binarized
 
 CELLS = 4  # mlm, tlm, dict_mlm, align_mlm: presets/smoke.sh
+STEPS = 2 * CELLS  # pre-training and POS
 
 
 @pytest.fixture(scope="module")
@@ -38,23 +39,23 @@ def environment(repo: Path, work: Path) -> dict[str, str]:
     return {**os.environ, "PATH": path, "PYTHONPATH": str(repo), "WORK": str(work), "OMP_NUM_THREADS": "1"}
 
 
-def test_a_grid_that_is_killed_goes_on_and_repeats_no_finished_cell(repo, study):
+def test_a_grid_that_is_killed_goes_on_and_repeats_no_finished_step(repo, study):
     command = ["bash", "examples/derived/grid.sh", "smoke.sh"]
     first = subprocess.Popen(
         command, cwd=repo, env=environment(repo, study), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,
     )  # fmt: skip
-    while first.poll() is None and not list(study.glob("runs/*/done")):
+    while first.poll() is None and not list(study.glob("runs/*/*.jsonl")):
         time.sleep(0.2)
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
-    finished = {path: path.stat().st_mtime_ns for path in study.glob("runs/*/done")}
-    assert 1 <= len(finished) < CELLS
+    finished = {path: path.stat().st_mtime_ns for path in study.glob("runs/*/*.jsonl")}
+    assert 1 <= len(finished) < STEPS
 
     second = subprocess.run(command, cwd=repo, env=environment(repo, study), capture_output=True, text=True)
     assert second.returncode == 0, second.stdout[-3000:] + second.stderr[-3000:]
-    done = {path: path.stat().st_mtime_ns for path in study.glob("runs/*/done")}
-    assert len(done) == CELLS and all(done[path] == when for path, when in finished.items())
+    done = {path: path.stat().st_mtime_ns for path in study.glob("runs/*/*.jsonl")}
+    assert len(done) == STEPS and all(done[path] == when for path, when in finished.items())
 
     records = results.read(study / "results.jsonl")
     assert len(records) == len(results.latest(records)) == CELLS * 57  # 4 of MLM, 38 of alignment, 15 of POS
@@ -79,7 +80,7 @@ def test_a_cell_takes_ablations_and_refuses_unknown_objectives(repo, study):
     done = subprocess.run(command, cwd=repo, env=environment(repo, study), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     (cell,) = study.glob("runs/align_mlm-1-*")
-    records = [json.loads(line) for line in (cell / "results.jsonl").read_text().splitlines()]
+    records = [json.loads(line) for path in cell.glob("*.jsonl") for line in path.read_text().splitlines()]
     assert {record["lexicon_rate"] for record in records} == {1.0}
     splits = {record["split"] for record in records if record["task"] == "alignment"}
     assert splits == {"seen", "vocabulary"}  # nothing is held out
@@ -130,6 +131,7 @@ def test_syntax_is_a_transform_of_the_text_by_given_trees(repo, study):
 IOB2 = "ba\tB-PER\nzu\tO\n\nmo\tO\nli\tB-LOC\nka\tI-LOC\n\n"
 PAIRS = "premise\thypothesis\tlabel\n" + "".join(f"ba zu\tmo {i}\t{c}\n" for i, c in enumerate(nli.LABELS))
 SMALL = {"LAYERS": "1", "DIM": "16", "HEADS": "2", "TOKENS": "32", "EPOCHS": "1", "UPDATES": "1", "BATCH": "4"}
+LONG = {"POSITIONS": "40", "LONG_UPDATES": "2"}  # items of 32 tokens, then of 40
 
 
 def test_every_task_is_fine_tuned_on_source_and_derived_language_and_scored(repo, study):
@@ -142,7 +144,7 @@ def test_every_task_is_fine_tuned_on_source_and_derived_language_and_scored(repo
 
     def recipe(*command, **variables):
         done = subprocess.run(
-            command, cwd=repo, env=environment(repo, study) | SMALL | variables, capture_output=True, text=True
+            command, cwd=repo, env=environment(repo, study) | SMALL | LONG | variables, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
@@ -153,6 +155,8 @@ def test_every_task_is_fine_tuned_on_source_and_derived_language_and_scored(repo
     recipe("bash", "examples/derived/pretrain.sh", "--cpu", SAVE=str(study / "pre"), **data)
     evaluate = ["fairseq-align", "evaluate", "--objective", "align_mlm", "--results", str(study / "tasks.jsonl")]
     pretrained = str(study / "pre" / "model.pt")
+    assert (study / "pre" / "short.pt").exists()
+    assert "num_updates 2 " in (study / "pre" / "train.log").read_text()
     for task, source in (("ner", "en"), ("ner", target), ("xnli", target)):
         save, tune_data = study / f"{task}-{source}", str(study / f"{task}-bin")
         tuned = {"TASK": task, "SOURCE": source, "TUNE_DATA": tune_data, "SAVE": str(save), "MODEL": pretrained}

@@ -9,14 +9,15 @@ TASK=${TASK:-pos}                    # pos, ner or xnli
 SOURCE=${SOURCE:-en}
 FREEZE=${FREEZE-}                    # --freeze-embeddings (pos, ner), or empty: all weights are tuned
 SEED=${SEED:-1}
-LAYERS=${LAYERS:-2} DIM=${DIM:-128} HEADS=${HEADS:-4} TOKENS=${TOKENS:-64} EPOCHS=${EPOCHS:-5}
+LAYERS=${LAYERS:-2} DIM=${DIM:-128} HEADS=${HEADS:-4} EPOCHS=${EPOCHS:-5}
+POSITIONS=${POSITIONS:-${TOKENS:-64}}   # of the model
 TUNE_LR=${TUNE_LR:-5e-4}
 TUNE_BATCH=${TUNE_BATCH:-32}         # sentences or pairs
 TUNE_DROPOUT=${TUNE_DROPOUT:-0.1}    # without any, zero-shot transfer is much worse when all weights are tuned
-[ -e "$SAVE/model.pt" ] && exit
+[ ! -e "$SAVE/model.pt" ] || exit 0
 mkdir -p "$SAVE"
 
-tagging=(--task sequence_tagging --criterion sequence_tagging --arch roberta_tagger --lang "$SOURCE" --tokens-per-sample "$TOKENS")
+tagging=(--task sequence_tagging --criterion sequence_tagging --arch roberta_tagger --lang "$SOURCE" --tokens-per-sample "$POSITIONS")
 case $TASK in
     pos) flags=("${tagging[@]}") METRIC=accuracy ;;
     ner) flags=("${tagging[@]}") METRIC=f1 ;;
@@ -28,7 +29,7 @@ esac
 fairseq-train "$TUNE_DATA" --user-dir "$(dirname "$0")/../../fairseq_align" "${flags[@]}" \
     --finetune-from-model "$MODEL" --seed "$SEED" $FREEZE \
     --encoder-layers "$LAYERS" --encoder-embed-dim "$DIM" --encoder-ffn-embed-dim $((4 * DIM)) \
-    --encoder-attention-heads "$HEADS" --max-positions "$TOKENS" \
+    --encoder-attention-heads "$HEADS" --max-positions "$POSITIONS" \
     --dropout "$TUNE_DROPOUT" --attention-dropout "$TUNE_DROPOUT" --pooler-dropout "$TUNE_DROPOUT" \
     --batch-size "$TUNE_BATCH" --required-batch-size-multiple 1 --max-epoch "$EPOCHS" \
     --optimizer adam --adam-betas '(0.9, 0.98)' --clip-norm 1.0 \

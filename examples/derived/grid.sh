@@ -23,5 +23,6 @@ JOBS=${JOBS:-2}
 read -ra transforms <<< "$GRID"
 
 bash "$HERE/prepare.sh" "${transforms[@]}"
+bash "$HERE/prepare_tasks.sh" "${transforms[@]}"
 cells | xargs -P "$JOBS" -L 1 bash -c 'set -o pipefail; bash "$0/run.sh" "$@" 2>&1 | sed -u "s/^/[$*] /"' "$HERE"
 fairseq-align report "$WORK/results.jsonl" --out "$WORK/report"

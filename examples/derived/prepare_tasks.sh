@@ -9,7 +9,7 @@ SOURCE=${SOURCE:-en}
 NER_TRAIN=${NER_TRAIN-} NER_VALID=${NER_VALID-} NER_TEST=${NER_TEST-}
 XNLI_TRAIN=${XNLI_TRAIN-}            # several files, separated by spaces, become one
 XNLI_VALID=${XNLI_VALID-} XNLI_TEST=${XNLI_TEST-}
-TOKENS=${TOKENS:-64}                 # of the model; longer pairs are shortened, and counted
+POSITIONS=${POSITIONS:-${TOKENS:-64}}   # of the model; longer pairs are shortened, and counted
 PREPROCESS=$(dirname "$0")/../../preprocess
 vocabulary=(--model "$WORK/spm/spm.model" --dict "$WORK/spm/dict.txt" --lang "$SOURCE")
 
@@ -17,7 +17,7 @@ vocabulary=(--model "$WORK/spm/spm.model" --dict "$WORK/spm/dict.txt" --lang "$S
     "${vocabulary[@]}" --out "$WORK/ner-bin" --train "$NER_TRAIN" --valid "$NER_VALID" --test "$NER_TEST"
 # shellcheck disable=SC2086  # a list of files
 [ -z "$XNLI_TRAIN" ] || [ -e "$WORK/xnli-bin/label/test_$SOURCE.idx" ] || python "$PREPROCESS/xnli.py" "${vocabulary[@]}" \
-    --out "$WORK/xnli-bin" --max-tokens "$TOKENS" --train $XNLI_TRAIN --valid "$XNLI_VALID" --test "$XNLI_TEST"
+    --out "$WORK/xnli-bin" --max-tokens "$POSITIONS" --train $XNLI_TRAIN --valid "$XNLI_VALID" --test "$XNLI_TEST"
 for target; do
     for data in "$WORK/ner-bin" "$WORK/xnli-bin"; do
         [ ! -e "$data" ] || [ -e "$data/$target" ] || python "$PREPROCESS/derive.py" "$data/$SOURCE" "$data/$target" \

@@ -7,25 +7,39 @@ WEIGHT=${WEIGHT:-10}                 # of the alignment loss; 0: plain MLM
 SEED=${SEED:-1}
 LAYERS=${LAYERS:-2} DIM=${DIM:-128} HEADS=${HEADS:-4}
 TOKENS=${TOKENS:-64}                 # in an item
+POSITIONS=${POSITIONS:-$TOKENS}      # of the model; if more than TOKENS, LONG_UPDATES on items of that length follow
+LONG_UPDATES=${LONG_UPDATES:-$((${UPDATES:-6000} / 8))}   # BERT: a ninth, likewise
 BATCH=${BATCH:-16}                   # items in an update
 UPDATES=${UPDATES:-6000}
 WARMUP=${WARMUP:-$((UPDATES / 10))}  # updates
 LR=${LR:-2e-3}
 DROPOUT=${DROPOUT:-0.1}
-[ -e "$SAVE/model.pt" ] && exit
+[ ! -e "$SAVE/model.pt" ] || exit 0
 mkdir -p "$SAVE"
 
-# --data-buffer-size 0: no thread reads ahead; fairseq's can abort a process that ends inside an epoch
-fairseq-train "$DATA" --user-dir "$(dirname "$0")/../../fairseq_align" --task align_mlm --langs "$LANGS" --seed "$SEED" \
-    --criterion align_mlm --lexicon "$LEXICON" ${HELDOUT:+--heldout-lexicon "$HELDOUT"} --align-weight "$WEIGHT" \
-    --arch roberta_base --encoder-layers "$LAYERS" --encoder-embed-dim "$DIM" --encoder-ffn-embed-dim $((4 * DIM)) \
-    --encoder-attention-heads "$HEADS" --dropout "$DROPOUT" --attention-dropout "$DROPOUT" \
-    --tokens-per-sample "$TOKENS" --max-positions "$TOKENS" --batch-size "$BATCH" --max-update "$UPDATES" \
-    --optimizer adam --adam-betas '(0.9, 0.98)' --weight-decay 0.01 --clip-norm 1.0 --lr "$LR" \
-    --lr-scheduler polynomial_decay --warmup-updates "$WARMUP" --total-num-update "$UPDATES" \
-    --valid-subset "valid_${LANGS//,/,valid_}" --validate-interval 1000 --validate-interval-updates $(((UPDATES + 3) / 4)) \
-    --save-interval 1000 --save-interval-updates $(((UPDATES + 3) / 4)) --keep-interval-updates 1 --no-epoch-checkpoints \
-    --save-dir "$SAVE" --log-format simple --log-interval 100 --num-workers 0 --data-buffer-size 0 "$@" 2>&1 | tee "$SAVE/train.log" |
-    { grep --line-buffered -E 'train_inner|\| valid_|rror:' || true; }
+train() {                            # TOKENS BATCH UPDATES WARMUP LR [flags...]
+    # --data-buffer-size 0: no thread reads ahead; fairseq's can abort a process that ends inside an epoch
+    fairseq-train "$DATA" --user-dir "$(dirname "$0")/../../fairseq_align" --task align_mlm --langs "$LANGS" --seed "$SEED" \
+        --criterion align_mlm --lexicon "$LEXICON" ${HELDOUT:+--heldout-lexicon "$HELDOUT"} --align-weight "$WEIGHT" \
+        --arch roberta_base --encoder-layers "$LAYERS" --encoder-embed-dim "$DIM" --encoder-ffn-embed-dim $((4 * DIM)) \
+        --encoder-attention-heads "$HEADS" --dropout "$DROPOUT" --attention-dropout "$DROPOUT" \
+        --tokens-per-sample "$1" --max-positions "$POSITIONS" --batch-size "$2" --max-update "$3" \
+        --optimizer adam --adam-betas '(0.9, 0.98)' --weight-decay 0.01 --clip-norm 1.0 --lr "$5" \
+        --lr-scheduler polynomial_decay --warmup-updates "$4" --total-num-update "$3" \
+        --valid-subset "valid_${LANGS//,/,valid_}" --validate-interval 1000 --validate-interval-updates $((($3 + 3) / 4)) \
+        --save-interval 1000 --save-interval-updates $((($3 + 3) / 4)) --keep-interval-updates 1 --no-epoch-checkpoints \
+        --save-dir "$SAVE" --log-format simple --log-interval 100 --num-workers 0 --data-buffer-size 0 "${@:6}" 2>&1 |
+        tee "$SAVE/train.log" | { grep --line-buffered -E 'train_inner|\| valid_|rror:' || true; }
+}
+[ -e "$SAVE/short.pt" ] || train "$TOKENS" "$BATCH" "$UPDATES" "$WARMUP" "$LR" "$@"
+if [ "$POSITIONS" -gt "$TOKENS" ]; then
+    if [ ! -e "$SAVE/short.pt" ]; then
+        mv "$SAVE/train.log" "$SAVE/short.log"
+        mv "$SAVE/checkpoint_last.pt" "$SAVE/short.pt"
+        rm -f "$SAVE"/checkpoint_*.pt
+    fi
+    train "$POSITIONS" $(((BATCH * TOKENS + POSITIONS - 1) / POSITIONS)) "$LONG_UPDATES" $((LONG_UPDATES / 10)) "$LR" \
+        --finetune-from-model "$SAVE/short.pt" "$@"
+fi
 mv "$SAVE/checkpoint_last.pt" "$SAVE/model.pt"
 rm -f "$SAVE"/checkpoint_*.pt

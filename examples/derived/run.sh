@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# One cell of a study: pre-train, score the alignment, fine-tune on the source language and score both languages; for
-# comparison, fine-tune on the derived language, too.
+# One cell of a study: pre-train, score the alignment; for each task fine-tune on the source language and score both
+# languages, and for comparison fine-tune on the derived language, too.
 # Usage: run.sh OBJECTIVE TRANSFORMS [SETTING=VALUE...], e.g. run.sh align_mlm transliterate,invert RATE=0.25 SEED=2
-# In: $WORK, made by prepare.sh. Out: $WORK/runs/<cell>/, scores appended to $WORK/results.jsonl; a cell that is done is skipped
+# In: $WORK, made by prepare.sh. Out: $WORK/runs/<cell>/, scores appended to $WORK/results.jsonl; what is done is not repeated
 set -euo pipefail
 
 OBJECTIVE=$1 TRANSFORMS=$2           # mlm, tlm, dict_mlm or align_mlm; e.g. transliterate,invert
@@ -11,43 +11,54 @@ export WORK=${WORK:-runs/derived} SOURCE=${SOURCE:-en} SEED=${SEED:-1}
 RATE=${RATE:-0.5}                    # fraction of the vocabulary in the lexicon; mlm and tlm are only scored on it
 TLM_RATE=${TLM_RATE:-0.25}           # tlm: items of an epoch as a fraction of the pairs of sentences
 OVERLAP=${OVERLAP:-0}                # fraction of the pieces that both languages share
+TASKS=${TASKS:-pos}                  # to fine-tune: pos, ner, xnli
 HERE=$(dirname "$0")
-case $OBJECTIVE in
-    mlm | tlm | dict_mlm) export WEIGHT=0 ;;
-    align_mlm) ;;
-    *) echo "error: found objective $OBJECTIVE, expected mlm, tlm, dict_mlm or align_mlm" >&2; exit 1 ;;
-esac
 TARGET=$SOURCE-${TRANSFORMS//,/+}
 [ "$OVERLAP" = 0 ] || TARGET=$TARGET-overlap$OVERLAP
 CELL=$WORK/runs/$OBJECTIVE-$RATE-${TARGET#*-}-$SEED
 [ "$OBJECTIVE" != tlm ] || CELL=$CELL-tlm$TLM_RATE
-[ ! -e "$CELL/done" ] || exit 0
-
-python "$HERE/../../preprocess/lexicon.py" derived --dict "$WORK/data-bin/dict.txt" --rate "$RATE" --seed "$SEED" \
-    --derivation "$WORK/data-bin/$TARGET/derivation.json" --out "$CELL/lexicon.tsv" --heldout "$CELL/lexicon.heldout.tsv"
-export DATA=$WORK/data-bin LANGS=$SOURCE,$TARGET LEXICON=$CELL/lexicon.tsv HELDOUT=
-[ ! -e "$CELL/lexicon.heldout.tsv" ] || HELDOUT=$CELL/lexicon.heldout.tsv
-about=(--objective "$OBJECTIVE" --derivation "${TARGET#*-}" --results "$CELL/results.jsonl")
+export DATA=$WORK/data-bin LANGS=$SOURCE,$TARGET LEXICON=$CELL/lexicon.tsv MODEL=$CELL/pretrain/model.pt
+about=(--objective "$OBJECTIVE" --derivation "${TARGET#*-}")
 flags=()
 case $OBJECTIVE in
-    tlm) flags=(--tlm-pairs "$SOURCE:$TARGET" --tlm-rate "$TLM_RATE") ;;
-    dict_mlm) about+=(--lexicon-rate "$RATE"); flags=(--dict-mlm "$SOURCE:$TARGET:$LEXICON") ;;
+    mlm) export WEIGHT=0 ;;
+    tlm) export WEIGHT=0; flags=(--tlm-pairs "$SOURCE:$TARGET" --tlm-rate "$TLM_RATE") ;;
+    dict_mlm) export WEIGHT=0; about+=(--lexicon-rate "$RATE"); flags=(--dict-mlm "$SOURCE:$TARGET:$LEXICON") ;;
     align_mlm) about+=(--lexicon-rate "$RATE") ;;
+    *) echo "error: found objective $OBJECTIVE, expected mlm, tlm, dict_mlm or align_mlm" >&2; exit 1 ;;
 esac
-rm -f "$CELL/results.jsonl"
 
-SAVE=$CELL/pretrain bash "$HERE/pretrain.sh" "${flags[@]}" ${PRETRAIN_FLAGS-}
-fairseq-align evaluate "$CELL/pretrain/model.pt" "$DATA" --subset "valid_$SOURCE,valid_$TARGET" "${about[@]}"
-fairseq-align alignment "$CELL/pretrain/model.pt" "$DATA" --lexicon "$LEXICON" ${HELDOUT:+--heldout-lexicon "$HELDOUT"} \
-    --lang "$TARGET" "${about[@]}"
-finetune() {                         # LANGUAGE SUBSETS [--freeze-embeddings]
-    local tuned=$CELL/pos-$1${3-}
-    MODEL=$CELL/pretrain/model.pt TUNE_DATA=$WORK/pos-bin SOURCE=$1 FREEZE=${3-} SAVE=$tuned \
-        bash "$HERE/finetune.sh" ${FINETUNE_FLAGS-}
-    fairseq-align evaluate "$tuned/model.pt" "$WORK/pos-bin" --subset "$2" "${about[@]}"
+step() {                             # NAME COMMAND...: the command, once; its scores, $CELL/NAME.jsonl, say that it is done
+    [ ! -e "$CELL/$1.jsonl" ] || return 0
+    scores=$CELL/$1.jsonl.part
+    rm -f "$scores"
+    "${@:2}"
+    cat "$scores" >> "$WORK/results.jsonl"
+    mv "$scores" "$CELL/$1.jsonl"
 }
-finetune "$SOURCE" "test_$SOURCE,test_$TARGET"
-finetune "$SOURCE" "test_$SOURCE,test_$TARGET" --freeze-embeddings
-finetune "$TARGET" "test_$TARGET"
-cat "$CELL/results.jsonl" >> "$WORK/results.jsonl"
-touch "$CELL/done"
+
+pretrain() {
+    python "$HERE/../../preprocess/lexicon.py" derived --dict "$DATA/dict.txt" --rate "$RATE" --seed "$SEED" \
+        --derivation "$DATA/$TARGET/derivation.json" --out "$LEXICON" --heldout "$CELL/lexicon.heldout.tsv"
+    export HELDOUT=$CELL/lexicon.heldout.tsv
+    [ -e "$HELDOUT" ] || HELDOUT=     # the whole vocabulary is in the lexicon
+    SAVE=$CELL/pretrain bash "$HERE/pretrain.sh" "${flags[@]}" ${PRETRAIN_FLAGS-}
+    fairseq-align evaluate "$MODEL" "$DATA" --subset "valid_$SOURCE,valid_$TARGET" "${about[@]}" --results "$scores"
+    fairseq-align alignment "$MODEL" "$DATA" --lexicon "$LEXICON" ${HELDOUT:+--heldout-lexicon "$HELDOUT"} \
+        --lang "$TARGET" "${about[@]}" --results "$scores"
+}
+
+finetune() {                         # TASK LANGUAGE SUBSETS [--freeze-embeddings]
+    local tuned=$CELL/$1-$2${4-} data=$WORK/$1-bin
+    TASK=$1 TUNE_DATA=$data SOURCE=$2 FREEZE=${4-} SAVE=$tuned bash "$HERE/finetune.sh" ${FINETUNE_FLAGS-}
+    fairseq-align evaluate "$tuned/model.pt" "$data" --subset "$3" "${about[@]}" --results "$scores"
+}
+
+transfer() {                         # TASK
+    finetune "$1" "$SOURCE" "test_$SOURCE,test_$TARGET"
+    [ "$1" != pos ] || finetune "$1" "$SOURCE" "test_$SOURCE,test_$TARGET" --freeze-embeddings
+    finetune "$1" "$TARGET" "test_$TARGET"
+}
+
+step pretrain pretrain
+for task in $TASKS; do step "$task" transfer "$task"; done
