@@ -29,7 +29,7 @@ setup(
     ],
     extras_require={
         "hf": ["safetensors", "transformers>=4.50"],
-        "plot": ["matplotlib>=3.8"],
+        "plot": ["matplotlib>=3.8", "tensorboardX>=2.6"],
         "test": ["hypothesis", "pytest>=8", "pytest-xdist", "ruff", "scikit-learn", "setuptools", "wheel"],
     },
     entry_points={"console_scripts": ["fairseq-align = fairseq_align.cli:main"]},

@@ -19,6 +19,7 @@ from fairseq_align import iob2, treebank
 from fairseq_align.data.tagging import TaggingDataset
 from fairseq_align.errors import InputError
 from fairseq_align.models.tagger import RobertaTagger, Tagger
+from tests.events import scalars
 
 TARGET = "en-transliterate+invert"
 MODEL = ["--encoder-layers", 1, "--encoder-embed-dim", 16, "--encoder-ffn-embed-dim", 32]
@@ -65,6 +66,7 @@ def ner(toy, run, tmp_path_factory) -> Path:
     command = ["fairseq-train", work / "ner-bin", *RUN, *MODEL, "--task", "sequence_tagging", "--lang", "en"]
     command += ["--criterion", "sequence_tagging", "--arch", "roberta_tagger", "--save-dir", work]
     command += ["--best-checkpoint-metric", "f1", "--maximize-best-checkpoint-metric"]
+    command += ["--tensorboard-logdir", work / "events"]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
@@ -83,6 +85,10 @@ def evaluated(run, ner, subset: str, *flags) -> dict[tuple, dict]:
     run([*command, *ABOUT, "--results", results, *flags])
     records = [json.loads(line) for line in results.read_text().splitlines()]
     return {(record["lang"], record["metric"]): record for record in records}
+
+
+def test_tensorboard_shows_the_metrics_of_validation(ner):
+    assert scalars(ner / "events")["valid"] >= {"loss", "accuracy", "f1"}
 
 
 def test_entities_are_learnt_scored_by_language_and_written_back(ner, run):

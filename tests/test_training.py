@@ -16,6 +16,7 @@ import torch
 
 from fairseq_align.checkpoint import SAFE_CLASSES
 from fairseq_align.data import binarized
+from tests.events import scalars
 
 TRANSFORMS = "transliterate,invert"
 TARGET = "en-transliterate+invert"
@@ -109,6 +110,11 @@ def test_alignment_brings_pairs_of_the_lexicon_together(pretrain, tmp_path):
     plain = updates(pretrain("plain", *flags, "--align-weight", 0), "align_cos")
     assert aligned[0] == pytest.approx(plain[0], abs=1e-3) and abs(aligned[0]) < 0.2
     assert aligned[-1] > 0.95 and plain[-1] < aligned[-1] - 0.1
+
+
+def test_tensorboard_shows_the_metrics_of_training(pretrain, tmp_path):
+    pretrain("run", "--max-update", 2, "--tensorboard-logdir", tmp_path / "events")
+    assert scalars(tmp_path / "events")["train_inner"] >= {"loss", "mlm_loss", "align_loss", "align_cos", "ppl"}
 
 
 def test_weight_0_is_the_stock_criterion_to_the_bit(pretrain, tmp_path):
