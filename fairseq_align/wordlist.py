@@ -1,13 +1,16 @@
 """Word lists, the form in which bilingual dictionaries are given away, and their way into a lexicon.
 
-Two forms, told apart line by line: MUSE's ``source target`` (one space) and TSV, ``source<TAB>target[<TAB>weight]``.
-Words go through the SentencePiece model of the corpus, so a word is one piece or several.
+Three forms, told apart line by line: MUSE's ``source target`` (one space); TSV, ``source<TAB>target[<TAB>weight]``; and
+PanLex's columns, ``eng-000<TAB>house<TAB>fra-000<TAB>maison[<TAB>weight]``, which name the languages and may hold
+others. ``dictd.py`` and ``tei.py`` read other files into the same pairs. Words go through the SentencePiece model of
+the corpus, so a word is one piece or several.
 """
 
 import gzip
 import logging
 import math
 import unicodedata
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -27,75 +30,119 @@ logger = logging.getLogger(__name__)
 
 
 class Pair(NamedTuple):
-    """One line of a word list, NFC."""
+    """A word and one translation; empty: there is none."""
 
     source: str
     target: str
     weight: float = 1.0
 
 
-def read(path: str | Path) -> Iterator[Pair]:
+def read(path: str | Path, languages: tuple[str, str] | None = None) -> Iterator[Pair]:
     """Pairs of a word list, plain or gzipped, in file order.
 
+    Args:
+        languages: codes of source and target, ``eng`` or ``eng-000``, for PanLex's columns; pairs that stand the other
+            way round are turned, those of other languages come without a translation.
+
     Raises:
-        InputError: the file is missing or not UTF-8, or a line is neither ``source target`` nor TSV.
+        InputError: the file is missing or not UTF-8, or a line has none of the three forms.
     """
     opened = gzip.open if str(path).endswith(".gz") else open
     try:
         with opened(path, "rt", encoding="utf-8", newline="\n") as file:
             for number, line in enumerate(file, 1):
-                line = unicodedata.normalize("NFC", line.strip("\r\n "))
+                line = line.strip("\r\n ")
                 if line:
-                    yield _pair(path, number, line)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+                    yield from _pair(f"{path}:{number}", line, languages)
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise InputError(f"{path}: {error}, expected a word list in UTF-8; see the README for its form") from error
 
 
-def _pair(path: str | Path, number: int, line: str) -> Pair:
+def _pair(where: str, line: str, languages: tuple[str, str] | None) -> Iterator[Pair]:
     fields = [field.strip() for field in (line.split("\t") if "\t" in line else line.split(" "))]
-    expected = "expected 'source target' or 'source<TAB>target[<TAB>weight]'; separate words of several tokens by a tab"
-    if not 2 <= len(fields) <= (3 if "\t" in line else 2) or "" in fields[:2]:
-        raise InputError(f"{path}:{number}: found {line!r}, {expected}")
+    if "" in fields[:4] or len(fields) not in ((2, 3, 4, 5) if "\t" in line else (2,)):
+        raise InputError(
+            f"{where}: found {line!r}, expected 'source target', 'source<TAB>target[<TAB>weight]' or "
+            "'language<TAB>source<TAB>language<TAB>target[<TAB>weight]'; separate words of several tokens by a tab"
+        )
+    weight = _weight(where, fields[-1]) if len(fields) % 2 else 1.0
+    if len(fields) < 4:
+        yield Pair(fields[0], fields[1], weight)
+        return
+    first, source, second, target = fields[:4]
+    if languages is None:
+        raise InputError(f"{where}: found columns of languages, {first} and {second}; name the two with --languages")
+    if _speaks(first, languages[0]) and _speaks(second, languages[1]):
+        yield Pair(source, target, weight)
+    elif _speaks(first, languages[1]) and _speaks(second, languages[0]):
+        yield Pair(target, source, weight)
+    else:
+        yield Pair(source, "")
+
+
+def _speaks(found: str, wanted: str) -> bool:
+    """Whether ``eng-000`` is the language ``eng`` or ``eng-000``."""
+    return wanted in (found, found.partition("-")[0])
+
+
+def _weight(where: str, text: str) -> float:
     try:
-        weight = float(fields[2]) if len(fields) == 3 else 1.0
+        weight = float(text)
     except ValueError:
         weight = math.nan
     if not (weight > 0 and math.isfinite(weight)):
-        raise InputError(f"{path}:{number}: found weight {fields[2]!r}, expected a positive number")
-    return Pair(fields[0], fields[1], weight)
+        raise InputError(f"{where}: found weight {text!r}, expected a positive number")
+    return weight
+
+
+REASONS = ("no translation", "several words", "out of vocabulary", "identical", "duplicate")  # to leave a pair out
 
 
 def encode(
-    pairs: Iterable[Pair], processor: SentencePieceProcessor, dictionary: Dictionary
+    pairs: Iterable[Pair],
+    processor: SentencePieceProcessor,
+    dictionary: Dictionary,
+    lower: bool = False,
+    form: str = "NFC",
+    several_words: bool = True,
 ) -> tuple[list[Entry], Counter]:
     """Write the words of a list in pieces.
 
+    Args:
+        lower: in lower case.
+        form: of Unicode normalisation; the text of a corpus is in NFC, and in NFKC inside its SentencePiece model.
+        several_words: keep pairs with ``ice cream`` on a side, whose vector is the mean of all its pieces.
+
     Returns:
-        entries in list order, and the counts ``read``, ``kept``, ``out of vocabulary``, ``duplicate`` and
-        ``identical`` (both sides the same pieces: nothing to align); the last four sum to the first.
+        entries in list order, and the counts ``read``, ``kept`` and those of ``REASONS``, which with ``kept`` sum to
+        ``read``. ``identical`` are pairs whose sides are the same pieces, so that there is nothing to align.
     """
     known = set(vocabulary.pieces(dictionary))
-    entries, seen, counts = (
-        [],
-        set(),
-        Counter({name: 0 for name in ("read", "kept", "out of vocabulary", "duplicate", "identical")}),
-    )
+    entries, seen, counts = [], set(), Counter(dict.fromkeys(("read", "kept", *REASONS), 0))
+
+    def reason(source: str, target: str, weight: float) -> str:
+        if not (source and target):
+            return "no translation"
+        if not several_words and (" " in source or " " in target):
+            return "several words"
+        pieces = tuple(
+            tuple(piece for word in subword.encode_words(processor, text.split(" ")) for piece in word)
+            for text in (source, target)
+        )
+        if not all(side and known.issuperset(side) for side in pieces):
+            return "out of vocabulary"
+        if pieces[0] == pieces[1]:
+            return "identical"
+        if pieces in seen:
+            return "duplicate"
+        seen.add(pieces)
+        entries.append(Entry(*pieces, weight))
+        return "kept"
+
     for pair in pairs:
         counts["read"] += 1
-        source, target = (
-            tuple(piece for word in subword.encode_words(processor, text.split(" ")) for piece in word)
-            for text in (pair.source, pair.target)
-        )
-        if not (source and target and known.issuperset(source) and known.issuperset(target)):
-            counts["out of vocabulary"] += 1
-        elif source == target:
-            counts["identical"] += 1
-        elif (source, target) in seen:
-            counts["duplicate"] += 1
-        else:
-            seen.add((source, target))
-            entries.append(Entry(source, target, pair.weight))
-            counts["kept"] += 1
+        source, target = (unicodedata.normalize(form, text.lower() if lower else text) for text in pair[:2])
+        counts[reason(source, target, pair.weight)] += 1
     return entries, counts
 
 

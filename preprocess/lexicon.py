@@ -10,10 +10,11 @@ Training and held-out pairs share no source word and no target word.
 """
 
 import argparse
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from fairseq_align import lexicon, subword, vocabulary, wordlist
+from fairseq_align import dictd, lexicon, subword, tei, vocabulary, wordlist
 from fairseq_align.derivation import Derivation, shared_pieces
 from fairseq_align.errors import InputError, status_of
 
@@ -31,12 +32,28 @@ def parse_args():
     )
     derived.set_defaults(make=make_derived)
 
-    words = commands.add_parser("words", help="pairs of word lists: MUSE 'source target' or TSV, plain or gzipped")
-    words.add_argument("input", type=Path, nargs="+", help="word lists")
+    words = commands.add_parser("words", help="pairs of word lists and dictionaries")
+    words.add_argument(
+        "input",
+        type=Path,
+        nargs="+",
+        help="MUSE 'source target', TSV, PanLex's columns, FreeDict's TEI (.tei), each plain or .gz; dictd's .index",
+    )
     words.add_argument("--model", type=Path, required=True, help="SentencePiece model of the corpus")
     words.add_argument("--heldout-input", type=Path, nargs="+", default=[], help="word lists to hold out whole")
     words.add_argument(
         "--heldout-rate", type=float, default=0.0, help="fraction of the pairs to hold out; 0: none (default)"
+    )
+    words.add_argument("--languages", metavar="eng:fra", help="source and target, where the file has columns of them")
+    words.add_argument("--lower", action="store_true", help="write the words in lower case")
+    words.add_argument(
+        "--normalization", choices=("NFC", "NFKC"), default="NFC", help="Unicode normal form (default: %(default)s)"
+    )
+    words.add_argument(
+        "--several-words",
+        choices=("pool", "skip"),
+        default="pool",
+        help="'ice cream' is the mean of its pieces, or is left out (default: %(default)s)",
     )
     words.set_defaults(make=make_words)
 
@@ -55,12 +72,32 @@ def make_derived(args) -> None:
     write(args, train, heldout, dictionary, [f"transliteration pairs, rate {args.rate:g}, seed {args.seed}"])
 
 
+def read(path: Path, languages: str | None) -> Iterator[wordlist.Pair]:
+    """Pairs of a file, by the reader that its name asks for."""
+    suffix = Path(path.name.removesuffix(".gz")).suffix
+    if suffix == ".index":
+        return dictd.read(path)
+    if suffix == ".tei":
+        return tei.read(path)
+    codes = tuple(languages.split(":")) if languages else None
+    if codes and (len(codes) != 2 or "" in codes):
+        raise InputError(f"--languages: found {languages!r}, expected source and target like eng:fra")
+    return wordlist.read(path, codes)
+
+
 def make_words(args) -> None:
     dictionary = vocabulary.load(args.dict)
     processor = subword.load(args.model)
 
     def encoded(paths):
-        entries, counts = wordlist.encode(chain.from_iterable(map(wordlist.read, paths)), processor, dictionary)
+        entries, counts = wordlist.encode(
+            chain.from_iterable(read(path, args.languages) for path in paths),
+            processor,
+            dictionary,
+            args.lower,
+            args.normalization,
+            args.several_words == "pool",
+        )
         print(f"{' '.join(map(str, paths))}: {', '.join(f'{count:,} {name}' for name, count in counts.items())}")
         return entries
 

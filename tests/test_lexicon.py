@@ -111,7 +111,7 @@ def test_word_lists_are_muse_or_tsv(tmp_path):
     path.write_text("house maison\nice cream\tglace\t0.5\n\n")
     assert list(wordlist.read(path)) == [("house", "maison", 1.0), ("ice cream", "glace", 0.5)]
     for line, message in [
-        ("a b c", ":1: found 'a b c', expected 'source target' or"),
+        ("a b c", ":1: found 'a b c', expected 'source target', 'source<TAB>"),
         ("a\tb\tc", ":1: found weight 'c'"),
         ("alone", ":1: found 'alone'"),
     ]:
@@ -146,7 +146,7 @@ def test_lexicon_from_word_lists_counts_every_line(run, subwords, tmp_path):
         + ["--dict", subwords / "dict.txt", "--out", tmp_path / "lexicon.tsv", "--heldout", tmp_path / "heldout.tsv"]
         + ["--heldout-input", tmp_path / "test.txt"]
     )
-    assert "6 read, 3 kept, 1 out of vocabulary, 1 duplicate, 1 identical" in done.stdout
+    assert "6 read, 3 kept, 0 no translation, 0 several words, 1 out of vocabulary, 1 identical" in done.stdout
     assert "1 pairs left out of training" in done.stdout
     train, made_for = lexicon.read(tmp_path / "lexicon.tsv")
     assert ["".join(entry.source) for entry in train] == ["▁house", "▁houses"]
