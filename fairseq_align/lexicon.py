@@ -12,7 +12,7 @@ provenance, and ``# dictionary: <checksum>`` names the vocabulary that the piece
 import logging
 import math
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -56,6 +56,12 @@ class Words(NamedTuple):
         ids = torch.tensor([index for word in words for index in word], dtype=torch.int64)
         return cls(ids, lengths.cumsum(0) - lengths)
 
+    @classmethod
+    def cat(cls, parts: Sequence["Words"]) -> "Words":
+        starts = np.cumsum([0, *(part.ids.numel() for part in parts)])
+        offsets = [part.offsets + int(start) for part, start in zip(parts, starts, strict=False)]
+        return cls(torch.cat([part.ids for part in parts]), torch.cat(offsets))
+
     def __len__(self) -> int:
         return self.offsets.numel()
 
@@ -74,13 +80,23 @@ class Words(NamedTuple):
         """The words at ``rows`` (int64, shape (R,)), in that order."""
         if self.ids.numel() == len(self):
             return Words(self.ids[rows], torch.arange(len(rows), device=rows.device))
-        lengths = self.lengths[rows]
+        after = torch.where(rows + 1 < len(self), rows + 1, 0)  # the word that follows; 0: there is none
+        lengths = torch.where(after > 0, self.offsets[after], self.ids.numel()) - self.offsets[rows]
         offsets = lengths.cumsum(0) - lengths
         within = torch.arange(int(lengths.sum()), device=rows.device) - offsets.repeat_interleave(lengths)
         return Words(self.ids[self.offsets[rows].repeat_interleave(lengths) + within], offsets)
 
     def to(self, device: torch.device) -> "Words":
         return Words(self.ids.to(device), self.offsets.to(device))
+
+    def numbers(self) -> Tensor:
+        """A number for each word, the same for the same pieces, int64, shape (P,); from 0, without gaps."""
+        lengths = self.lengths
+        if self.ids.numel() == len(self):
+            return self.ids.unique(return_inverse=True)[1]
+        rows = self.ids.new_full((len(self), int(lengths.max())), -1)
+        rows[torch.arange(rows.shape[1], device=rows.device) < lengths[:, None]] = self.ids
+        return rows.unique(dim=0, return_inverse=True)[1]
 
 
 @dataclass(frozen=True)
@@ -106,6 +122,16 @@ class Pairs:
 
     def to(self, device: torch.device) -> "Pairs":
         return Pairs(self.source.to(device), self.target.to(device), self.weights.to(device))
+
+    @classmethod
+    def cat(cls, parts: Sequence["Pairs"]) -> "Pairs":
+        """The pairs of several lexicons, one after the other."""
+        return cls(
+            Words.cat([part.source for part in parts]),
+            Words.cat([part.target for part in parts]),
+            torch.cat([part.weights for part in parts]),
+            sum(part.oov for part in parts),
+        )
 
 
 def read(path: str | Path) -> tuple[list[Entry], str | None]:

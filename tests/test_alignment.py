@@ -46,6 +46,8 @@ words = st.lists(st.lists(st.integers(0, 19), min_size=1, max_size=4), min_size=
 def float64_loss(table, source, target, weights, kind):
     """Written from the formula, one pair after the other."""
     table = table.detach().numpy().astype(np.float64)
+    if kind == "contrastive":
+        return float64_contrastive(table, source, target, weights)
     total = 0.0
     for s, t, weight in zip(source, target, weights, strict=True):
         a, b = table[s].mean(0), table[t].mean(0)
@@ -53,31 +55,63 @@ def float64_loss(table, source, target, weights, kind):
     return total / sum(weights)
 
 
-@pytest.mark.parametrize("kind", ["cosine", "l2"])
+def float64_contrastive(table, source, target, weights, temperature=0.1):
+    pairs = {(tuple(s), tuple(t)) for s, t in zip(source, target, strict=True)}
+    sources, targets = ({pair[side] for pair in pairs} for side in (0, 1))
+
+    def score(s, t):
+        a, b = (table[list(word)].mean(0) for word in (s, t))
+        return a @ b / np.sqrt((a @ a) * (b @ b)) / temperature
+
+    total = 0.0
+    for s, t, weight in zip(map(tuple, source), map(tuple, target), weights, strict=True):
+        others = [score(s, other) for other in targets if (s, other) not in pairs]
+        back = [score(other, t) for other in sources if (other, t) not in pairs]
+        for wrong in (others, back):
+            total += weight * (np.log(np.exp([score(s, t), *wrong]).sum()) - score(s, t)) / 2
+    return total / sum(weights)
+
+
+@pytest.mark.parametrize("kind", alignment.LOSSES)
 @given(source=words, target=words, seed=st.integers(0, 99))
 def test_loss_equals_the_formula_in_float64(kind, source, target, seed):
     generator = torch.Generator().manual_seed(seed)
     table = torch.randn(20, 8, generator=generator)
     weights = (torch.rand(6, generator=generator) + 0.1).tolist()
     loss = alignment.alignment_loss(table, pairs(source, target, weights), kind)
-    assert loss.item() == pytest.approx(float64_loss(table, source, target, weights, kind), rel=1e-6, abs=1e-7)
+    expected = float64_loss(table, source, target, weights, kind)
+    assert loss.item() == pytest.approx(expected, rel=1e-5 if kind == "contrastive" else 1e-6, abs=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["cosine", "l2"])
+def test_contrastive_loss_by_hand():
+    # cosines: (0, 1) 0.96, (0, 3) 0.8, (2, 1) 0.8, (2, 3) 0; each word has one wrong answer in each direction
+    some = pairs([[0], [2]], [[1], [3]])
+    right, wrong = np.exp([9.6, 0]), np.exp(8)
+    expected = -np.log(right / (right + wrong)).mean()
+    assert alignment.alignment_loss(TABLE, some, "contrastive").item() == pytest.approx(expected, rel=1e-5)
+    # with all four pairs in the lexicon no answer is wrong, and nothing is learnt
+    table = TABLE.clone().requires_grad_()
+    loss = alignment.alignment_loss(table, pairs([[0], [0], [2], [2]], [[1], [3], [1], [3]]), "contrastive")
+    loss.backward()
+    assert loss.item() == 0 and not table.grad.any()
+
+
+@pytest.mark.parametrize("kind", alignment.LOSSES)
 def test_gradient_is_right(kind):
     table = torch.randn(7, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1), requires_grad=True)
     some = pairs([[0], [1, 2], [3]], [[4], [5], [6, 0, 6]], [1.0, 0.5, 2.0])
     assert torch.autograd.gradcheck(lambda t: alignment.alignment_loss(t, some, kind), table)
 
 
+@pytest.mark.parametrize("kind", alignment.LOSSES)
 @given(source=words, target=words, order=st.permutations(range(6)))
-def test_loss_ignores_pair_order_side_and_repetition(source, target, order):
+def test_loss_ignores_pair_order_side_and_repetition(kind, source, target, order):
     table = torch.randn(20, 8, generator=torch.Generator().manual_seed(1))
-    loss = alignment.alignment_loss(table, pairs(source, target))
+    loss = alignment.alignment_loss(table, pairs(source, target), kind)
     shuffled = pairs([source[i] for i in order], [target[i] for i in order])
     for same in (shuffled, pairs(target, source), pairs(source * 2, target * 2)):
-        assert alignment.alignment_loss(table, same).item() == pytest.approx(loss.item(), abs=1e-6)
-    assert -1 - 1e-6 <= loss.item() <= 1 + 1e-6
+        assert alignment.alignment_loss(table, same, kind).item() == pytest.approx(loss.item(), rel=1e-5, abs=1e-6)
+    assert loss.item() >= (-1 - 1e-6 if kind == "cosine" else 0) and (kind != "cosine" or loss.item() <= 1 + 1e-6)
 
 
 @given(st.floats(1e-3, 1e3))
@@ -106,6 +140,19 @@ def test_taking_rows_of_words_keeps_their_pieces(rows, chosen):
     taken = Words.of(rows).take(torch.tensor(chosen))
     expected = Words.of([rows[i] for i in chosen])
     assert taken.ids.tolist() == expected.ids.tolist() and taken.offsets.tolist() == expected.offsets.tolist()
+
+
+@given(words)
+def test_equal_words_have_equal_numbers(rows):
+    numbers = Words.of(rows).numbers().tolist()
+    assert {n: row for n, row in zip(numbers, rows, strict=True)} == {n: rows[numbers.index(n)] for n in set(numbers)}
+    assert len(set(numbers)) == len(set(map(tuple, rows))) == max(numbers) + 1
+
+
+@given(st.lists(words, min_size=1, max_size=3))
+def test_words_of_several_lists_are_laid_one_after_the_other(lists):
+    joined, expected = Words.cat([Words.of(rows) for rows in lists]), Words.of(sum(lists, []))
+    assert joined.ids.tolist() == expected.ids.tolist() and joined.offsets.tolist() == expected.offsets.tolist()
 
 
 def brute_force_p1(table, source, target, candidates):

@@ -117,6 +117,42 @@ def test_tensorboard_shows_the_metrics_of_training(pretrain, tmp_path):
     assert scalars(tmp_path / "events")["train_inner"] >= {"loss", "mlm_loss", "align_loss", "align_cos", "ppl"}
 
 
+def test_several_lexicons_are_contrasted_and_scored_apart(run, pretrain, toy, tmp_path):
+    """``--lexicon a.tsv:b.tsv``, sampled by their weights; fairseq-validate scores each held-out file."""
+    names = {"lexicon": [], "lexicon.heldout": []}
+    for name, paths in names.items():
+        lines = [line for line in (toy / f"{name}.tsv").read_text().splitlines() if "\t" in line]
+        for part in range(2):
+            paths.append(str(tmp_path / f"en-{'xy'[part]}.{name}.tsv"))
+            Path(paths[-1]).write_text("".join(f"{line}\t{1 + part}\n" for line in lines[part::2]))
+    flags = ["--align-loss", "contrastive", "--align-pairs", 64, "--align-sampling", "weights", "--max-update", 30]
+    files = [flag for name, flag in (("lexicon", "--lexicon"), ("lexicon.heldout", "--heldout-lexicon"))
+             for flag in (flag, ":".join(names[name]))]  # fmt: skip
+    output = pretrain("model", *files, *flags)
+    losses, cosines = updates(output, "align_loss"), updates(output, "align_cos")
+    assert losses[0] > 3 and losses[-1] < losses[0] / 2 and cosines[-1] > cosines[0] + 0.2
+    command = [
+        "fairseq-validate",
+        toy / "data-bin",
+        "--user-dir",
+        "fairseq_align",
+        "--task",
+        "align_mlm",
+        "--langs",
+        "en",
+    ]
+    command += ["--path", tmp_path / "model" / "checkpoint_last.pt", "--valid-subset", "valid_en", "--batch-size", 8]
+    done = run([*command, "--cpu", "--log-format", "json"])
+    (scores,) = logged(done.stdout + done.stderr, "valid_en")
+    for name in ("en-x", "en-y"):
+        assert 0 <= scores[f"valid_en_heldout_p1_{name}"] <= 1 and f"valid_en_heldout_cos_{name}" in scores
+    assert "valid_en_heldout_p1" not in scores
+    done = pretrain("bad", *files[:3], names["lexicon"][0], "--max-update", 1, check=False)
+    assert done.returncode == 0  # one held-out file for all
+    done = pretrain("bad", *files, "--align-loss", "contrastive", "--align-temperature", 0, check=False)
+    assert done.returncode == 1 and "error: found --align-temperature 0.0, expected a number above 0" in done.stderr
+
+
 def test_weight_0_is_the_stock_criterion_to_the_bit(pretrain, tmp_path):
     ours = pretrain("ours", "--align-weight", 0, "--max-update", 20)
     stock = pretrain("stock", "--max-update", 20, criterion="masked_lm")

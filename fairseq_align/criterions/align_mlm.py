@@ -2,7 +2,8 @@
 
 import logging
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Optional
 
 import numpy as np
@@ -17,22 +18,29 @@ from torch import Tensor
 
 from fairseq_align import alignment, lexicon
 from fairseq_align.errors import InputError
-from fairseq_align.lexicon import Pairs
+from fairseq_align.lexicon import Pairs, Words
 
 logger = logging.getLogger(__name__)
 
-LOSSES = ("cosine", "l2")
+SAMPLINGS = ("uniform", "weights")
+MOST_CONTRASTED = 8192  # pairs: their cosines with each other take 256 MB
 
 
 @dataclass
 class AlignMlmConfig(FairseqDataclass):
     lexicon: str = field(
         default=MISSING,
-        metadata={"help": "bilingual dictionary to train on, 'source pieces<TAB>target pieces[<TAB>weight]' lines"},
+        metadata={
+            "help": "bilingual dictionary to train on, 'source pieces<TAB>target pieces[<TAB>weight]' lines; several, "
+            "e.g. of several pairs of languages, separated by colons"
+        },
     )
     heldout_lexicon: Optional[str] = field(
         default=None,
-        metadata={"help": "pairs that are only scored, at validation: heldout_cos and heldout_p1; not given: none"},
+        metadata={
+            "help": "pairs that are only scored, at validation: heldout_cos and heldout_p1, for each file where there "
+            "are several, separated by colons like --lexicon; not given: none"
+        },
     )
     align_weight: float = field(
         default=10.0,
@@ -40,12 +48,23 @@ class AlignMlmConfig(FairseqDataclass):
             "help": "weight of the alignment loss beside the MLM loss in nats a token (the paper's alpha); 0: plain MLM"
         },
     )
-    align_loss: ChoiceEnum(LOSSES) = field(
+    align_loss: ChoiceEnum(alignment.LOSSES) = field(
         default="cosine",
-        metadata={"help": "cosine: minus the mean cosine similarity of the pairs; l2: their mean squared distance"},
+        metadata={
+            "help": "cosine: minus the mean cosine similarity of the pairs; l2: their mean squared distance; "
+            "contrastive: how hard each pair is to find among the other words"
+        },
     )
-    align_pairs: int = field(
-        default=0, metadata={"help": "pairs drawn for each update, without replacement; 0: all of them"}
+    align_temperature: float = field(
+        default=alignment.TEMPERATURE, metadata={"help": "of the contrastive loss: cosines are divided by it"}
+    )
+    align_pairs: int = field(default=0, metadata={"help": "pairs drawn for each update; 0: all of them"})
+    align_sampling: ChoiceEnum(SAMPLINGS) = field(
+        default="uniform",
+        metadata={
+            "help": "how --align-pairs draws; uniform: evenly, without replacement, and the loss is weighted; weights: "
+            "in proportion to the weights of the lexicon, with replacement, and the loss is not"
+        },
     )
     seed: int = II("common.seed")
     tpu: bool = II("common.tpu")
@@ -61,10 +80,12 @@ class AlignMlmLoss(MaskedLmLoss):
 
     Args:
         task: an ``align_mlm`` task; its dictionary is that of the lexicon, its ``update_num`` seeds the sample.
-        lexicon, heldout_lexicon: paths.
+        lexicon, heldout_lexicon: paths, several separated by colons and equally many.
         align_weight: at least 0.
-        align_loss: ``cosine`` or ``l2``.
+        align_loss: of ``alignment.LOSSES``.
+        align_temperature: of the contrastive loss, above 0.
         align_pairs: pairs of an update; 0: all.
+        align_sampling: of ``SAMPLINGS``; both have the same expectation.
         seed: of the sample.
     """
 
@@ -75,7 +96,9 @@ class AlignMlmLoss(MaskedLmLoss):
         heldout_lexicon: Optional[str] = None,
         align_weight: float = 10.0,
         align_loss: str = "cosine",
+        align_temperature: float = alignment.TEMPERATURE,
         align_pairs: int = 0,
+        align_sampling: str = "uniform",
         seed: int = 1,
         tpu: bool = False,
     ):
@@ -84,11 +107,22 @@ class AlignMlmLoss(MaskedLmLoss):
             raise InputError(
                 f"found --align-weight {align_weight} and --align-pairs {align_pairs}, expected numbers of at least 0"
             )
-        self.pairs = _load(lexicon, task)
-        self.heldout = _load(heldout_lexicon, task) if heldout_lexicon else None
+        if not (align_temperature > 0 and math.isfinite(align_temperature)):
+            raise InputError(f"found --align-temperature {align_temperature}, expected a number above 0, e.g. 0.1")
+        parts = _load(lexicon, task)
+        self.pairs = Pairs.cat(list(parts.values()))
+        self.heldout = _heldout(parts, _load(heldout_lexicon, task) if heldout_lexicon else {})
         self.align_weight = align_weight
         self.align_loss = str(align_loss)
+        self.align_temperature = align_temperature
         self.align_pairs = align_pairs
+        self.align_sampling = str(align_sampling)
+        if self.align_loss == "contrastive" and (align_pairs or len(self.pairs)) > MOST_CONTRASTED:
+            raise InputError(
+                f"found {align_pairs or len(self.pairs):,} pairs to contrast with each other, expected at most "
+                f"{MOST_CONTRASTED:,}; draw some for each update, e.g. --align-pairs 1024"
+            )
+        self.chances = self.pairs.weights.double().cumsum(0).numpy()  # of sampling by weights
         self.seed = seed
         self.heldout_scores = None
 
@@ -97,16 +131,17 @@ class AlignMlmLoss(MaskedLmLoss):
         embeddings = model.encoder.sentence_encoder.embed_tokens.weight
         self._move(embeddings.device)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.align_weight > 0):
-            align = alignment.alignment_loss(embeddings, self._sample(), self.align_loss)
+            pairs = self._sample()
+            align = alignment.alignment_loss(embeddings, pairs, self.align_loss, self.align_temperature)
         logging_output["mlm_loss"] = loss.data
         if self.align_weight > 0:
             loss = loss + self.align_weight * sample_size * align
         scores = {"align_loss": align.detach()}
-        if self.align_loss == "cosine":
-            scores["align_cos"] = -scores["align_loss"]
+        cosine = self.align_loss == "cosine"
+        scores["align_cos"] = -scores["align_loss"] if cosine else alignment.mean_cosine(embeddings, pairs)
         if model.training:
             self.heldout_scores = None  # they belong to the weights that a step is about to change
-        elif self.heldout is not None:
+        else:
             scores.update(self._score_heldout(embeddings))
         # sums, as everything that ranks add up; reduce_metrics divides by sample_size
         logging_output.update({name: value * sample_size for name, value in scores.items()})
@@ -114,27 +149,35 @@ class AlignMlmLoss(MaskedLmLoss):
         return loss, sample_size, logging_output
 
     def _sample(self) -> Pairs:
-        """Pairs of this update, a pure function of (seed, update)."""
-        if not (0 < self.align_pairs < len(self.pairs)) or not torch.is_grad_enabled():
+        """Pairs of this update, a pure function of (seed, update); all, where nothing is learnt and they fit."""
+        everything = not torch.is_grad_enabled() and self.align_loss != "contrastive"
+        if everything or not 0 < self.align_pairs < len(self.pairs):
             return self.pairs
         rng = np.random.default_rng([self.seed, self.task.update_num])
-        rows = rng.choice(len(self.pairs), self.align_pairs, replace=False, shuffle=False)
-        return self.pairs.take(torch.from_numpy(rows).to(self.pairs.weights.device))
+        if self.align_sampling == "uniform":
+            rows = rng.choice(len(self.pairs), self.align_pairs, replace=False, shuffle=False)
+            return self.pairs.take(torch.from_numpy(rows).to(self.pairs.weights.device))
+        rows = self.chances.searchsorted(rng.random(self.align_pairs) * self.chances[-1], side="right")
+        drawn = self.pairs.take(torch.from_numpy(rows).to(self.pairs.weights.device))
+        return replace(drawn, weights=torch.ones_like(drawn.weights))
 
     def _score_heldout(self, embeddings: Tensor) -> dict[str, Tensor]:
-        """Cosine and P@1 of the held-out pairs, computed once a validation; candidates are all target words."""
+        """Cosine and P@1 of the held-out pairs, computed once a validation."""
         if self.heldout_scores is None:
-            candidates = lexicon.unique(self.pairs.target, self.heldout.target)
             self.heldout_scores = {
-                "heldout_cos": alignment.mean_cosine(embeddings, self.heldout),
-                "heldout_p1": alignment.precision_at_1(embeddings, self.heldout, candidates).to(embeddings.device),
+                name: score
+                for suffix, (pairs, candidates) in self.heldout.items()
+                for name, score in (
+                    (f"heldout_cos{suffix}", alignment.mean_cosine(embeddings, pairs)),
+                    (f"heldout_p1{suffix}", alignment.precision_at_1(embeddings, pairs, candidates)),
+                )
             }
         return self.heldout_scores
 
     def _move(self, device: torch.device) -> None:
         if self.pairs.weights.device != device:
             self.pairs = self.pairs.to(device)
-            self.heldout = self.heldout.to(device) if self.heldout is not None else None
+            self.heldout = {name: (pairs.to(device), words.to(device)) for name, (pairs, words) in self.heldout.items()}
 
     @staticmethod
     def reduce_metrics(logging_outputs) -> None:
@@ -145,10 +188,32 @@ class AlignMlmLoss(MaskedLmLoss):
         metrics.log_scalar("loss", total["loss"] / size / math.log(2), size, round=3)
         metrics.log_scalar("mlm_loss", total["mlm_loss"] / size / math.log(2), size, round=3)
         metrics.log_derived("ppl", lambda meters: utils.get_perplexity(meters["mlm_loss"].avg))
-        for name in ("align_loss", "align_cos", "heldout_cos", "heldout_p1"):
-            if name in logging_outputs[0]:
-                metrics.log_scalar(name, sum(log.get(name, 0) for log in logging_outputs) / size, size, round=4)
+        for name in (name for name in logging_outputs[0] if name.startswith(("align_", "heldout_"))):
+            metrics.log_scalar(name, sum(log.get(name, 0) for log in logging_outputs) / size, size, round=4)
 
 
-def _load(path: str, task) -> Pairs:
-    return lexicon.load(path, task.source_dictionary)
+def _load(paths: str, task) -> dict[str, Pairs]:
+    """The lexicons of a flag, by path."""
+    return {path: lexicon.load(path, task.source_dictionary) for path in paths.split(":")}
+
+
+def _heldout(train: dict[str, Pairs], heldout: dict[str, Pairs]) -> dict[str, tuple[Pairs, Words]]:
+    """What is held out, by the suffix of its scores, and the candidates: all target words of that pair of languages.
+
+    The suffix is ``_en-fr`` for ``en-fr.heldout.tsv``; empty where there is one file.
+    """
+    if len(heldout) not in (0, 1, len(train)):
+        raise InputError(
+            f"found {len(train)} files in --lexicon and {len(heldout)} in --heldout-lexicon, expected one for each; "
+            "give them in the same order"
+        )
+    if len(heldout) == 1:
+        (some,) = heldout.values()
+        return {"": (some, lexicon.unique(*(part.target for part in train.values()), some.target))}
+    suffixes = [f"_{Path(path).name.partition('.')[0]}" for path in heldout]
+    if len(set(suffixes)) < len(suffixes):
+        raise InputError(f"found held-out lexicons {', '.join(heldout)}, expected names with different beginnings")
+    return {
+        suffix: (some, lexicon.unique(part.target, some.target))
+        for suffix, part, some in zip(suffixes, train.values(), heldout.values(), strict=False)
+    }
