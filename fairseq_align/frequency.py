@@ -7,7 +7,17 @@ import numpy as np
 from fairseq_align.lexicon import Words
 
 FNV_BASIS, FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # Fowler, Noll & Vo, 64 bits
+BANDS = (1, 10, 100, 1000)  # lower ends, in occurrences
 PART = 1 << 24  # tokens looked at together; bounds the memory
+
+
+def band(count: int) -> str:
+    """``10-99`` for what occurs 12 times."""
+    if count >= BANDS[-1]:
+        return f"{BANDS[-1]}+"
+    ends = (0, *BANDS)
+    low, high = next((low, high) for low, high in zip(ends, ends[1:], strict=False) if count < high)
+    return f"{low}-{high - 1}" if high - 1 > low else f"{low}"
 
 
 def unigrams(tokens: np.ndarray, size: int) -> np.ndarray:

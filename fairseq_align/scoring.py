@@ -18,10 +18,9 @@ from fairseq.models import BaseFairseqModel
 from fairseq.tasks import FairseqTask
 from torch import Tensor
 
-from fairseq_align import alignment, evaluation, isomorphism, lexicon, results, retrieval, vocabulary
+from fairseq_align import alignment, evaluation, frequency, isomorphism, lexicon, results, retrieval, vocabulary
 from fairseq_align.data import binarized
 from fairseq_align.errors import InputError
-from fairseq_align.frequency import occurrences, unigrams
 from fairseq_align.lexicon import Words
 from fairseq_align.retrieval import Ranks, Space
 from fairseq_align.tasks.align_mlm import AlignMlmTask
@@ -30,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 BATCH_TOKENS = 16384
 KS = (1, 5, 10)
-FREQUENCIES = (1, 10, 100, 1000)  # lower ends of bands, in occurrences
 PIECES = 4  # words of so many pieces and more share a band
 BANDS = ("frequency", "pieces")
 EMBEDDINGS = "embeddings"
@@ -65,7 +63,7 @@ class Language:
             InputError: the data lack the language.
         """
         tokens = binarized.read(data / name / "train").tokens
-        counts = unigrams(tokens, words[1])
+        counts = frequency.unigrams(tokens, words[1])
         counts[: words[0]] = 0
         pieces = torch.from_numpy(np.flatnonzero(counts))
         candidates = lexicon.unique(Words(pieces, torch.arange(len(pieces))), *in_lexicons)
@@ -123,15 +121,6 @@ def states(model: BaseFairseqModel, words: Words, layer: int) -> Tensor:
     return out
 
 
-def frequency_band(count: int) -> str:
-    """``frequency:10-99`` of a word that occurs 12 times in the training text of its language."""
-    if count >= FREQUENCIES[-1]:
-        return f"frequency:{FREQUENCIES[-1]}+"
-    ends = (0, *FREQUENCIES)
-    low, high = next((low, high) for low, high in zip(ends, ends[1:], strict=False) if count < high)
-    return f"frequency:{low}-{high - 1}" if high - 1 > low else f"frequency:{low}"
-
-
 def pieces_band(count: int) -> str:
     return f"pieces:{count}" if count < PIECES else f"pieces:{PIECES}+"
 
@@ -146,13 +135,13 @@ def bands_of(words: Words, tokens: np.ndarray, kinds: Sequence[str]) -> dict[str
     """
     names: list[list[str]] = []
     if "frequency" in kinds:
-        names.append([frequency_band(count) for count in occurrences(tokens, words).tolist()])
+        names.append([f"frequency:{frequency.band(count)}" for count in frequency.occurrences(tokens, words).tolist()])
     if "pieces" in kinds:
         names.append([pieces_band(length) for length in words.lengths.tolist()])
     found: dict[str | None, Tensor] = {None: torch.arange(len(words))}
     for of_words in names:
-        for band in sorted(set(of_words)):
-            found[band] = torch.tensor([row for row, name in enumerate(of_words) if name == band])
+        for wanted in sorted(set(of_words)):
+            found[wanted] = torch.tensor([row for row, name in enumerate(of_words) if name == wanted])
     return found
 
 

@@ -3,6 +3,7 @@
 
     python preprocess/lexicon.py derived --dict data-bin/dict.txt --rate 0.5 --out lexicon.tsv \\
         --heldout lexicon.heldout.tsv
+    python preprocess/lexicon.py inspect lexicon.tsv --source-text corpus/en/train.txt --target-text corpus/fr/train.txt
     python preprocess/lexicon.py words en-fr.txt --model spm.model --dict dict.txt --out lexicon.tsv \\
         --heldout lexicon.heldout.tsv --heldout-input en-fr.test.txt
 
@@ -14,14 +15,14 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from fairseq_align import dictd, lexicon, subword, tei, vocabulary, wordlist
+from fairseq_align import coverage, dictd, lexicon, subword, tei, vocabulary, wordlist
 from fairseq_align.derivation import Derivation, shared_pieces
 from fairseq_align.errors import InputError, status_of
 
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(required=True, metavar="derived|words")
+    commands = parser.add_subparsers(required=True, metavar="derived|words|inspect")
 
     derived = commands.add_parser("derived", help="pairs of each piece with its transliteration")
     derived.add_argument(
@@ -56,6 +57,12 @@ def parse_args():
         help="'ice cream' is the mean of its pieces, or is left out (default: %(default)s)",
     )
     words.set_defaults(make=make_words)
+
+    inspect = commands.add_parser("inspect", help="what is in a lexicon, and how much of the text it covers")
+    inspect.add_argument("lexicon", type=Path)
+    for side in ("source", "target"):
+        inspect.add_argument(f"--{side}-text", type=Path, help="tokenised training text of that language")
+    inspect.set_defaults(make=inspect_lexicon)
 
     for command in (derived, words):
         command.add_argument("--dict", type=Path, required=True, help="dict.txt of the data that training reads")
@@ -112,6 +119,37 @@ def make_words(args) -> None:
     write(
         args, train, heldout, dictionary, [f"word lists {names}, held-out rate {args.heldout_rate:g}, seed {args.seed}"]
     )
+
+
+def inspect_lexicon(args) -> None:
+    entries, _ = lexicon.read(args.lexicon)
+    sides = {"source": [entry.source for entry in entries], "target": [entry.target for entry in entries]}
+    same = sum(entry.source == entry.target for entry in entries)
+    again = len(entries) - len({entry[:2] for entry in entries})
+    print(f"{args.lexicon}: {len(entries):,} pairs, {same:,} identical, {again:,} duplicate")
+    for side, words in sides.items():
+        split = coverage.in_characters(words)
+        sizes = ", ".join(f"{count:,} of {size}" for size, count in coverage.lengths(words).items())
+        print(f"{side}: {len(set(words)):,} words; pieces: {sizes}; {len(split):,} in single characters", end="")
+        print(f", e.g. {' '.join(map(coverage.spelling, split[:5]))}" if split else "")
+    for side, text in (("source", args.source_text), ("target", args.target_text)):
+        if text:
+            show_coverage(side, text, sides[side])
+
+
+def show_coverage(side: str, text: Path, words) -> None:
+    rows = coverage.bands(coverage.count_words(text), words)
+    line = "{:>12}  {:>9}  {:>8}  {:>13}  {:>8}".format
+    print(f"{side} text {text}:")
+    print(line("occurrences", "words", "covered", "running words", "covered"))
+    for name, distinct, covered, running, covered_running in rows:
+        shares = (f"{part / max(whole, 1):.1%}" for part, whole in ((covered, distinct), (covered_running, running)))
+        print(line(name, f"{distinct:,}", next(shares), f"{running:,}", next(shares)))
+    if 2 * rows[-1].covered_running < rows[-1].running:
+        print(
+            f"warning: fewer than half of the running words of {text} are in the lexicon; are its words spelt as there "
+            "(--lower, --normalization), and of that language?"
+        )
 
 
 def write(args, train, heldout, dictionary, provenance) -> None:

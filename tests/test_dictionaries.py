@@ -3,12 +3,13 @@
 import gzip
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase, digits
 
 import pytest
 
-from fairseq_align import dictd, lexicon, tei, wordlist
+from fairseq_align import coverage, dictd, lexicon, tei, wordlist
 from fairseq_align.errors import InputError
 
 ENTRIES = [  # headword, entry, its pairs
@@ -138,3 +139,30 @@ def test_an_installed_freedict_is_read():
         pytest.skip("waits for Debian's dict-freedict-eng-fra")
     found = pairs(dictd.read(index))
     assert len(found) > 8000 and ("house", "maison") in found
+
+
+def test_coverage_by_hand():
+    counts = Counter({"the": 1200, "cat": 12, "sat": 10, "mat": 1})
+    words = [("▁the",), ("▁c", "at"), ("▁c", "at"), ("▁the", "▁mat"), ("▁", "x", "y"), ("▁a", "b", "c", "d", "ef")]
+    assert coverage.bands(counts, words) == [
+        ("1000+", 1, 1, 1200, 1200), ("100-999", 0, 0, 0, 0), ("10-99", 2, 1, 22, 12), ("1-9", 1, 0, 1, 0),
+        ("all", 4, 2, 1223, 1212),
+    ]  # fmt: skip
+    assert coverage.lengths(words) == {"1": 1, "2": 2, "3": 1, "4+": 1}
+    assert coverage.in_characters(words) == [("▁", "x", "y")]
+
+
+def test_a_lexicon_is_inspected(run, tmp_path):
+    """The script; a lexicon that covers less than half of the running words gets a warning."""
+    (tmp_path / "lexicon.tsv").write_text("▁the\t▁la\n▁c at\t▁ch at\n▁c at\t▁ch at\n▁ok\t▁ok\n", encoding="utf-8")
+    (tmp_path / "en.txt").write_text("the cat sat\nthe the the\n", encoding="utf-8")
+    (tmp_path / "fr.txt").write_text("le chat noir\n", encoding="utf-8")
+    script = [sys.executable, "preprocess/lexicon.py", "inspect", tmp_path / "lexicon.tsv"]
+    done = run([*script, "--source-text", tmp_path / "en.txt", "--target-text", tmp_path / "fr.txt"]).stdout
+    assert "lexicon.tsv: 4 pairs, 1 identical, 1 duplicate" in done
+    assert "source: 3 words; pieces: 2 of 1, 1 of 2; 0 in single characters\n" in done
+    lines = [line.split() for line in done.splitlines()]
+    assert ["all", "3", "66.7%", "6", "83.3%"] in lines and ["all", "3", "33.3%", "3", "33.3%"] in lines
+    assert re.findall("warning: fewer than half of the running words of (.*) are in the lexicon", done) == [
+        str(tmp_path / "fr.txt")
+    ]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from fairseq_align import cli, evaluation, lexicon, results, scoring, vocabulary
+from fairseq_align import cli, evaluation, frequency, lexicon, results, scoring, vocabulary
 from fairseq_align.data import binarized
 from fairseq_align.errors import InputError
 from fairseq_align.lexicon import Words
@@ -122,7 +122,7 @@ def test_states_are_those_of_the_word_alone(model, toy):
     [(0, "0"), (1, "1-9"), (9, "1-9"), (10, "10-99"), (999, "100-999"), (1000, "1000+"), (10**7, "1000+")],
 )
 def test_bands_of_frequency(count, band):
-    assert scoring.frequency_band(count) == f"frequency:{band}"
+    assert frequency.band(count) == band
 
 
 @pytest.mark.parametrize(

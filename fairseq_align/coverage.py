@@ -1,0 +1,76 @@
+"""How much of a text the words of a lexicon cover, and what they look like in pieces."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from fairseq_align import frequency
+from fairseq_align.corpus import read_lines
+from fairseq_align.vocabulary import WORD_START
+
+PIECES = 4  # words of so many pieces and more are counted together
+Word = tuple[str, ...]  # in pieces
+
+
+class Band(NamedTuple):
+    """The words of a text that occur about equally often.
+
+    Attributes:
+        name: occurrences, ``10-99``; ``all``.
+        words, covered: distinct words, and those of them that are in the lexicon.
+        running, covered_running: their occurrences.
+    """
+
+    name: str
+    words: int
+    covered: int
+    running: int
+    covered_running: int
+
+
+def count_words(path: str | Path) -> Counter[str]:
+    """Occurrences of the words of a tokenised text, as preprocess/corpus.py writes it.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    return Counter(word for _, line in read_lines(path) for word in line.split())
+
+
+def bands(counts: Counter[str], words: Iterable[Word]) -> list[Band]:
+    """Coverage of the most frequent words, of the less frequent ones ..., and of all.
+
+    Args:
+        counts: occurrences of the words of a text.
+        words: those of a lexicon; ``ice cream`` covers no word.
+    """
+    covered = {"".join(word).removeprefix(WORD_START) for word in words}
+    names = [*map(frequency.band, reversed(frequency.BANDS)), "all"]
+    found = {name: [0, 0, 0, 0] for name in names}
+    for word, count in counts.items():
+        inside = word in covered
+        for name in (frequency.band(count), "all"):
+            for place, number in enumerate((1, inside, count, inside * count)):
+                found[name][place] += number
+    return [Band(name, *numbers) for name, numbers in found.items()]
+
+
+def lengths(words: Iterable[Word]) -> Counter[str]:
+    """Distinct words by their number of pieces."""
+    sizes = Counter(min(len(word), PIECES) for word in set(words))
+    return Counter({f"{size}+" if size == PIECES else f"{size}": sizes[size] for size in sorted(sizes)})
+
+
+def in_characters(words: Iterable[Word]) -> list[Word]:
+    """The distinct words that fall into single characters, in order: the vocabulary knows no part of them."""
+    return [
+        word
+        for word in dict.fromkeys(words)
+        if len(word) > 1 and all(len(piece.removeprefix(WORD_START)) <= 1 for piece in word)
+    ]
+
+
+def spelling(word: Sequence[str]) -> str:
+    """``ice cream`` of its pieces."""
+    return "".join(word).replace(WORD_START, " ").strip()
