@@ -37,15 +37,16 @@ class Row(NamedTuple):
     derivation: str | None
     objective: str
     lexicon_rate: float | None
+    variant: str | None = None
 
     @property
     def sort_key(self) -> tuple:
         rate = -1.0 if self.lexicon_rate is None else self.lexicon_rate
-        return self.derivation or "", OBJECTIVES.index(self.objective), rate
+        return self.derivation or "", OBJECTIVES.index(self.objective), rate, self.variant or ""
 
     @property
     def name(self) -> str:
-        return self.objective.replace("_", "-").upper()
+        return self.objective.replace("_", "-").upper() + (f" {self.variant}" if self.variant else "")
 
     @property
     def lexicon(self) -> str:
@@ -130,7 +131,7 @@ Cells = dict[Place, Cell]
 
 
 def row_of(record: dict) -> Row:
-    return Row(record["derivation"], record["objective"], record["lexicon_rate"])
+    return Row(record["derivation"], record["objective"], record["lexicon_rate"], record.get("variant"))
 
 
 def in_detail(record: dict) -> bool:

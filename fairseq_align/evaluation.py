@@ -218,6 +218,7 @@ def record(args: argparse.Namespace, **fields) -> None:
         "objective": args.objective,
         "derivation": args.derivation,
         "lexicon_rate": args.lexicon_rate,
+        "variant": args.variant,
         "checkpoint": results.checksum(args.checkpoint),
         "versions": results.versions(),
         "date": results.now(),
@@ -239,6 +240,9 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--lexicon-rate", type=float, help="fraction of the vocabulary in the training lexicon; not given: none"
+    )
+    parser.add_argument(
+        "--variant", help="what else sets the training apart, a row of its own in reports, e.g. contrastive"
     )
 
 

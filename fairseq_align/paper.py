@@ -68,8 +68,10 @@ FIGURES = {
 LEXICON_RATE = 0.5  # of the objectives that use one
 
 
-def figures(derivation: str | None, objective: str, lexicon_rate: float | None) -> Figures | None:
+def figures(
+    derivation: str | None, objective: str, lexicon_rate: float | None, variant: str | None = None
+) -> Figures | None:
     """The paper's figures for what was trained, in whatever order the transforms are named; None: it has none."""
-    if lexicon_rate not in (None, LEXICON_RATE):
+    if variant or lexicon_rate not in (None, LEXICON_RATE):
         return None
     return FIGURES.get((frozenset((derivation or "").split("+")), objective))

@@ -21,6 +21,7 @@ from fairseq_align.cells import (
     Cells,
     Column,
     Place,
+    Row,
     aggregate,
     columns,
     columns_of,
@@ -254,11 +255,11 @@ def to_csv(cells: Cells) -> str:
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["derivation", "objective", "lexicon_rate", "score", "split", "lang", "mean", "sd", "seeds", "n"])
+    writer.writerow([*Row._fields, "score", "split", "lang", "mean", "sd", "seeds", "n"])
     for (row, lang, column), cell in cells.items():
         writer.writerow([
-            row.derivation, row.objective, row.lexicon_rate, column.kind, column.split, lang,
-            cell.mean, cell.spread, " ".join(map(str, cell.seeds)), " ".join(map(str, cell.n)),
+            *row, column.kind, column.split, lang, cell.mean, cell.spread,
+            " ".join(map(str, cell.seeds)), " ".join(map(str, cell.n)),
         ])  # fmt: skip
     return out.getvalue()
 

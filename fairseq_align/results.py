@@ -141,6 +141,7 @@ FIELDS = {
     "objective": _one_of(OBJECTIVES),
     "derivation": _or_null(NAME),  # e.g. "transliterate+invert"; null for natural languages
     "lexicon_rate": _or_null(Field(lambda value: _is_number(value) and 0 <= value <= 1, "a fraction in [0, 1]")),
+    "variant": _or_null(NAME),  # what else sets the training apart, e.g. "contrastive"; null: nothing
     "freeze_embeddings": _or_null(Field(lambda value: isinstance(value, bool), "true, false")),
     "checkpoint": CHECKSUM,
     "lexicon": _or_null(CHECKSUM),
@@ -153,7 +154,7 @@ FIELDS = {
     "versions": Field(_is_versions, "an object of strings with fairseq_align, torch and fairseq"),
     "date": Field(_is_date, "an ISO 8601 date"),
 }
-OPTIONAL = ("layer", "mapping", "direction", "band", "ties", "oov")
+OPTIONAL = ("variant", "layer", "mapping", "direction", "band", "ties", "oov")
 ANSWER = ("value", "n", "ties", "oov", "versions", "date")  # all other fields are the question, see ``latest``
 
 

@@ -112,6 +112,13 @@ def test_rows_follow_derivation_objective_and_rate():
     ]  # fmt: skip
 
 
+def test_a_variant_has_a_row_of_its_own_and_no_figures_of_the_paper():
+    lines = table_of([pos(0.5), pos(0.6, variant="contrastive")])
+    assert [line[0] for line in lines[1:-1]] == ["ALIGN-MLM", "ALIGN-MLM contrastive"]
+    plain, contrastive = (cells.row_of(pos(0.5, variant=variant)) for variant in (None, "contrastive"))
+    assert paper.figures(*plain) and not paper.figures(*contrastive)
+
+
 def test_retrieval_of_sentences_does_not_disturb_the_table():
     retrieval = RUN | {"task": "retrieval", "metric": "accuracy", "split": "test", "value": 0.5}
     assert table_of(cells.shown([*STUDY, retrieval])) == table_of(STUDY)
@@ -178,8 +185,8 @@ def test_every_counted_score_has_its_signature_in_the_report():
 def test_csv_holds_unrounded_cells():
     lines = list(csv.DictReader(report.to_csv(cells_of(STUDY)).splitlines()))
     assert lines[0] == {
-        "derivation": "transliterate+invert", "objective": "mlm", "lexicon_rate": "", "score": "POS zero-shot",
-        "split": "test", "lang": "", "mean": "0.089", "sd": "", "seeds": "1", "n": "1000",
+        "derivation": "transliterate+invert", "objective": "mlm", "lexicon_rate": "", "variant": "",
+        "score": "POS zero-shot", "split": "test", "lang": "", "mean": "0.089", "sd": "", "seeds": "1", "n": "1000",
     }  # fmt: skip
     (zero_shot,) = (line for line in lines if line["score"] == "POS zero-shot" and line["objective"] == "align_mlm")
     assert float(zero_shot["mean"]) == pytest.approx(0.44) and float(zero_shot["sd"]) == pytest.approx(0.04)
