@@ -12,19 +12,9 @@ VOCABULARY=${VOCABULARY:-2000}       # pieces before derivation
 SPLIT=${SPLIT:-2000}                 # sentences of valid and of test
 OVERLAP=${OVERLAP:-0}                # fraction of the pieces that a language shares with those derived from it
 WORKERS=${WORKERS:-2}
-HERE=$(dirname "$0"); PREPROCESS=$HERE/../../preprocess
+HERE=$(dirname "$0")
+source "$HERE/../common.sh"
 mkdir -p "$WORK"
-
-binarize() {  # a language, and the folder of its text
-    [ ! -e "$WORK/data-bin/$1" ] || return 0
-    for split in train valid test; do
-        python "$PREPROCESS/subword.py" apply --model "$WORK/spm/spm.model" \
-            --input "$2/$split.txt" --output "$2/$split.sp"
-    done
-    fairseq-preprocess --only-source --srcdict "$WORK/spm/dict.txt" --workers "$WORKERS" --trainpref "$2/train.sp" \
-        --validpref "$2/valid.sp" --testpref "$2/test.sp" --destdir "$WORK/data-bin/$1.part"
-    mv "$WORK/data-bin/$1.part" "$WORK/data-bin/$1"
-}
 
 tag() {  # a language, and the three parts of its treebank
     [ -e "$WORK/pos-bin/$1/test.idx" ] || python "$PREPROCESS/tagging.py" --model "$WORK/spm/spm.model" \
@@ -40,7 +30,7 @@ if [ ! -e "$WORK/corpus/counts.json" ]; then
 fi
 [ -e "$WORK/spm/spm.model" ] || python "$PREPROCESS/subword.py" train --input "$WORK/corpus/train.txt" \
     --vocab-size "$VOCABULARY" --character-coverage 0.9999 --out "$WORK/spm"
-binarize "$SOURCE" "$WORK/corpus"
+binarize "$WORK/corpus" "$WORK/data-bin/$SOURCE" train valid test
 [ -e "$WORK/data-bin/dict.txt" ] || cp "$WORK/spm/dict.txt" "$WORK/data-bin/dict.txt"
 tag "$SOURCE" "$TRAIN" "$VALID" "$TEST"
 for transforms; do
@@ -49,7 +39,7 @@ for transforms; do
     if [ "${transforms%%,*}" = syntax ]; then
         source=$SOURCE-syntax
         WORK=$WORK bash "$HERE/syntax.sh"
-        binarize "$source" "$WORK/syntax"
+        binarize "$WORK/syntax" "$WORK/data-bin/$source" train valid test
         tag "$source" "$WORK"/syntax/{train,valid,test}.treebank.conllu
     fi
     [ -e "$WORK/data-bin/$target" ] || python "$PREPROCESS/derive.py" "$WORK/data-bin/$source" "$WORK/data-bin/$target" \

@@ -11,8 +11,9 @@ export WORK=${WORK:-runs/derived} SOURCE=${SOURCE:-en} SEED=${SEED:-1}
 RATE=${RATE:-0.5}                    # fraction of the vocabulary in the lexicon; mlm and tlm are only scored on it
 TLM_RATE=${TLM_RATE:-0.25}           # tlm: items of an epoch as a fraction of the pairs of sentences
 OVERLAP=${OVERLAP:-0}                # fraction of the pieces that both languages share
-TASKS=${TASKS:-pos}                  # to fine-tune: pos, ner, xnli
+TASKS=${TASKS-pos}                   # to fine-tune: pos, ner, xnli
 HERE=$(dirname "$0")
+source "$HERE/../common.sh"
 TARGET=$SOURCE-${TRANSFORMS//,/+}
 [ "$OVERLAP" = 0 ] || TARGET=$TARGET-overlap$OVERLAP
 CELL=$WORK/runs/$OBJECTIVE-$RATE-${TARGET#*-}-$SEED
@@ -28,30 +29,14 @@ case $OBJECTIVE in
     *) echo "error: found objective $OBJECTIVE, expected mlm, tlm, dict_mlm or align_mlm" >&2; exit 1 ;;
 esac
 
-step() {                             # NAME COMMAND...: the command, once; its scores, $CELL/NAME.jsonl, say that it is done
-    [ ! -e "$CELL/$1.jsonl" ] || return 0
-    scores=$CELL/$1.jsonl.part
-    rm -f "$scores"
-    "${@:2}"
-    cat "$scores" >> "$WORK/results.jsonl"
-    mv "$scores" "$CELL/$1.jsonl"
-}
-
 pretrain() {
-    python "$HERE/../../preprocess/lexicon.py" derived --dict "$DATA/dict.txt" --rate "$RATE" --seed "$SEED" \
+    python "$PREPROCESS/lexicon.py" derived --dict "$DATA/dict.txt" --rate "$RATE" --seed "$SEED" \
         --derivation "$DATA/$TARGET/derivation.json" --out "$LEXICON" --heldout "$CELL/lexicon.heldout.tsv"
     export HELDOUT=$CELL/lexicon.heldout.tsv
     [ -e "$HELDOUT" ] || HELDOUT=     # the whole vocabulary is in the lexicon
     SAVE=$CELL/pretrain bash "$HERE/pretrain.sh" "${flags[@]}" ${PRETRAIN_FLAGS-}
-    fairseq-align evaluate "$MODEL" "$DATA" --subset "valid_$SOURCE,valid_$TARGET" "${about[@]}" --results "$scores"
-    fairseq-align alignment "$MODEL" "$DATA" --lexicon "$LEXICON" ${HELDOUT:+--heldout-lexicon "$HELDOUT"} \
-        --lang "$TARGET" "${about[@]}" --results "$scores"
-}
-
-finetune() {                         # TASK LANGUAGE SUBSETS [--freeze-embeddings]
-    local tuned=$CELL/$1-$2${4-} data=$WORK/$1-bin
-    TASK=$1 TUNE_DATA=$data SOURCE=$2 FREEZE=${4-} SAVE=$tuned bash "$HERE/finetune.sh" ${FINETUNE_FLAGS-}
-    fairseq-align evaluate "$tuned/model.pt" "$data" --subset "$3" "${about[@]}" --results "$scores"
+    score evaluate "$MODEL" "$DATA" --subset "valid_$SOURCE,valid_$TARGET"
+    score alignment "$MODEL" "$DATA" --lexicon "$LEXICON" ${HELDOUT:+--heldout-lexicon "$HELDOUT"} --lang "$TARGET"
 }
 
 transfer() {                         # TASK
