@@ -23,6 +23,7 @@ JOBS=${JOBS:-2}
 read -ra transforms <<< "$GRID"
 
 bash "$HERE/prepare.sh" "${transforms[@]}"
-bash "$HERE/prepare_tasks.sh" "${transforms[@]}"
+targets=("${transforms[@]/#/${SOURCE:-en}-}")
+bash "$HERE/prepare_tasks.sh" "${targets[@]//,/+}"
 cells | xargs -P "$JOBS" -L 1 bash -c 'set -o pipefail; bash "$0/run.sh" "$@" 2>&1 | sed -u "s/^/[$*] /"' "$HERE"
 fairseq-align report "$WORK/results.jsonl" --out "$WORK/report"
