@@ -110,7 +110,8 @@ def points(found: Sequence[Comparison], title: str) -> Points:
 @functools.cache
 def paper_points(task: str) -> Points:
     """The paper's twelve points of a task."""
-    rows = [Row("+".join(sorted(transforms, reverse=True)), objective, None) for transforms, objective in paper.FIGURES]
+    names = {transforms: "+".join(sorted(transforms, key=paper.TRANSFORMS.index)) for transforms, _ in paper.FIGURES}
+    rows = [Row(names[transforms], objective, None) for transforms, objective in paper.FIGURES]
     alignment = [figures.alignment for figures in paper.FIGURES.values()]
     gap = [getattr(figures, task).gap for figures in paper.FIGURES.values()]
     return Points(rows, alignment, gap, "B_S", spearman(alignment, gap))

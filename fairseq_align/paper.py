@@ -25,6 +25,7 @@ class Figures(NamedTuple):
     alignment: float
 
 
+TRANSFORMS = ("syntax", "transliterate", "invert")  # in the order in which the recipes name them
 TRANS, INVERTED, SYNTAX = (frozenset(names) for names in (["transliterate"], ["transliterate", "invert"],
                                                           ["transliterate", "syntax"]))  # fmt: skip
 FIGURES = {

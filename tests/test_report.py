@@ -112,6 +112,11 @@ def test_rows_follow_derivation_objective_and_rate():
     ]  # fmt: skip
 
 
+def test_the_papers_points_are_named_like_ours():
+    names = {row.derivation for row in comparison.paper_points("pos").rows}
+    assert names == {"transliterate", "transliterate+invert", "syntax+transliterate"}
+
+
 def test_a_variant_has_a_row_of_its_own_and_no_figures_of_the_paper():
     lines = table_of([pos(0.5), pos(0.6, variant="contrastive")])
     assert [line[0] for line in lines[1:-1]] == ["ALIGN-MLM", "ALIGN-MLM contrastive"]
