@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from fairseq.data import Dictionary
-from timing import save
+from timing import RESULTS, save
 
 from fairseq_align import vocabulary
 from fairseq_align.data import binarized
@@ -44,6 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--tokens", type=int, default=100_000_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the record (default: %(default)s)")
     args = parser.parse_args()
     dictionary = dictionary_of_pieces()
     rows = []
@@ -61,7 +62,7 @@ def main() -> None:
             print(f"{rows[-1]['transforms']:<22} {statistics.median(rates) / 1e6:6.1f} M tokens/s")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory {peak:.0f} MiB, {peak - before:.0f} MiB above that of making the corpus")
-    save("derive", {"tokens": args.tokens, "rows": rows, "peak_mib": peak})
+    save("derive", {"tokens": args.tokens, "rows": rows, "peak_mib": peak}, args.results)
 
 
 if __name__ == "__main__":

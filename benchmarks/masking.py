@@ -6,11 +6,12 @@ Items of 512 random tokens, inputs and targets of each made once, as a loader wo
 
 import argparse
 import statistics
+from pathlib import Path
 
 import numpy as np
 import torch
 from fairseq.data import Dictionary, MaskTokensDataset
-from timing import interleaved, ratio, save
+from timing import RESULTS, interleaved, ratio, save
 
 from fairseq_align.data.masking import Masking
 from fairseq_align.data.translations import Translations
@@ -62,6 +63,7 @@ def main() -> None:
     parser.add_argument("--vocabularies", type=int, nargs="+", default=[4000, 80000, 250000])
     parser.add_argument("--items", type=int, default=200, help="items of a round")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the record (default: %(default)s)")
     args = parser.parse_args()
     rows = []
     print(
@@ -73,7 +75,7 @@ def main() -> None:
         rows.append({"vocabulary": size, "tokens_per_second": medians, "ratio": ratio(rates, "ours", "stock")})
         stock, ours, full = medians.values()
         print(f"{size:>10,}  {stock:>10.2f}  {ours:>10.2f}  {rows[-1]['ratio']:>6.1f}  {full:>25.2f}")
-    save("masking", {"items": args.items, "length": LENGTH, "rounds": args.rounds, "rows": rows})
+    save("masking", {"items": args.items, "length": LENGTH, "rounds": args.rounds, "rows": rows}, args.results)
 
 
 if __name__ == "__main__":

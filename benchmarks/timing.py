@@ -47,9 +47,12 @@ def machine() -> dict[str, str]:
     return {"date": date.today().isoformat(), "processor": processor, "cores": str(os.cpu_count()), **versions}
 
 
-def save(name: str, record: dict) -> None:
-    """Write ``benchmarks/results/<name>.json``."""
-    path = Path(__file__).parent / "results" / f"{name}.json"
-    path.parent.mkdir(exist_ok=True)
+RESULTS = Path(__file__).parent / "results"
+
+
+def save(name: str, record: dict, folder: Path = RESULTS) -> None:
+    """Write ``<folder>/<name>.json``."""
+    path = folder / f"{name}.json"
+    folder.mkdir(exist_ok=True)
     path.write_text(json.dumps({**machine(), **record}, indent=1) + "\n", encoding="utf-8")
     print(f"wrote {path}")

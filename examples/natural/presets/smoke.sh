@@ -11,5 +11,4 @@ ALIGN_PAIRS=16 EPOCHS=1 TUNE_LR=1e-3 TUNE_BATCH=32
 cells() {
     echo "align_mlm fr ALIGN_LOSS=contrastive"
     echo "tlm fr TASKS="
-    echo "dict_mlm fr TASKS="
 }
