@@ -8,6 +8,7 @@ token ``t`` of item ``i`` is ``tokens[offsets[i] + t]``. Files written here are 
 import os
 import struct
 from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -114,17 +115,26 @@ def _write_index(path: str, sizes: list[np.ndarray], dtype: type) -> None:
 
 
 class Writer:
-    """Appends items to ``<prefix>.bin``; see ``writer``."""
+    """Appends items to ``<prefix>.bin``; see ``writer``. A thread writes while the caller makes what comes next."""
 
-    def __init__(self, file, dtype):
+    def __init__(self, file, dtype, thread: Executor):
         self.file = file
         self.dtype = dtype
+        self.thread = thread
+        self.writing: Future | None = None
         self.sizes: list[np.ndarray] = []
 
     def add(self, tokens: np.ndarray, sizes: np.ndarray) -> None:
         """Append items: their ids one after the other, shape (N,), and their sizes, which sum to N."""
-        np.ascontiguousarray(tokens, dtype=self.dtype).tofile(self.file)
+        data = np.array(tokens, dtype=self.dtype)  # a copy, which the caller cannot change while it is written
+        self.finish()
+        self.writing = self.thread.submit(data.tofile, self.file)
         self.sizes.append(np.asarray(sizes, dtype=np.int32))
+
+    def finish(self) -> None:
+        """Wait until everything is written; raises what went wrong."""
+        if self.writing:
+            self.writing.result()
 
 
 @contextmanager
@@ -140,9 +150,10 @@ def writer(prefix: str | Path, vocabulary_size: int) -> Iterator[Writer]:
     dtype = best_fitting_int_dtype(vocabulary_size)
     part = {path: f"{path}.part" for path in (data_file_path(prefix), index_file_path(prefix))}
     try:
-        with open(part[data_file_path(prefix)], "wb") as file:
-            out = Writer(file, dtype)
+        with open(part[data_file_path(prefix)], "wb") as file, ThreadPoolExecutor(1) as thread:
+            out = Writer(file, dtype, thread)
             yield out
+            out.finish()
         _write_index(part[index_file_path(prefix)], out.sizes, dtype)
         for path, unfinished in part.items():
             os.replace(unfinished, path)
