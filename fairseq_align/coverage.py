@@ -56,10 +56,14 @@ def bands(counts: Counter[str], words: Iterable[Word]) -> list[Band]:
     return [Band(name, *numbers) for name, numbers in found.items()]
 
 
+def pieces_band(count: int) -> str:
+    """``2`` for a word of two pieces; ``4+``."""
+    return f"{count}" if count < PIECES else f"{PIECES}+"
+
+
 def lengths(words: Iterable[Word]) -> Counter[str]:
-    """Distinct words by their number of pieces."""
-    sizes = Counter(min(len(word), PIECES) for word in set(words))
-    return Counter({f"{size}+" if size == PIECES else f"{size}": sizes[size] for size in sorted(sizes)})
+    """Distinct words by their number of pieces, the shortest first."""
+    return Counter(map(pieces_band, sorted(map(len, set(words)))))
 
 
 def in_characters(words: Iterable[Word]) -> list[Word]:

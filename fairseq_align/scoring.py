@@ -18,7 +18,17 @@ from fairseq.models import BaseFairseqModel
 from fairseq.tasks import FairseqTask
 from torch import Tensor
 
-from fairseq_align import alignment, evaluation, frequency, isomorphism, lexicon, results, retrieval, vocabulary
+from fairseq_align import (
+    alignment,
+    coverage,
+    evaluation,
+    frequency,
+    isomorphism,
+    lexicon,
+    results,
+    retrieval,
+    vocabulary,
+)
 from fairseq_align.data import binarized
 from fairseq_align.errors import InputError
 from fairseq_align.lexicon import Words
@@ -29,7 +39,6 @@ logger = logging.getLogger(__name__)
 
 BATCH_TOKENS = 16384
 KS = (1, 5, 10)
-PIECES = 4  # words of so many pieces and more share a band
 BANDS = ("frequency", "pieces")
 EMBEDDINGS = "embeddings"
 DIRECTIONS = {None: (0, 1), "backward": (1, 0)}  # which language is asked in, and which one is sought in
@@ -121,10 +130,6 @@ def states(model: BaseFairseqModel, words: Words, layer: int) -> Tensor:
     return out
 
 
-def pieces_band(count: int) -> str:
-    return f"pieces:{count}" if count < PIECES else f"pieces:{PIECES}+"
-
-
 def bands_of(words: Words, tokens: np.ndarray, kinds: Sequence[str]) -> dict[str | None, Tensor]:
     """Rows of the words in each band, int64; of all of them for None.
 
@@ -137,7 +142,7 @@ def bands_of(words: Words, tokens: np.ndarray, kinds: Sequence[str]) -> dict[str
     if "frequency" in kinds:
         names.append([f"frequency:{frequency.band(count)}" for count in frequency.occurrences(tokens, words).tolist()])
     if "pieces" in kinds:
-        names.append([pieces_band(length) for length in words.lengths.tolist()])
+        names.append([f"pieces:{coverage.pieces_band(length)}" for length in words.lengths.tolist()])
     found: dict[str | None, Tensor] = {None: torch.arange(len(words))}
     for of_words in names:
         for wanted in sorted(set(of_words)):
