@@ -58,6 +58,7 @@ class Words(NamedTuple):
 
     @classmethod
     def cat(cls, parts: Sequence["Words"]) -> "Words":
+        """The words of several lists, one after the other; all on one device."""
         starts = np.cumsum([0, *(part.ids.numel() for part in parts)])
         offsets = [part.offsets + int(start) for part, start in zip(parts, starts, strict=False)]
         return cls(torch.cat([part.ids for part in parts]), torch.cat(offsets))
@@ -91,9 +92,9 @@ class Words(NamedTuple):
 
     def numbers(self) -> Tensor:
         """A number for each word, the same for the same pieces, int64, shape (P,); from 0, without gaps."""
-        lengths = self.lengths
         if self.ids.numel() == len(self):
             return self.ids.unique(return_inverse=True)[1]
+        lengths = self.lengths
         rows = self.ids.new_full((len(self), int(lengths.max())), -1)
         rows[torch.arange(rows.shape[1], device=rows.device) < lengths[:, None]] = self.ids
         return rows.unique(dim=0, return_inverse=True)[1]
