@@ -57,6 +57,18 @@ def updates(output: str, key: str) -> list[float]:
     return [record[key] for record in logged(output, "train_inner")]
 
 
+def validated(run, data: Path, checkpoint: Path, langs: str, subsets: str) -> dict[str, dict]:
+    """What fairseq-validate logs of each subset, by its name."""
+    command = ["fairseq-validate", data, "--user-dir", "fairseq_align", "--task", "align_mlm", "--langs", langs]
+    command += ["--path", checkpoint, "--valid-subset", subsets, "--batch-size", 8, "--cpu", "--log-format", "json"]
+    done = run(command)
+    found = {}
+    for subset in subsets.split(","):
+        (record,) = logged(done.stdout + done.stderr, re.escape(subset))
+        found[subset] = {key.removeprefix(f"{subset}_"): value for key, value in record.items()}
+    return found
+
+
 @pytest.fixture
 def pretrain(run, toy, tmp_path):
     """Pre-train on the toy data; returns the output, the checkpoints are in ``tmp_path / name``."""
@@ -131,23 +143,11 @@ def test_several_lexicons_are_contrasted_and_scored_apart(run, pretrain, toy, tm
     output = pretrain("model", *files, *flags)
     losses, cosines = updates(output, "align_loss"), updates(output, "align_cos")
     assert losses[0] > 3 and losses[-1] < losses[0] / 2 and cosines[-1] > cosines[0] + 0.2
-    command = [
-        "fairseq-validate",
-        toy / "data-bin",
-        "--user-dir",
-        "fairseq_align",
-        "--task",
-        "align_mlm",
-        "--langs",
-        "en",
-    ]
-    command += ["--path", tmp_path / "model" / "checkpoint_last.pt", "--valid-subset", "valid_en", "--batch-size", 8]
-    done = run([*command, "--cpu", "--log-format", "json"])
-    (scores,) = logged(done.stdout + done.stderr, "valid_en")
+    scores = validated(run, toy / "data-bin", tmp_path / "model" / "checkpoint_last.pt", "en", "valid_en")["valid_en"]
     for name in ("en-x", "en-y"):
-        assert 0 <= scores[f"valid_en_heldout_p1_{name}"] <= 1 and f"valid_en_heldout_cos_{name}" in scores
-    assert "valid_en_heldout_p1" not in scores
-    done = pretrain("bad", *files[:3], names["lexicon"][0], "--max-update", 1, check=False)
+        assert 0 <= scores[f"heldout_p1_{name}"] <= 1 and -1 <= scores[f"heldout_cos_{name}"] <= 1
+    assert "heldout_p1" not in scores
+    done = pretrain("bad", *files[:3], names["lexicon.heldout"][0], "--max-update", 1, check=False)
     assert done.returncode == 0  # one held-out file for all
     done = pretrain("bad", *files, "--align-loss", "contrastive", "--align-temperature", 0, check=False)
     assert done.returncode == 1 and "error: found --align-temperature 0.0, expected a number above 0" in done.stderr
@@ -221,22 +221,9 @@ def test_the_gradient_does_not_depend_on_how_the_batch_is_split(pretrain, sixtee
 
 def test_validation_logs_every_language_and_the_held_out_pairs(run, pretrain, toy, tmp_path):
     pretrain("model", "--max-update", 5)
-    command = [
-        "fairseq-validate",
-        toy / "data-bin",
-        "--user-dir",
-        "fairseq_align",
-        "--task",
-        "align_mlm",
-        "--langs",
-        f"en,{TARGET}",
-    ]
-    command += ["--path", tmp_path / "model" / "checkpoint_last.pt", "--valid-subset", f"valid,valid_en,valid_{TARGET}"]
-    done = run([*command, "--batch-size", 8, "--cpu", "--log-format", "json"])
-    output = done.stdout + done.stderr
-    for subset in ("valid", "valid_en", f"valid_{TARGET}"):
-        (record,) = logged(output, re.escape(subset))
-        scores = {key.removeprefix(f"{subset}_"): value for key, value in record.items()}
+    subsets = f"valid,valid_en,valid_{TARGET}"
+    checkpoint = tmp_path / "model" / "checkpoint_last.pt"
+    for scores in validated(run, toy / "data-bin", checkpoint, f"en,{TARGET}", subsets).values():
         assert scores["ppl"] == pytest.approx(2 ** scores["mlm_loss"], rel=2e-3)
         assert scores["align_cos"] == -scores["align_loss"] and -1 <= scores["heldout_cos"] <= 1
         assert 0 <= scores["heldout_p1"] <= 1
