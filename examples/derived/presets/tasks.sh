@@ -1,5 +1,5 @@
 # NER (PAN-X), XNLI and POS from models of small.sh, one seed. A pair of XNLI needs more than 32 positions: the models have
-# 128, learnt in a last eighth of the updates.
+# 128, learnt in 1,000 more updates.
 source "$HERE/presets/small.sh"
 RATES=0.5 SEEDS=1
 POSITIONS=128 LONG_UPDATES=1000
