@@ -2,37 +2,30 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-REPO = Path(__file__).resolve().parents[1]
+from tests import warm
+from tests.warm import REPO
 
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
 
 
-def run_command(command, check: bool = True, **environment) -> subprocess.CompletedProcess:
-    """Run a command in the repository with the package of the clone, on one thread, and capture its output.
+def run_command(command, check: bool = True, **variables) -> subprocess.CompletedProcess:
+    """Run a command in the repository and capture its output.
 
     Args:
         command: words of any type, e.g. paths and numbers.
         check: fail the test, with the output, unless the command ends with status 0.
-        environment: variables to set.
+        variables: of the environment, to set.
     """
-    bin_folder = str(Path(sys.executable).parent)
     done = subprocess.run(
         [str(word) for word in command],
         cwd=REPO,
-        env={
-            **os.environ,
-            "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": str(REPO),
-            "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
-            **{name: str(value) for name, value in environment.items()},
-        },
+        env=warm.environment() | {name: str(value) for name, value in variables.items()},
         capture_output=True,
         text=True,
     )
@@ -67,19 +60,15 @@ def toy(tmp_path_factory) -> Path:
 
     Holds ``data-bin`` and ``pos-bin`` of ``en`` and ``en-transliterate+invert``, ``spm`` and ``lexicon[.heldout].tsv``.
     """
-    if "LOCAL_TOY" in os.environ:
-        return Path(os.environ["LOCAL_TOY"])
     work = tmp_path_factory.mktemp("toy")
-    run_command(
-        [sys.executable, "examples/toy_language.py", "--out", work / "toy", "--sentences", 3000, "--treebank", 600]
-    )
+    run_command(["python", "examples/toy_language.py", "--out", work / "toy", "--sentences", 3000, "--treebank", 600])
     files = {split.upper(): work / "toy" / f"{split}.conllu" for split in ("train", "valid", "test")}
     run_command(
         ["bash", "examples/derived/prepare.sh", "transliterate,invert"],
         WORK=work, TEXT=work / "toy" / "text.txt", VOCABULARY=400, WORKERS=1, SPLIT=300, **files,
     )  # fmt: skip
     run_command(
-        [sys.executable, "preprocess/lexicon.py", "derived", "--dict", work / "data-bin" / "dict.txt"]
+        ["python", "preprocess/lexicon.py", "derived", "--dict", work / "data-bin" / "dict.txt"]
         + ["--out", work / "lexicon.tsv", "--heldout", work / "lexicon.heldout.tsv"]
     )
     return work

@@ -12,7 +12,7 @@ from fairseq_align.errors import InputError
 def test_pairs_stay_side_by_side(run, tmp_path):
     (tmp_path / "a.tsv").write_text("The cat. It sat.\tx\tLe chat. Assis.\n\tx\tvide\nOh!\tx\tOh !\n", encoding="utf-8")
     (tmp_path / "b.tsv.gz").write_bytes(gzip.compress(b"Le  chat. Assis.\tThe cat. It sat.\nOui\tYes\n"))
-    script = [sys.executable, "preprocess/parallel.py", "--langs", "en,fr", "--out", tmp_path / "out"]
+    script = ["python", "preprocess/parallel.py", "--langs", "en,fr", "--out", tmp_path / "out"]
     done = run([*script, "--input", f"{tmp_path}/a.tsv:1,3", f"{tmp_path}/b.tsv.gz:2,1"])
     assert "5 read, 3 kept, 1 empty, 1 duplicate" in done.stdout
     english, french = ((tmp_path / "out" / lang / "train.txt").read_text().splitlines() for lang in ("en", "fr"))

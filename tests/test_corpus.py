@@ -4,7 +4,6 @@ import os
 import random
 import re
 import runpy
-import subprocess
 import sys
 import unicodedata
 from itertools import islice
@@ -167,12 +166,12 @@ def test_too_little_text_for_the_splits_is_an_error_that_leaves_nothing(tmp_path
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_the_script_writes_splits_and_counts(tmp_path):
+def test_the_script_writes_splits_and_counts(run, tmp_path):
     raw = write_lines(tmp_path / "raw.txt", ["He doesn't know. Do you?", "Do you?", ""])
     tokenised = write_lines(tmp_path / "wiki.txt", ["It weighs 2 @.@ 5 kg . It does n't know ."])
-    command = [sys.executable, "preprocess/corpus.py", "--input", raw, "--tokenized", tokenised, "--lang", "en"]
+    command = ["python", "preprocess/corpus.py", "--input", raw, "--tokenized", tokenised, "--lang", "en"]
     command += ["--out", tmp_path / "out", "--valid", "1", "--test", "0", "--workers", "2"]
-    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    shown = run(command).stdout
     train, valid = (
         (tmp_path / "out" / f"{split}.txt").read_text().removesuffix("\n").split("\n") for split in ("train", "valid")
     )

@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 
 import numpy as np
 import pytest
@@ -207,7 +206,7 @@ def data(tmp_path):
 
 
 def derive(run, data, *flags, check=True):
-    return run([sys.executable, "preprocess/derive.py", data / "en", data / "en-x", *flags], check=check)
+    return run(["python", "preprocess/derive.py", data / "en", data / "en-x", *flags], check=check)
 
 
 def test_derive_writes_data_labels_dictionary_and_record(run, data):

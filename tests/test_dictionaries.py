@@ -2,7 +2,6 @@
 
 import gzip
 import re
-import sys
 from collections import Counter
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase, digits
@@ -113,7 +112,7 @@ def test_every_reason_for_leaving_a_pair_out_is_counted(run, toy, tmp_path):
     lines = [f"{word}\t{other}", f"{word.upper()}\t{other}", f"{word}\t{word}", f"{word} {word}\t{other}", f"{word}\tЖ"]
     (tmp_path / "a.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (tmp_path / "b.tei").write_text(TEI.replace("lone", word), encoding="utf-8")
-    script = [sys.executable, "preprocess/lexicon.py", "words", tmp_path / "a.tsv", tmp_path / "b.tei"]
+    script = ["python", "preprocess/lexicon.py", "words", tmp_path / "a.tsv", tmp_path / "b.tei"]
     script += [write_dictd(tmp_path), "--model", toy / "spm" / "spm.model", "--dict", toy / "spm" / "dict.txt"]
     done = run([*script, "--lower", "--several-words", "skip", "--out", tmp_path / "lexicon.tsv"])
     counts = {name: int(count) for count, name in re.findall(r"(\d+) ([a-z ]+)", done.stdout.splitlines()[0])}
@@ -157,7 +156,7 @@ def test_a_lexicon_is_inspected(run, tmp_path):
     (tmp_path / "lexicon.tsv").write_text("▁the\t▁la\n▁c at\t▁ch at\n▁c at\t▁ch at\n▁ok\t▁ok\n", encoding="utf-8")
     (tmp_path / "en.txt").write_text("the cat sat\nthe the the\n", encoding="utf-8")
     (tmp_path / "fr.txt").write_text("le chat noir\n", encoding="utf-8")
-    script = [sys.executable, "preprocess/lexicon.py", "inspect", tmp_path / "lexicon.tsv"]
+    script = ["python", "preprocess/lexicon.py", "inspect", tmp_path / "lexicon.tsv"]
     done = run([*script, "--source-text", tmp_path / "en.txt", "--target-text", tmp_path / "fr.txt"]).stdout
     assert "lexicon.tsv: 4 pairs, 1 identical, 1 duplicate" in done
     assert "source: 3 words; pieces: 2 of 1, 1 of 2; 0 in single characters\n" in done

@@ -229,7 +229,7 @@ def test_a_newer_gpu_loses_no_precision(one, other):
 
 
 def test_doctor_prints_a_line_a_finding_and_passes_here(run):
-    done = run([sys.executable, "-m", "fairseq_align.cli", "doctor"])
+    done = run(["fairseq-align", "doctor"])
     lines = done.stdout.splitlines()
     assert all(line.startswith(("ok    ", "warn  ")) for line in lines)
     assert any(line.startswith("ok    import torch") for line in lines)
@@ -256,7 +256,7 @@ def broken(tmp_path):
 
 
 def test_doctor_and_help_work_where_fairseq_and_torch_do_not(run, repo, broken):
-    command, path = [sys.executable, "-m", "fairseq_align.cli"], f"{broken}:{repo}"
+    command, path = ["fairseq-align"], f"{broken}:{repo}"
     done = run([*command, "doctor"], check=False, PYTHONPATH=path)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "FAIL  import fairseq: does not import: ValueError: mutable default is not allowed" in done.stdout

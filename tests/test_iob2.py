@@ -2,7 +2,6 @@
 
 import gzip
 import re
-import sys
 
 import pytest
 
@@ -66,7 +65,7 @@ def test_entities_are_binarized_and_derived_well_formed(toy, run, tmp_path):
     """Scripts: the labels in a fixed order, spans of inverted and of permuted languages whole or begun anew."""
     lines = ["zu\tB-PER", "ka ri\tI-PER", "mo\tO", "\u200b\tB-LOC", "li\tI-LOC", "", "ba\tB-ORG", ".\tI-ORG"]
     flags = ["--model", toy / "spm" / "spm.model", "--dict", toy / "spm" / "dict.txt", "--lang", "en"]
-    script = [sys.executable, "preprocess/tagging.py", "--task", "ner", *flags, "--out", tmp_path]
+    script = ["python", "preprocess/tagging.py", "--task", "ner", *flags, "--out", tmp_path]
     run([*script, "--test", write(tmp_path / "a.iob2", lines)])
     labels = vocabulary.load(tmp_path / "label" / "dict.txt")
     assert labels.symbols[4:] == ["O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER"]
@@ -76,7 +75,7 @@ def test_entities_are_binarized_and_derived_well_formed(toy, run, tmp_path):
         return [labels[label] for label in corpus.tokens if label != labels.pad()]
 
     assert labelled("en") == [line.split("\t")[1] for line in lines if line]
-    derive = [sys.executable, "preprocess/derive.py", tmp_path / "en"]
+    derive = ["python", "preprocess/derive.py", tmp_path / "en"]
     run([*derive, tmp_path / "en-t", "--transforms", "transliterate"])  # no token moves
     assert labelled("en-t") == labelled("en")
     run([*derive, tmp_path / "en-i", "--transforms", "transliterate,invert"])
@@ -106,7 +105,7 @@ def test_another_language_shares_the_labels(toy, run, tmp_path):
         "--task",
         "ner",
     ]
-    script = [sys.executable, "preprocess/tagging.py", *flags]
+    script = ["python", "preprocess/tagging.py", *flags]
     run([*script, "--lang", "en", "--test", write(tmp_path / "a.iob2", ["ba\tB-ORG"])])
     other = run(
         [*script, "--lang", "fr", "--types", "LOC,MISC", "--test", write(tmp_path / "b.iob2", ["ba\tO"])], check=False

@@ -1,7 +1,6 @@
 """The bilingual dictionary: its file, its making from derivations and word lists, and what is refused."""
 
 import re
-import sys
 
 import pytest
 import sentencepiece
@@ -142,7 +141,7 @@ def test_lexicon_from_word_lists_counts_every_line(run, subwords, tmp_path):
     (tmp_path / "train.txt").write_text("house maison\nhouse maison\ncat cat\ncat chat\nthe ж\nhouses maisons\n")
     (tmp_path / "test.txt").write_text("cat chat\n")
     done = run(
-        [sys.executable, "preprocess/lexicon.py", "words", tmp_path / "train.txt", "--model", subwords / "spm.model"]
+        ["python", "preprocess/lexicon.py", "words", tmp_path / "train.txt", "--model", subwords / "spm.model"]
         + ["--dict", subwords / "dict.txt", "--out", tmp_path / "lexicon.tsv", "--heldout", tmp_path / "heldout.tsv"]
         + ["--heldout-input", tmp_path / "test.txt"]
     )
@@ -159,7 +158,7 @@ def test_derived_lexicon_front_door_is_seeded_and_drops_a_stale_held_out_file(ru
     vocabulary.save(vocabulary.double(make_dictionary()), tmp_path / "dict.txt")
 
     def make(name, *flags):
-        command = [sys.executable, "preprocess/lexicon.py", "derived", "--dict", tmp_path / "dict.txt"]
+        command = ["python", "preprocess/lexicon.py", "derived", "--dict", tmp_path / "dict.txt"]
         run([*command, "--out", tmp_path / name, "--heldout", tmp_path / "heldout.tsv", *flags])
         return lexicon.read(tmp_path / name)[0]
 
@@ -171,7 +170,7 @@ def test_derived_lexicon_front_door_is_seeded_and_drops_a_stale_held_out_file(ru
 
 def test_lexicon_script_says_what_is_missing(run, tmp_path):
     command = [
-        sys.executable,
+        "python",
         "preprocess/lexicon.py",
         "derived",
         "--dict",

@@ -1,7 +1,5 @@
 """examples/natural runs on two invented languages, from text and word lists to a report."""
 
-import subprocess
-import sys
 from collections import Counter
 from itertools import islice
 
@@ -9,7 +7,6 @@ import pytest
 
 from fairseq_align import lexicon, results
 from fairseq_align.data import binarized
-from tests.test_recipes import environment
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +15,7 @@ def work(run, tmp_path_factory):
     work = tmp_path_factory.mktemp("natural")
     for seed, lang in enumerate(("en", "fr"), 1):
         out = ["--out", work / "toy" / lang, "--seed", seed, "--sentences", 600, "--treebank", 100]
-        run([sys.executable, "examples/toy_language.py", *out])
+        run(["python", "examples/toy_language.py", *out])
     texts = [(work / "toy" / lang / "text.txt").read_text(encoding="utf-8").splitlines() for lang in ("en", "fr")]
     common = [[word for word, _ in Counter(" ".join(text).split()).most_common(120)] for text in texts]
     words = [f"{source}\t{target}\n" for source, target in zip(*common, strict=True)]
@@ -29,10 +26,9 @@ def work(run, tmp_path_factory):
     return work
 
 
-def test_a_study_of_natural_languages_runs_from_text_to_report(repo, work):
+def test_a_study_of_natural_languages_runs_from_text_to_report(run, work):
     command = ["bash", "examples/natural/grid.sh", "smoke.sh"]
-    done = subprocess.run(command, cwd=repo, env=environment(repo, work), capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    done = run(command, WORK=work)
     sides = [binarized.read(work / "data-bin" / f"en-fr.{lang}" / "train") for lang in ("en", "fr")]
     assert len(sides[0].sizes) == len(sides[1].sizes) > 0
     train, heldout = (lexicon.read(work / "lexicon" / f"en-fr{kind}.tsv")[0] for kind in ("", ".heldout"))
@@ -44,5 +40,5 @@ def test_a_study_of_natural_languages_runs_from_text_to_report(repo, work):
         ("mlm", "en"), ("mlm", "fr"), ("alignment", "fr"), ("retrieval", "en:fr"), ("pos", "en"), ("pos", "fr"),
     }  # fmt: skip
     assert "ALIGN-MLM contrastive" in done.stdout and "POS zero-shot" in done.stdout
-    again = subprocess.run(command, cwd=repo, env=environment(repo, work), capture_output=True, text=True)
-    assert again.returncode == 0 and len(results.read(work / "results.jsonl")) == len(records)
+    run(command, WORK=work)
+    assert len(results.read(work / "results.jsonl")) == len(records)

@@ -3,7 +3,6 @@
 import gzip
 import json
 import re
-import sys
 from collections import Counter
 
 import numpy as np
@@ -99,10 +98,10 @@ def test_pairs_are_binarized_as_fairseq_does_and_derived(toy, run, tmp_path):
     text = tsv(["premise", "hypothesis", "label"], ["zu mo ba .", "li ka", "neutral"], ["", "ba ba", "entailment"])
     (tmp_path / "a.tsv").write_text(text)
     flags = ["--model", toy / "spm" / "spm.model", "--dict", toy / "spm" / "dict.txt", "--lang", "en", "--tokenized"]
-    script = [sys.executable, "preprocess/xnli.py", *flags, "--out", tmp_path / "bin"]
+    script = ["python", "preprocess/xnli.py", *flags, "--out", tmp_path / "bin"]
     shown = run([*script, "--test", tmp_path / "a.tsv", "--train", tmp_path / "a.tsv", tmp_path / "a.tsv"]).stdout
     assert "en train: 4 pairs" in shown and "en test: 2 pairs" in shown and "0 shortened" in shown
-    derive = [sys.executable, "preprocess/derive.py", tmp_path / "bin" / "en", tmp_path / "bin" / "en-x"]
+    derive = ["python", "preprocess/derive.py", tmp_path / "bin" / "en", tmp_path / "bin" / "en-x"]
     like = toy / "data-bin" / "en-transliterate+invert" / "derivation.json"
     for _ in range(2):  # a second run replaces the first
         run([*derive, "--like", like])
@@ -129,7 +128,7 @@ def test_pairs_are_binarized_as_fairseq_does_and_derived(toy, run, tmp_path):
 
 def test_the_script_says_what_to_mend(toy, run, tmp_path):
     flags = ["--model", toy / "spm" / "spm.model", "--dict", toy / "spm" / "dict.txt", "--lang", "en"]
-    done = run([sys.executable, "preprocess/xnli.py", *flags, "--out", tmp_path, "--test", "none.tsv"], check=False)
+    done = run(["python", "preprocess/xnli.py", *flags, "--out", tmp_path, "--test", "none.tsv"], check=False)
     assert done.returncode == 1 and re.search("error: none.tsv: found .*No such file", done.stderr)
     assert not list(tmp_path.glob("*/*.idx"))
 

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 from fairseq_align import nli, results
 from fairseq_align.data import binarized
+from tests import warm
 
 CELLS = 4  # mlm, tlm, dict_mlm, align_mlm: presets/smoke.sh
 STEPS = 2 * CELLS  # pre-training and POS
@@ -28,23 +28,11 @@ def study(toy, tmp_path_factory) -> Path:
     return work
 
 
-def environment(repo: Path, work: Path) -> dict[str, str]:
-    """Variables with which recipes find this Python, its commands and this clone."""
-    commands = work / "bin"
-    commands.mkdir(exist_ok=True)
-    script = commands / "fairseq-align"
-    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m fairseq_align.cli "$@"\n')
-    script.chmod(0o755)
-    path = os.pathsep.join([str(commands), str(Path(sys.executable).parent), os.environ["PATH"]])
-    return {**os.environ, "PATH": path, "PYTHONPATH": str(repo), "WORK": str(work), "OMP_NUM_THREADS": "1"}
-
-
-def test_a_grid_that_is_killed_goes_on_and_repeats_no_finished_step(repo, study):
+def test_a_grid_that_is_killed_goes_on_and_repeats_no_finished_step(run, study):
     command = ["bash", "examples/derived/grid.sh", "smoke.sh"]
-    first = subprocess.Popen(
-        command, cwd=repo, env=environment(repo, study), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )  # fmt: skip
+    nowhere = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    variables = warm.environment() | {"WORK": str(study)}
+    first = subprocess.Popen(command, cwd=warm.REPO, env=variables, start_new_session=True, **nowhere)
     while first.poll() is None and not list(study.glob("runs/*/*.jsonl")):
         time.sleep(0.2)
     os.killpg(first.pid, signal.SIGKILL)
@@ -52,8 +40,7 @@ def test_a_grid_that_is_killed_goes_on_and_repeats_no_finished_step(repo, study)
     finished = {path: path.stat().st_mtime_ns for path in study.glob("runs/*/*.jsonl")}
     assert 1 <= len(finished) < STEPS
 
-    second = subprocess.run(command, cwd=repo, env=environment(repo, study), capture_output=True, text=True)
-    assert second.returncode == 0, second.stdout[-3000:] + second.stderr[-3000:]
+    second = run(command, WORK=study)
     done = {path: path.stat().st_mtime_ns for path in study.glob("runs/*/*.jsonl")}
     assert len(done) == STEPS and all(done[path] == when for path, when in finished.items())
 
@@ -65,7 +52,7 @@ def test_a_grid_that_is_killed_goes_on_and_repeats_no_finished_step(repo, study)
         assert (study / "report" / name).stat().st_size > 0
 
 
-def test_a_cell_takes_ablations_and_refuses_unknown_objectives(repo, study):
+def test_a_cell_takes_ablations_and_refuses_unknown_objectives(run, study):
     """``run.sh OBJECTIVE TRANSFORMS SETTING=VALUE...``"""
     command = [
         "bash",
@@ -77,15 +64,14 @@ def test_a_cell_takes_ablations_and_refuses_unknown_objectives(repo, study):
         "EPOCHS=1",
     ]
     command += ["LAYERS=1", "DIM=16", "HEADS=2", "TOKENS=32"]
-    done = subprocess.run(command, cwd=repo, env=environment(repo, study), capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    run(command, WORK=study)
     (cell,) = study.glob("runs/align_mlm-1-*")
     records = [json.loads(line) for path in cell.glob("*.jsonl") for line in path.read_text().splitlines()]
     assert {record["lexicon_rate"] for record in records} == {1.0}
     splits = {record["split"] for record in records if record["task"] == "alignment"}
     assert splits == {"seen", "vocabulary"}  # nothing is held out
     command[2] = "blm"
-    done = subprocess.run(command, cwd=repo, env=environment(repo, study), capture_output=True, text=True)
+    done = run(command, check=False, WORK=study)
     assert done.returncode == 1 and "found objective blm, expected mlm, tlm, dict_mlm or align_mlm" in done.stderr
 
 
@@ -98,7 +84,7 @@ def chain(words: list[str]) -> str:
     return "\n".join("\t".join(map(str, row)) for row in rows) + "\n\n"
 
 
-def test_syntax_is_a_transform_of_the_text_by_given_trees(repo, study):
+def test_syntax_is_a_transform_of_the_text_by_given_trees(run, study):
     """``prepare.sh syntax,transliterate``; item by item parallel, as TLM wants its directories."""
     trees, target = study / "trees", study / "target.conllu"
     trees.mkdir()
@@ -107,12 +93,9 @@ def test_syntax_is_a_transform_of_the_text_by_given_trees(repo, study):
         with gzip.open(trees / f"{split}.conllu.gz", "wt", encoding="utf-8") as file:
             file.writelines(chain(line.split()) for line in lines)
     target.write_text("1\ta\t_\tNOUN\t_\t_\t0\troot\t_\t_\n2\tb\t_\tNOUN\t_\t_\t1\tnmod\t_\t_\n\n" * 20)  # heads first
-    files = {split.upper(): str(study / "toy" / f"{split}.conllu") for split in ("train", "valid", "test")}
-    done = subprocess.run(
-        ["bash", "examples/derived/prepare.sh", "syntax,transliterate"], cwd=repo, capture_output=True, text=True,
-        env={**environment(repo, study), **files, "SYNTAX_TREES": str(trees), "SYNTAX_NOUNS": str(target)},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    files = {split.upper(): study / "toy" / f"{split}.conllu" for split in ("train", "valid", "test")}
+    command = ["bash", "examples/derived/prepare.sh", "syntax,transliterate"]
+    run(command, WORK=study, SYNTAX_TREES=trees, SYNTAX_NOUNS=target, **files)
     for data in ("data-bin", "pos-bin"):
         for split in ("train", "valid", "test"):
             source, syntax, derived = (
@@ -134,7 +117,7 @@ SMALL = {"LAYERS": "1", "DIM": "16", "HEADS": "2", "TOKENS": "32", "EPOCHS": "1"
 LONG = {"POSITIONS": "40", "LONG_UPDATES": "2"}  # items of 32 tokens, then of 40
 
 
-def test_every_task_is_fine_tuned_on_source_and_derived_language_and_scored(repo, study):
+def test_every_task_is_fine_tuned_on_source_and_derived_language_and_scored(run, study):
     """prepare_tasks.sh; finetune.sh by TASK, with SOURCE=<derived> for the supervised score B_S of the paper."""
     target = "en-transliterate+invert"
     files = {"NER": study / "a.iob2", "XNLI": study / "a.tsv"}
@@ -143,14 +126,11 @@ def test_every_task_is_fine_tuned_on_source_and_derived_language_and_scored(repo
     given = {f"{task}_{split}": str(path) for task, path in files.items() for split in ("TRAIN", "VALID", "TEST")}
 
     def recipe(*command, **variables):
-        done = subprocess.run(
-            command, cwd=repo, env=environment(repo, study) | SMALL | LONG | variables, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        run(command, **SMALL | LONG | variables, WORK=study)
 
     recipe("bash", "examples/derived/prepare_tasks.sh", target, **given)
     lexicon = ["preprocess/lexicon.py", "derived", "--dict", study / "data-bin" / "dict.txt", "--out", study / "l.tsv"]
-    recipe(sys.executable, *map(str, lexicon))
+    recipe("python", *lexicon)
     data = {"DATA": str(study / "data-bin"), "LANGS": f"en,{target}", "LEXICON": str(study / "l.tsv"), "HELDOUT": ""}
     recipe("bash", "examples/derived/pretrain.sh", "--cpu", SAVE=str(study / "pre"), **data)
     evaluate = ["fairseq-align", "evaluate", "--objective", "align_mlm", "--results", str(study / "tasks.jsonl")]

@@ -1,7 +1,6 @@
 """The command ``fairseq-align alignment`` on a model that is hardly trained, against brute force."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -21,7 +20,7 @@ def model(toy, run, tmp_path_factory):
     """A checkpoint of one layer after 20 updates."""
     folder = tmp_path_factory.mktemp("model")
     run(
-        [sys.executable, "-m", "fairseq_cli.train", toy / "data-bin", "--user-dir", "fairseq_align", "--cpu"]
+        ["fairseq-train", toy / "data-bin", "--user-dir", "fairseq_align", "--cpu"]
         + ["--task", "align_mlm", "--langs", f"en,{TARGET}", "--tokens-per-sample", 32, "--arch", "roberta_base"]
         + ["--criterion", "align_mlm", "--lexicon", toy / "lexicon.tsv", "--encoder-layers", 1]
         + ["--encoder-embed-dim", 16, "--encoder-ffn-embed-dim", 32, "--encoder-attention-heads", 2]
@@ -145,7 +144,7 @@ def test_what_is_missing_is_named_in_one_line(model, toy, capsys, flags, message
 def test_the_command_itself_prints_signatures_and_lines_of_json(model, toy, run, tmp_path):
     path = tmp_path / "results.jsonl"
     done = run(
-        [sys.executable, "-m", "fairseq_align.cli", "alignment", model, toy / "data-bin", "--lang", TARGET, *ABOUT]
+        ["fairseq-align", "alignment", model, toy / "data-bin", "--lang", TARGET, *ABOUT]
         + ["--heldout-lexicon", toy / "lexicon.heldout.tsv", "--results", path]
     )
     records = [json.loads(line) for line in path.read_text().splitlines()]

@@ -2,7 +2,6 @@ import io
 import os
 import re
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
@@ -171,15 +170,15 @@ def test_text_that_does_not_fit_the_vocabulary_is_an_error_that_leaves_nothing(t
     assert not (tmp_path / "spm").exists()
 
 
-def test_the_script_trains_applies_and_feeds_fairseq(tmp_path):
+def test_the_script_trains_applies_and_feeds_fairseq(run, tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("\n".join([*toy_text(), "", "ab \u2028 <unk> 漢"]) + "\n", encoding="utf-8")
-    script = [sys.executable, "preprocess/subword.py"]
+    script = ["python", "preprocess/subword.py"]
     flags = ["--input", text, "--vocab-size", "40", "--out", tmp_path / "spm"]
-    shown = subprocess.run([*script, "train", *flags], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    shown = run([*script, "train", *flags]).stdout
     assert shown.endswith("dict.txt: 37 pieces, 41 with specials\n")
     flags = ["--model", tmp_path / "spm" / "spm.model", "--input", text, "--output", tmp_path / "text.sp"]
-    shown = subprocess.run([*script, "apply", *flags], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    shown = run([*script, "apply", *flags]).stdout
     sentences = (tmp_path / "text.sp").read_text().removesuffix("\n").split("\n")
     processor, dictionary = (
         subword.load(tmp_path / "spm" / "spm.model"),

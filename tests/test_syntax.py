@@ -364,7 +364,7 @@ def test_learn_apply_and_compare_through_the_script(tmp_path, run, monkeypatch, 
     write(target, HEAD_FINAL * 60)
     write(source, ENGLISH * 60)
     order, result = tmp_path / "order.json", tmp_path / "new" / "en-syn.conllu"
-    done = run([sys.executable, "preprocess/syntax.py", "learn", "--treebank", target, "--output", order])
+    done = run(["python", "preprocess/syntax.py", "learn", "--treebank", target, "--output", order])
     assert f"{order}: nouns: 120 heads (0 with more than 8 dependents left out)" in done.stdout
     assert f"{order}: verbs: 60 heads" in done.stdout
     text, like = tmp_path / "en-syn.txt", tmp_path / "en.txt"

@@ -7,7 +7,6 @@ import random
 import re
 import shutil
 import socket
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -28,7 +27,6 @@ RUN = ["--user-dir", "fairseq_align", "--cpu", "--log-format", "json", "--num-wo
 RUN += ["--optimizer", "adam", "--lr", "1e-2", "--batch-size", 20, "--max-epoch", 2]
 RUN += ["--required-batch-size-multiple", 1]  # with 8, the default, fairseq leaves out the last 4 of 60 sentences
 # two ranks share three batches of validation, so that one has an empty one
-FAIRSEQ_ALIGN = [sys.executable, "-m", "fairseq_align.cli"]
 ABOUT = ["--objective", "align_mlm", "--derivation", "transliterate+invert"]
 ENTITIES = {"NOUN": "PER", "ADJ": "PER", "VERB": "LOC"}  # of the toy language, by part of speech
 
@@ -60,9 +58,9 @@ def ner(toy, run, tmp_path_factory) -> Path:
     flags = ["--model", toy / "spm" / "spm.model", "--dict", toy / "spm" / "dict.txt", "--lang", "en"]
     for split in ("train", "valid", "test"):
         flags += [f"--{split}", as_entities(toy / "toy" / f"{split}.conllu", work / f"{split}.iob2")]
-    run([sys.executable, "preprocess/tagging.py", "--task", "ner", *flags, "--out", work / "ner-bin"])
+    run(["python", "preprocess/tagging.py", "--task", "ner", *flags, "--out", work / "ner-bin"])
     like = ["--like", toy / "data-bin" / TARGET / "derivation.json"]
-    run([sys.executable, "preprocess/derive.py", work / "ner-bin" / "en", work / "ner-bin" / TARGET, *like])
+    run(["python", "preprocess/derive.py", work / "ner-bin" / "en", work / "ner-bin" / TARGET, *like])
     command = ["fairseq-train", work / "ner-bin", *RUN, *MODEL, "--task", "sequence_tagging", "--lang", "en"]
     command += ["--criterion", "sequence_tagging", "--arch", "roberta_tagger", "--save-dir", work]
     command += ["--best-checkpoint-metric", "f1", "--maximize-best-checkpoint-metric"]
@@ -81,7 +79,7 @@ def ner(toy, run, tmp_path_factory) -> Path:
 def evaluated(run, ner, subset: str, *flags) -> dict[tuple, dict]:
     results = ner / "results.jsonl"
     results.unlink(missing_ok=True)
-    command = [*FAIRSEQ_ALIGN, "evaluate", ner / "checkpoint_best.pt", ner / "ner-bin", "--subset", subset]
+    command = ["fairseq-align", "evaluate", ner / "checkpoint_best.pt", ner / "ner-bin", "--subset", subset]
     run([*command, *ABOUT, "--results", results, *flags])
     records = [json.loads(line) for line in results.read_text().splitlines()]
     return {(record["lang"], record["metric"]): record for record in records}
@@ -182,7 +180,7 @@ def test_long_sentences_lose_no_label(ner, tagger):
 
 
 def test_data_with_other_labels_is_refused_at_test_time(ner, toy, run):
-    command = [*FAIRSEQ_ALIGN, "evaluate", ner / "checkpoint_best.pt", toy / "pos-bin", "--subset", "test_en", *ABOUT]
+    command = ["fairseq-align", "evaluate", ner / "checkpoint_best.pt", toy / "pos-bin", "--subset", "test_en", *ABOUT]
     done = run(command, check=False)
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]

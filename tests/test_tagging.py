@@ -2,7 +2,6 @@ import gzip
 import os
 import re
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from fairseq.data import Dictionary, data_utils
 from fairseq_align import subword, treebank, vocabulary
 from fairseq_align.data import binarized
 from fairseq_align.errors import InputError
+from tests.conftest import run_command
 
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "preprocess" / "tagging.py"
@@ -226,12 +226,8 @@ def test_no_treebank_at_all_is_an_error(model, tmp_path, monkeypatch, capsys):
 
 
 def test_the_script_binarizes_and_counts(model, tmp_path):
-    command = [
-        sys.executable,
-        "preprocess/tagging.py",
-        *flags(model, tmp_path, test=write(tmp_path / "a.conllu", FRENCH)),
-    ]
-    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    french = write(tmp_path / "a.conllu", FRENCH)
+    shown = run_command(["python", "preprocess/tagging.py", *flags(model, tmp_path, test=french)]).stdout
     tokens = sum(map(len, items(tmp_path / "fr" / "test")))
     assert shown == f"fr test: 2 sentences, 6 words, {tokens} tokens, {100 / tokens:.3f} % <unk>\n"
 
