@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 BATCH_TOKENS = 16384
 KS = (1, 5, 10)
-BANDS = ("frequency", "pieces")
+BANDS = ("frequency", "pieces", "spelling")
 EMBEDDINGS = "embeddings"
 DIRECTIONS = {None: (0, 1), "backward": (1, 0)}  # which language is asked in, and which one is sought in
 
@@ -130,12 +130,16 @@ def states(model: BaseFairseqModel, words: Words, layer: int) -> Tensor:
     return out
 
 
-def bands_of(words: Words, tokens: np.ndarray, kinds: Sequence[str]) -> dict[str | None, Tensor]:
+def bands_of(
+    words: Words, tokens: np.ndarray, translations: Words, gold: Tensor, kinds: Sequence[str]
+) -> dict[str | None, Tensor]:
     """Rows of the words in each band, int64; of all of them for None.
 
     Args:
         words: the asked words.
         tokens: training text of their language.
+        translations, gold: words of the other language; which of them (column 1) translate which of the asked words
+            (column 0), int64, shape (G, 2).
         kinds: of ``BANDS``.
     """
     names: list[list[str]] = []
@@ -143,6 +147,10 @@ def bands_of(words: Words, tokens: np.ndarray, kinds: Sequence[str]) -> dict[str
         names.append([f"frequency:{frequency.band(count)}" for count in frequency.occurrences(tokens, words).tolist()])
     if "pieces" in kinds:
         names.append([f"pieces:{coverage.pieces_band(length)}" for length in words.lengths.tolist()])
+    if "spelling" in kinds:  # a word that is its own translation coincides with it untrained
+        spelt, asked = list(translations.take(gold[:, 1]).tuples()), list(words.tuples())
+        same = {row for row, translation in zip(gold[:, 0].tolist(), spelt, strict=True) if asked[row] == translation}
+        names.append(["spelling:same" if row in same else "spelling:other" for row in range(len(words))])
     found: dict[str | None, Tensor] = {None: torch.arange(len(words))}
     for of_words in names:
         for wanted in sorted(set(of_words)):
@@ -199,7 +207,7 @@ def lexicon_scores(asked: View, sought: View, pairs: Tensor, kinds: Sequence[str
     """
     rows, gold = alignment.questions(pairs)
     words = asked.language.candidates.take(rows)
-    bands = bands_of(words, asked.language.tokens, kinds)
+    bands = bands_of(words, asked.language.tokens, sought.language.candidates, gold, kinds)
     gold = gold.to(asked.space.device)
     space = asked.space.subspace(rows.to(asked.space.device))
     for prefix, crowd in (("", None), ("csls_", sought.crowd)):
@@ -368,7 +376,8 @@ def add_parser(subparsers) -> None:
         "--by",
         type=_names(BANDS),
         default=[],
-        help="score bands of words, too: frequency, pieces, or both; not given: none",
+        help="score bands of words, too, comma-separated: frequency, pieces, spelling (same: a word that is spelt as a "
+        "translation of it); not given: none",
     )
     parser.add_argument(
         "--mapping",
