@@ -1,4 +1,4 @@
-"""How much of a text the words of a lexicon cover, and what they look like in pieces."""
+"""How much of a text the words of a lexicon cover, how often they occur, and what they look like in pieces."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from fairseq_align import frequency
 from fairseq_align.corpus import read_lines
+from fairseq_align.errors import InputError
+from fairseq_align.lexicon import Entry
 from fairseq_align.vocabulary import WORD_START
 
 PIECES = 4  # words of so many pieces and more are counted together
@@ -54,6 +56,28 @@ def bands(counts: Counter[str], words: Iterable[Word]) -> list[Band]:
             for place, number in enumerate((1, inside, count, inside * count)):
                 found[name][place] += number
     return [Band(name, *numbers) for name, numbers in found.items()]
+
+
+def weigh(entries: Iterable[Entry], source: Counter[str], target: Counter[str], power: float) -> list[Entry]:
+    """Multiply the weight of each pair by ``((1 + s) (1 + t)) ** (power / 2)``, its words occurring s and t times.
+
+    Args:
+        source, target: occurrences of the words of the two languages; ``ice cream`` occurs as often as its rarer word.
+        power: 0: frequency is of no account; 1: a word that occurs twice as often counts twice.
+
+    Raises:
+        InputError: ``power`` is not from 0 to 1.
+    """
+    if not 0 <= power <= 1:
+        raise InputError(f"found power {power} of the frequency, expected a number from 0 to 1, e.g. 0.5")
+
+    def often(counts: Counter[str], word: Word) -> int:
+        return 1 + min(counts[part] for part in spelling(word).split(" "))
+
+    return [
+        entry._replace(weight=entry.weight * (often(source, entry.source) * often(target, entry.target)) ** (power / 2))
+        for entry in entries
+    ]
 
 
 def pieces_band(count: int) -> str:

@@ -56,6 +56,19 @@ def parse_args():
         default="pool",
         help="'ice cream' is the mean of its pieces, or is left out (default: %(default)s)",
     )
+    words.add_argument(
+        "--frequency",
+        type=Path,
+        nargs=2,
+        metavar=("SOURCE_TEXT", "TARGET_TEXT"),
+        help="tokenised training texts; pairs are weighted by how often their words occur; not given: they are not",
+    )
+    words.add_argument(
+        "--frequency-power",
+        type=float,
+        default=0.5,
+        help="exponent of those weights, from 0, all alike, to 1, in proportion (default: %(default)s)",
+    )
     words.set_defaults(make=make_words)
 
     inspect = commands.add_parser("inspect", help="what is in a lexicon, and how much of the text it covers")
@@ -116,9 +129,11 @@ def make_words(args) -> None:
     else:
         train, heldout = wordlist.split(entries, args.heldout_rate, args.seed)
     names = ", ".join(path.name for path in args.input + args.heldout_input)
-    write(
-        args, train, heldout, dictionary, [f"word lists {names}, held-out rate {args.heldout_rate:g}, seed {args.seed}"]
-    )
+    provenance = [f"word lists {names}, held-out rate {args.heldout_rate:g}, seed {args.seed}"]
+    if args.frequency:
+        train = coverage.weigh(train, *map(coverage.count_words, args.frequency), args.frequency_power)
+        provenance.append(f"weighted by frequency in the training texts to the power {args.frequency_power:g}")
+    write(args, train, heldout, dictionary, provenance)
 
 
 def inspect_lexicon(args) -> None:

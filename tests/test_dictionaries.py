@@ -114,6 +114,8 @@ def test_every_reason_for_leaving_a_pair_out_is_counted(run, toy, tmp_path):
     (tmp_path / "b.tei").write_text(TEI.replace("lone", word), encoding="utf-8")
     script = ["python", "preprocess/lexicon.py", "words", tmp_path / "a.tsv", tmp_path / "b.tei"]
     script += [write_dictd(tmp_path), "--model", toy / "spm" / "spm.model", "--dict", toy / "spm" / "dict.txt"]
+    text = toy / "corpus" / "train.txt"
+    script += ["--frequency", text, text]
     done = run([*script, "--lower", "--several-words", "skip", "--out", tmp_path / "lexicon.tsv"])
     counts = {name: int(count) for count, name in re.findall(r"(\d+) ([a-z ]+)", done.stdout.splitlines()[0])}
     # a.tsv: 1 kept, 1 duplicate, 1 identical, 1 of several words, Ж; b.tei: 4 kept, grand logis, no translation;
@@ -122,7 +124,10 @@ def test_every_reason_for_leaving_a_pair_out_is_counted(run, toy, tmp_path):
         "read": 18, "kept": 7, "no translation": 2, "several words": 3,
         "out of vocabulary": 2, "identical": 1, "duplicate": 3,
     }  # fmt: skip
-    assert len(lexicon.read(tmp_path / "lexicon.tsv")[0]) == 7
+    entries, _ = lexicon.read(tmp_path / "lexicon.tsv")
+    words = text.read_text(encoding="utf-8").split()
+    assert len(entries) == 7
+    assert entries[0].weight == pytest.approx(((1 + words.count(word)) * (1 + words.count(other))) ** 0.25, rel=1e-4)
 
 
 def test_every_real_dictionary_is_read(data_dir):
@@ -149,6 +154,16 @@ def test_coverage_by_hand():
     ]  # fmt: skip
     assert coverage.lengths(words) == {"1": 1, "2": 2, "3": 1, "4+": 1}
     assert coverage.in_characters(words) == [("▁", "x", "y")]
+
+
+def test_frequent_pairs_weigh_more_by_hand():
+    entries = [lexicon.Entry(("▁c", "at"), ("▁chat",)), lexicon.Entry(("▁ice", "▁cream"), ("▁glace",), 2.0)]
+    counts = Counter({"cat": 15, "ice": 100, "cream": 3}), Counter({"chat": 3})
+    found = [entry.weight for entry in coverage.weigh(entries, *counts, power=0.5)]
+    assert found == pytest.approx([(16 * 4) ** 0.25, 2 * (4 * 1) ** 0.25])
+    assert [entry.weight for entry in coverage.weigh(entries, *counts, power=0)] == [1, 2]
+    with pytest.raises(InputError, match="found power 2 of the frequency, expected a number from 0 to 1"):
+        coverage.weigh(entries, *counts, power=2)
 
 
 def test_a_lexicon_is_inspected(run, tmp_path):

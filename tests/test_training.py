@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import math
 import re
 import shutil
 import socket
@@ -121,6 +122,14 @@ def test_alignment_brings_pairs_of_the_lexicon_together(pretrain, tmp_path):
     plain = updates(pretrain("plain", *flags, "--align-weight", 0), "align_cos")
     assert aligned[0] == pytest.approx(plain[0], abs=1e-3) and abs(aligned[0]) < 0.2
     assert aligned[-1] > 0.95 and plain[-1] < aligned[-1] - 0.1
+
+
+def test_the_weight_of_the_alignment_loss_grows(pretrain):
+    """``--align-warmup 4``: a quarter of the weight more with every update, whole from the fifth."""
+    output = pretrain("model", "--max-update", 6, "--align-warmup", 4)
+    losses, mlm, align = (np.array(updates(output, key)) for key in ("loss", "mlm_loss", "align_loss"))
+    weights = (losses - mlm) / align * math.log(2)
+    assert weights == pytest.approx(10 * np.array([0, 0.25, 0.5, 0.75, 1, 1]), abs=0.1)
 
 
 def test_tensorboard_shows_the_metrics_of_training(pretrain, tmp_path):

@@ -48,6 +48,9 @@ class AlignMlmConfig(FairseqDataclass):
             "help": "weight of the alignment loss beside the MLM loss in nats a token (the paper's alpha); 0: plain MLM"
         },
     )
+    align_warmup: int = field(
+        default=0, metadata={"help": "updates over which the weight grows in a line from 0; 0: it is whole at once"}
+    )
     align_loss: ChoiceEnum(alignment.LOSSES) = field(
         default="cosine",
         metadata={
@@ -82,6 +85,7 @@ class AlignMlmLoss(MaskedLmLoss):
         task: an ``align_mlm`` task; its dictionary is that of the lexicon, its ``update_num`` seeds the sample.
         lexicon, heldout_lexicon: paths, several separated by colons and equally many.
         align_weight: at least 0.
+        align_warmup: updates until the weight is whole, in training; validation has it whole.
         align_loss: of ``alignment.LOSSES``.
         align_temperature: of the contrastive loss, above 0.
         align_pairs: pairs of an update; 0: all.
@@ -95,6 +99,7 @@ class AlignMlmLoss(MaskedLmLoss):
         lexicon: str,
         heldout_lexicon: Optional[str] = None,
         align_weight: float = 10.0,
+        align_warmup: int = 0,
         align_loss: str = "cosine",
         align_temperature: float = alignment.TEMPERATURE,
         align_pairs: int = 0,
@@ -103,16 +108,17 @@ class AlignMlmLoss(MaskedLmLoss):
         tpu: bool = False,
     ):
         super().__init__(MaskedLmConfig(tpu=tpu), task)
-        if not (align_weight >= 0 and math.isfinite(align_weight)) or align_pairs < 0:
-            raise InputError(
-                f"found --align-weight {align_weight} and --align-pairs {align_pairs}, expected numbers of at least 0"
-            )
+        numbers = {"--align-weight": align_weight, "--align-warmup": align_warmup, "--align-pairs": align_pairs}
+        for flag, number in numbers.items():
+            if not (number >= 0 and math.isfinite(number)):
+                raise InputError(f"found {flag} {number}, expected a number of at least 0")
         if not (align_temperature > 0 and math.isfinite(align_temperature)):
             raise InputError(f"found --align-temperature {align_temperature}, expected a number above 0, e.g. 0.1")
         parts = _load(lexicon, task)
         self.pairs = Pairs.cat(list(parts.values()))
         self.heldout = _heldout(parts, _load(heldout_lexicon, task) if heldout_lexicon else {})
         self.align_weight = align_weight
+        self.align_warmup = align_warmup
         self.align_loss = str(align_loss)
         self.align_temperature = align_temperature
         self.align_pairs = align_pairs
@@ -135,7 +141,7 @@ class AlignMlmLoss(MaskedLmLoss):
             align = alignment.alignment_loss(embeddings, pairs, self.align_loss, self.align_temperature)
         logging_output["mlm_loss"] = loss.data
         if self.align_weight > 0:
-            loss = loss + self.align_weight * sample_size * align
+            loss = loss + self._weight(model.training) * sample_size * align
         scores = {"align_loss": align.detach()}
         cosine = self.align_loss == "cosine"
         scores["align_cos"] = -scores["align_loss"] if cosine else alignment.mean_cosine(embeddings, pairs)
@@ -147,6 +153,11 @@ class AlignMlmLoss(MaskedLmLoss):
         logging_output.update({name: value * sample_size for name, value in scores.items()})
         logging_output["loss"] = loss.data
         return loss, sample_size, logging_output
+
+    def _weight(self, training: bool) -> float:
+        """Of the alignment loss, in this update."""
+        growing = training and self.task.update_num < self.align_warmup
+        return self.align_weight * (self.task.update_num / self.align_warmup if growing else 1.0)
 
     def _sample(self) -> Pairs:
         """Pairs of this update, a pure function of (seed, update); all, where nothing is learnt and they fit."""
