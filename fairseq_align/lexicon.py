@@ -12,6 +12,7 @@ provenance, and ``# dictionary: <checksum>`` names the vocabulary that the piece
 import logging
 import math
 import os
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -280,6 +281,24 @@ def of_derivation(
     train = [entry for entry, taken in zip(entries, chosen, strict=True) if taken]
     heldout = [entry for entry, taken in zip(entries, chosen, strict=True) if not taken]
     return train, heldout
+
+
+def pivot(first: Iterable[Entry], second: Iterable[Entry]) -> list[Entry]:
+    """Pairs of words that have a source word in common: English-French and English-Arabic give French-Arabic.
+
+    A pair weighs the sum over its source words of the products of the two weights; words spelt alike are left out.
+
+    Source: Tanaka & Umemura 1994, https://aclanthology.org/C94-1048
+    """
+    routes: dict[tuple[str, ...], list[Entry]] = {}
+    for entry in second:
+        routes.setdefault(entry.source, []).append(entry)
+    weights: Counter[tuple[tuple[str, ...], tuple[str, ...]]] = Counter()
+    for entry in first:
+        for other in routes.get(entry.source, ()):
+            if entry.target != other.target:
+                weights[entry.target, other.target] += entry.weight * other.weight
+    return [Entry(*words, weight) for words, weight in weights.items()]
 
 
 def unique(*words: Words) -> Words:

@@ -6,6 +6,7 @@
     python preprocess/lexicon.py inspect lexicon.tsv --source-text corpus/en/train.txt --target-text corpus/fr/train.txt
     python preprocess/lexicon.py words en-fr.txt --model spm.model --dict dict.txt --out lexicon.tsv \\
         --heldout lexicon.heldout.tsv --heldout-input en-fr.test.txt
+    python preprocess/lexicon.py pivot en-fr.tsv en-ar.tsv --dict dict.txt --out fr-ar.tsv
 
 Training and held-out pairs share no source word and no target word.
 """
@@ -22,7 +23,7 @@ from fairseq_align.errors import InputError, status_of
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(required=True, metavar="derived|words|inspect")
+    commands = parser.add_subparsers(required=True, metavar="derived|words|pivot|inspect")
 
     derived = commands.add_parser("derived", help="pairs of each piece with its transliteration")
     derived.add_argument(
@@ -71,16 +72,24 @@ def parse_args():
     )
     words.set_defaults(make=make_words)
 
+    pivot = commands.add_parser("pivot", help="a lexicon of two languages from those of a third with each of them")
+    pivot.add_argument(
+        "lexicon", type=Path, nargs=2, help="lexicons with the third language first, made by this script"
+    )
+    pivot.add_argument("--heldout-lexicon", type=Path, nargs=2, help="their held-out pairs")
+    pivot.set_defaults(make=make_pivot)
+
     inspect = commands.add_parser("inspect", help="what is in a lexicon, and how much of the text it covers")
     inspect.add_argument("lexicon", type=Path)
     for side in ("source", "target"):
         inspect.add_argument(f"--{side}-text", type=Path, help="tokenised training text of that language")
     inspect.set_defaults(make=inspect_lexicon)
 
-    for command in (derived, words):
+    for command in (derived, words, pivot):
         command.add_argument("--dict", type=Path, required=True, help="dict.txt of the data that training reads")
         command.add_argument("--out", type=Path, required=True, help="lexicon to write")
         command.add_argument("--heldout", type=Path, help="file for the held-out pairs; none written without it")
+    for command in (derived, words):
         command.add_argument("--seed", type=int, default=1, help="seed of the random split (default: %(default)s)")
     return parser.parse_args()
 
@@ -134,6 +143,16 @@ def make_words(args) -> None:
         train = coverage.weigh(train, *map(coverage.count_words, args.frequency), args.frequency_power)
         provenance.append(f"weighted by frequency in the training texts to the power {args.frequency_power:g}")
     write(args, train, heldout, dictionary, provenance)
+
+
+def make_pivot(args) -> None:
+    dictionary = vocabulary.load(args.dict)
+    entries = lexicon.pivot(*(lexicon.read(path)[0] for path in args.lexicon))
+    heldout = lexicon.pivot(*(lexicon.read(path)[0] for path in args.heldout_lexicon)) if args.heldout_lexicon else []
+    train = wordlist.without_words_of(entries, heldout)
+    print(f"{len(entries) - len(train):,} pairs left out of training: one of their words is held out")
+    names = ", ".join(path.name for path in args.lexicon + (args.heldout_lexicon or []))
+    write(args, train, heldout, dictionary, [f"pivot of {names}"])
 
 
 def inspect_lexicon(args) -> None:

@@ -6,11 +6,15 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    ("name", "flags"),
-    [("masking", ["--vocabularies", 400, "--items", 2, "--rounds", 1]), ("derive", ["--tokens", 50000, "--rounds", 1])],
+    ("name", "flags", "unit"),
+    [
+        ("masking", ["--vocabularies", 400, "--items", 2, "--rounds", 1], "tokens/s"),
+        ("derive", ["--tokens", 50000, "--rounds", 1], "tokens/s"),
+        ("lexicon", ["--pairs", 2000, "--vocabulary", 200, "--rounds", 1], "ms by weights"),
+    ],
 )
-def test_a_benchmark_prints_a_table_and_writes_its_record(run, tmp_path, name, flags):
+def test_a_benchmark_prints_a_table_and_writes_its_record(run, tmp_path, name, flags, unit):
     done = run(["python", f"benchmarks/{name}.py", *flags, "--results", tmp_path])
     record = json.loads((tmp_path / f"{name}.json").read_text())
     assert {"date", "processor", "cores", "torch", "numpy", "rows"} <= record.keys() and record["rows"]
-    assert "tokens/s" in done.stdout
+    assert unit in done.stdout

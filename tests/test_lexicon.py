@@ -182,3 +182,27 @@ def test_lexicon_script_says_what_is_missing(run, tmp_path):
     assert done.returncode == 1 and re.fullmatch(
         r"error: .*dict.txt: found no dictionary.*", done.stderr.strip().splitlines()[-1]
     )
+
+
+def pieces(*rows: str) -> list[Entry]:
+    """Entries of ``source target [weight]``."""
+    return [Entry((source,), (target,), *map(float, weight)) for source, target, *weight in map(str.split, rows)]
+
+
+def test_a_pivot_joins_the_translations_of_a_word_by_hand(run, tmp_path):
+    first, second = pieces("a x", "a y 2", "b x 0.5", "c x"), pieces("a u 3", "b u 4", "b x", "d v")
+    assert lexicon.pivot(first, second) == pieces(f"x u {1 * 3 + 0.5 * 4}", f"y u {2 * 3}")
+
+    dictionary = make_dictionary([*"abcduvxy"])
+    vocabulary.save(dictionary, tmp_path / "dict.txt")
+    heldout = pieces("d y"), pieces("d w", "d v")
+    for name, entries in zip(
+        ("1.tsv", "2.tsv", "1.heldout.tsv", "2.heldout.tsv"), (first, second, *heldout), strict=True
+    ):
+        lexicon.write(tmp_path / name, entries, dictionary)
+    command = ["python", "preprocess/lexicon.py", "pivot", tmp_path / "1.tsv", tmp_path / "2.tsv"]
+    command += ["--heldout-lexicon", tmp_path / "1.heldout.tsv", tmp_path / "2.heldout.tsv"]
+    command += ["--dict", tmp_path / "dict.txt", "--out", tmp_path / "out.tsv", "--heldout", tmp_path / "held.tsv"]
+    assert "1 pairs left out of training: one of their words is held out" in run(command).stdout
+    assert lexicon.read(tmp_path / "out.tsv") == (pieces("x u 5"), vocabulary.checksum(dictionary))
+    assert lexicon.read(tmp_path / "held.tsv")[0] == pieces("y w", "y v")

@@ -14,6 +14,7 @@ VOCABULARY=${VOCABULARY:-8000}       # pieces of all languages together
 SPLIT=${SPLIT:-1000}                 # sentences of valid and of test
 POSITIONS=${POSITIONS:-${TOKENS:-64}}   # of the model; longer pairs of XNLI are shortened, and counted
 LEXICON_FLAGS=${LEXICON_FLAGS---lower}  # of preprocess/lexicon.py words
+PIVOT=${PIVOT-}                      # 1: lexicons of each two targets, too, through the source language
 export WORKERS=${WORKERS:-2}
 HERE=$(dirname "$0")
 source "$HERE/../common.sh"
@@ -68,3 +69,8 @@ for lang in $TARGETS; do
     [ -z "$(of TATOEBA "$lang")" ] || parallel "$lang" test "$WORK/tatoeba/$pair" "$WORK/tatoeba-bin/$pair/" $(of TATOEBA "$lang")
     [ ! -e "$WORK/tatoeba-bin/$pair" ] || cp "$WORK/spm/dict.txt" "$WORK/tatoeba-bin/$pair/dict.txt"
 done
+[ -z "$PIVOT" ] || for lang in $TARGETS; do for other in ${TARGETS#*"$lang"}; do
+    [ -e "$WORK/lexicon/$lang-$other.tsv" ] || python "$PREPROCESS/lexicon.py" pivot "$WORK/lexicon/$SOURCE-"{"$lang","$other"}.tsv \
+        --heldout-lexicon "$WORK/lexicon/$SOURCE-"{"$lang","$other"}.heldout.tsv --dict "$WORK/spm/dict.txt" \
+        --out "$WORK/lexicon/$lang-$other.tsv" --heldout "$WORK/lexicon/$lang-$other.heldout.tsv"
+done; done

@@ -18,10 +18,12 @@ HERE=$(dirname "$0")
 source "$HERE/../common.sh"
 export DATA=$WORK/data-bin LANGS=$SOURCE,${TARGETS// /,}
 about=(--objective "$OBJECTIVE") flags=(--multilang-sampling-alpha "$ALPHA") LEXICON= HELDOUT= pairs= lexicons=
-for lang in $TARGETS; do
-    LEXICON+=:$WORK/lexicon/$SOURCE-$lang.tsv HELDOUT+=:$WORK/lexicon/$SOURCE-$lang.heldout.tsv
-    pairs+=,$SOURCE-$lang.$SOURCE:$SOURCE-$lang.$lang lexicons+=,$SOURCE:$lang:$WORK/lexicon/$SOURCE-$lang.tsv
-done
+for lang in $TARGETS; do pairs+=,$SOURCE-$lang.$SOURCE:$SOURCE-$lang.$lang; done
+for lang in $SOURCE $TARGETS; do for other in $TARGETS; do
+    [ -e "$WORK/lexicon/$lang-$other.tsv" ] || continue
+    LEXICON+=:$WORK/lexicon/$lang-$other.tsv HELDOUT+=:$WORK/lexicon/$lang-$other.heldout.tsv
+    lexicons+=,$lang:$other:$WORK/lexicon/$lang-$other.tsv
+done; done
 export LEXICON=${LEXICON#:} HELDOUT=${HELDOUT#:}
 CELL=$WORK/runs/$OBJECTIVE-${TARGETS// /+}-$SEED
 case $OBJECTIVE in
@@ -45,7 +47,7 @@ pretrain() {
     score evaluate "$MODEL" "$DATA" --subset "valid_$SOURCE,$(subsets valid)"
     for lang in $TARGETS; do
         pair=$SOURCE-$lang
-        score alignment "$MODEL" "$DATA" --lang "$lang" --lexicon "$WORK/lexicon/$pair.tsv" \
+        score alignment "$MODEL" "$DATA" --lang "$lang" --by spelling --lexicon "$WORK/lexicon/$pair.tsv" \
             --source-lang "$SOURCE" --heldout-lexicon "$WORK/lexicon/$pair.heldout.tsv"
         [ ! -e "$WORK/tatoeba-bin/$pair" ] || score evaluate "$MODEL" "$WORK/tatoeba-bin/$pair" --task retrieval \
             --layer "$LAYER" --subset "test_$SOURCE,test_$lang"
