@@ -148,7 +148,7 @@ FIELDS = {
     "layer": _or_null(COUNT),  # alignment: the encoder layer whose states were compared; null: word embeddings
     "mapping": _or_null(_one_of(["procrustes"])),  # alignment: what was learnt on the seen pairs; null: nothing
     "direction": _or_null(_one_of(["backward"])),  # alignment: target words were asked for source words; null: source
-    "band": _or_null(NAME),  # alignment: the words scored, e.g. "pieces:2", "spelling:other"; null: all
+    "band": _or_null(NAME),  # alignment: the words scored, e.g. "pieces:2", "overlap:none"; null: all
     "ties": _or_null(COUNT),  # alignment: of n, words that share their rank with a wrong candidate
     "oov": _or_null(COUNT),  # alignment: pairs of the lexicon with a piece out of vocabulary, not in n
     "versions": Field(_is_versions, "an object of strings with fairseq_align, torch and fairseq"),

@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 BATCH_TOKENS = 16384
 KS = (1, 5, 10)
-BANDS = ("frequency", "pieces", "spelling")
+BANDS = ("frequency", "pieces", "overlap")
 EMBEDDINGS = "embeddings"
 DIRECTIONS = {None: (0, 1), "backward": (1, 0)}  # which language is asked in, and which one is sought in
 
@@ -147,10 +147,11 @@ def bands_of(
         names.append([f"frequency:{frequency.band(count)}" for count in frequency.occurrences(tokens, words).tolist()])
     if "pieces" in kinds:
         names.append([f"pieces:{coverage.pieces_band(length)}" for length in words.lengths.tolist()])
-    if "spelling" in kinds:  # a word that is its own translation coincides with it untrained
+    if "overlap" in kinds:  # a word that shares pieces with its translation is near to it untrained
         spelt, asked = list(translations.take(gold[:, 1]).tuples()), list(words.tuples())
-        same = {row for row, translation in zip(gold[:, 0].tolist(), spelt, strict=True) if asked[row] == translation}
-        names.append(["spelling:same" if row in same else "spelling:other" for row in range(len(words))])
+        rows = zip(gold[:, 0].tolist(), spelt, strict=True)
+        some = {row for row, translation in rows if not set(asked[row]).isdisjoint(translation)}
+        names.append([f"overlap:{'some' if row in some else 'none'}" for row in range(len(words))])
     found: dict[str | None, Tensor] = {None: torch.arange(len(words))}
     for of_words in names:
         for wanted in sorted(set(of_words)):
@@ -376,8 +377,8 @@ def add_parser(subparsers) -> None:
         "--by",
         type=_names(BANDS),
         default=[],
-        help="score bands of words, too, comma-separated: frequency, pieces, spelling (same: a word that is spelt as a "
-        "translation of it); not given: none",
+        help="score bands of words, too, comma-separated: frequency, pieces, overlap (whether a translation shares a "
+        "piece: some, none); not given: none",
     )
     parser.add_argument(
         "--mapping",

@@ -85,7 +85,7 @@ def test_layers_bands_mapping_shape_and_words_out_of_vocabulary(model, toy, tmp_
     path = tmp_path / "some.tsv"
     same = f"{rows[0][0]}\t{rows[0][0]}"  # a word and itself
     path.write_text("\n".join([*text[:-1], several, same, "▁ыыы\t▁жжж", ""]), encoding="utf-8")
-    flags = ["--layers", "embeddings,0,1", "--by", "frequency,pieces,spelling", "--mapping", "procrustes"]
+    flags = ["--layers", "embeddings,0,1", "--by", "frequency,pieces,overlap", "--mapping", "procrustes"]
     flags += ["--isomorphism", 50]
     records = align(model, toy, tmp_path, "--lexicon", path, *flags)
     assert {(r.get("layer"), r.get("mapping")) for r in records} == {
@@ -94,13 +94,12 @@ def test_layers_bands_mapping_shape_and_words_out_of_vocabulary(model, toy, tmp_
     whole = [r for r in records if r["metric"] == "p@1" and r.get("band") is None and r.get("direction") is None]
     assert len(whole) == 6 and {(r["n"], r["oov"]) for r in whole} == {(len(rows) + 1, 1)}
     bands = [r for r in records if r["metric"] == "csls_mrr" and r.get("direction") is None and r.get("layer") == 1]
-    for kind in ("frequency", "pieces", "spelling"):  # every word is in one band of each kind
+    for kind in ("frequency", "pieces", "overlap"):  # every word is in one band of each kind
         parts = [r for r in bands if (r.get("band") or "").startswith(kind) and r.get("mapping") is None]
         assert sum(r["n"] for r in parts) == len(rows) + 1 and len(parts) > 1
     embeddings = {"split": "seen", "layer": None, "mapping": None, "direction": None}
-    assert (
-        pick(records, metric="p@1", band="spelling:same", **embeddings) == 1
-    )  # nothing is nearer than the word itself
+    # nothing is nearer to the word than itself
+    assert pick(records, metric="p@1", band="overlap:some", **embeddings) == 1
     cosine = {"metric": "cos", "split": "seen", "layer": None, "direction": None, "band": None}
     assert pick(records, mapping="procrustes", **cosine) > pick(records, mapping=None, **cosine)
     shape = [r for r in records if r["split"] == "vocabulary"]

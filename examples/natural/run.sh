@@ -9,6 +9,7 @@ OBJECTIVE=$1 TARGETS=${2//,/ }       # mlm, tlm, dict_mlm or align_mlm; language
 [ $# -lt 3 ] || export "${@:3}"
 export WORK=${WORK:-runs/natural} SOURCE=${SOURCE:-en} SEED=${SEED:-1}
 ALIGN_LOSS=${ALIGN_LOSS:-cosine}     # or l2, contrastive
+VARIANT=${VARIANT-}                  # name of a model with other settings than those of the study, for the report
 ALIGN_PAIRS=${ALIGN_PAIRS:-1024}     # of an update
 TLM_RATE=${TLM_RATE:-1}              # tlm: items of an epoch as a fraction of the pairs of sentences
 ALPHA=${ALPHA:-0.7}                  # languages are sampled in proportion to their size to this power
@@ -25,19 +26,15 @@ for lang in $SOURCE $TARGETS; do for other in $TARGETS; do
     lexicons+=,$lang:$other:$WORK/lexicon/$lang-$other.tsv
 done; done
 export LEXICON=${LEXICON#:} HELDOUT=${HELDOUT#:}
-CELL=$WORK/runs/$OBJECTIVE-${TARGETS// /+}-$SEED
 case $OBJECTIVE in
     mlm) export WEIGHT=0 ;;
     tlm) export WEIGHT=0; flags+=(--tlm-pairs "${pairs#,}" --tlm-rate "$TLM_RATE") ;;
     dict_mlm) export WEIGHT=0; flags+=(--dict-mlm "${lexicons#,}") ;;
-    align_mlm)
-        flags+=(--align-pairs "$ALIGN_PAIRS" --align-loss "$ALIGN_LOSS")
-        if [ "$ALIGN_LOSS" != cosine ]; then
-            about+=(--variant "$ALIGN_LOSS")
-            CELL+=-$ALIGN_LOSS
-        fi ;;
+    align_mlm) flags+=(--align-pairs "$ALIGN_PAIRS" --align-loss "$ALIGN_LOSS") ;;
     *) echo "error: found objective $OBJECTIVE, expected mlm, tlm, dict_mlm or align_mlm" >&2; exit 1 ;;
 esac
+[ -z "$VARIANT" ] || about+=(--variant "$VARIANT")
+CELL=$WORK/runs/$OBJECTIVE-${TARGETS// /+}-$SEED${VARIANT:+-$VARIANT}
 export MODEL=$CELL/pretrain/model.pt
 mkdir -p "$CELL"
 
@@ -47,7 +44,7 @@ pretrain() {
     score evaluate "$MODEL" "$DATA" --subset "valid_$SOURCE,$(subsets valid)"
     for lang in $TARGETS; do
         pair=$SOURCE-$lang
-        score alignment "$MODEL" "$DATA" --lang "$lang" --by spelling --lexicon "$WORK/lexicon/$pair.tsv" \
+        score alignment "$MODEL" "$DATA" --lang "$lang" --by overlap --lexicon "$WORK/lexicon/$pair.tsv" \
             --source-lang "$SOURCE" --heldout-lexicon "$WORK/lexicon/$pair.heldout.tsv"
         [ ! -e "$WORK/tatoeba-bin/$pair" ] || score evaluate "$MODEL" "$WORK/tatoeba-bin/$pair" --task retrieval \
             --layer "$LAYER" --subset "test_$SOURCE,test_$lang"

@@ -9,6 +9,6 @@ VOCABULARY=400 SPLIT=50 LAYERS=1 DIM=16 HEADS=2 TOKENS=32 BATCH=8 UPDATES=4 LR=1
 ALIGN_PAIRS=16 EPOCHS=1 TUNE_LR=1e-3 TUNE_BATCH=32
 
 cells() {
-    echo "align_mlm fr ALIGN_LOSS=contrastive"
+    echo "align_mlm fr ALIGN_LOSS=contrastive VARIANT=contrastive"
     echo "tlm fr TASKS="
 }
