@@ -78,6 +78,13 @@ class Words(NamedTuple):
         for start, end in zip(starts, [*starts[1:], len(ids)], strict=True):
             yield tuple(ids[start:end])
 
+    def part(self, rows: slice) -> "Words":
+        """The words from ``rows.start`` on and before ``rows.stop``."""
+        offsets = self.offsets[rows]
+        end = int(self.offsets[rows.stop]) if rows.stop < len(self) else len(self.ids)
+        start = int(offsets[0])
+        return Words(self.ids[start:end], offsets - start)
+
     def take(self, rows: Tensor) -> "Words":
         """The words at ``rows`` (int64, shape (R,)), in that order."""
         if self.ids.numel() == len(self):
@@ -124,6 +131,12 @@ class Pairs:
 
     def to(self, device: torch.device) -> "Pairs":
         return Pairs(self.source.to(device), self.target.to(device), self.weights.to(device))
+
+    def split(self, size: int) -> Iterator["Pairs"]:
+        """Blocks of ``size`` pairs, the last one perhaps smaller."""
+        for start in range(0, len(self), size):
+            rows = slice(start, start + size)
+            yield Pairs(self.source.part(rows), self.target.part(rows), self.weights[rows])
 
     @classmethod
     def cat(cls, parts: Sequence["Pairs"]) -> "Pairs":

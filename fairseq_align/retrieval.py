@@ -36,7 +36,11 @@ def word_vectors(table: Tensor, words: Words) -> Tensor:
     Returns:
         shape (P, C), float32, or float64 if the table is.
     """
-    pieces = F.embedding(words.ids, table)
+    return pooled(F.embedding(words.ids, table), words)
+
+
+def pooled(pieces: Tensor, words: Words) -> Tensor:
+    """Vectors of words, shape (P, C), in float32 at least: means of those of their pieces, (N, C), in order."""
     if pieces.dtype not in (torch.float32, torch.float64):
         pieces = pieces.float()
     if words.ids.numel() == len(words):  # every word is one piece

@@ -103,6 +103,61 @@ def test_gradient_is_right(kind):
     assert torch.autograd.gradcheck(lambda t: alignment.alignment_loss(t, some, kind), table)
 
 
+def gradient(loss, table, some, kind, batches=(1.0,)) -> tuple[list[float], torch.Tensor]:
+    """Values and gradient of a loss beside another one of the same table, which autograd adds up over batches."""
+    table = table.clone().requires_grad_()
+    values = []
+    for scale in batches:
+        values.append(loss(table, some, kind))
+        (scale * (3 * values[-1] + table.square().sum())).backward()
+    return [value.item() for value in values], table.grad
+
+
+@pytest.mark.parametrize("kind", alignment.LOSSES)
+@given(source=words, target=words, seed=st.integers(0, 99))
+def test_the_term_is_the_loss_with_its_gradient_added_in_place(kind, source, target, seed):
+    generator = torch.Generator().manual_seed(seed)
+    table = torch.randn(20, 8, generator=generator, dtype=torch.float64)
+    some = pairs(source, target, (torch.rand(6, generator=generator) + 0.1).tolist())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(alignment.BLOCKS, "cpu", 4)
+        found, found_gradient = gradient(alignment.alignment_term, table, some, kind, (0.5, 1024.0))
+    expected, expected_gradient = gradient(alignment.alignment_loss, table, some, kind, (0.5, 1024.0))
+    assert found == pytest.approx(expected, rel=1e-12)
+    assert torch.allclose(found_gradient, expected_gradient, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.bfloat16, 1e-2), (torch.float16, 2e-3)])
+def test_the_term_keeps_small_gradients_of_halves(dtype, tolerance):
+    """With the scale of the loss of fp16 training; unscaled, they are below the smallest half."""
+    table = torch.randn(2000, 8, generator=torch.Generator().manual_seed(1)).to(dtype)
+    some = pairs([[row] for row in range(1000)], [[row] for row in range(1000, 2000)])
+    table_gradient = table.clone().requires_grad_()
+    (1e-3 * alignment.alignment_term(table_gradient, some) * 2**14 + 0 * table_gradient.sum()).backward()
+    exact = table.double().requires_grad_()
+    (1e-3 * alignment.alignment_loss(exact, some) * 2**14).backward()
+    assert table_gradient.grad.dtype == dtype
+    assert torch.allclose(table_gradient.grad.double(), exact.grad, rtol=tolerance, atol=1e-6)
+
+
+def test_a_value_that_nobody_uses_adds_nothing_to_the_next_update():
+    table = TABLE.clone().requires_grad_()
+    some = pairs([[0], [2]], [[1], [3]])
+    alignment.alignment_term(table, some)  # an update that is skipped before it goes backward
+    table.sum().backward()
+    assert torch.equal(table.grad, torch.ones_like(TABLE))
+    with torch.no_grad():
+        assert not alignment.alignment_term(table, some).requires_grad
+
+
+@pytest.mark.parametrize("kind", alignment.LOSSES)
+@pytest.mark.parametrize("scale", [0.0, 1e-9, 1e4, 1e8])
+def test_zero_equal_and_huge_vectors_have_finite_losses_and_gradients(kind, scale):
+    table = torch.ones(4, 8) * scale
+    found, found_gradient = gradient(alignment.alignment_term, table, pairs([[0], [2]], [[1], [3]]), kind)
+    assert np.isfinite(found).all() and found_gradient.isfinite().all()
+
+
 @pytest.mark.parametrize("kind", alignment.LOSSES)
 @given(source=words, target=words, order=st.permutations(range(6)))
 def test_loss_ignores_pair_order_side_and_repetition(kind, source, target, order):

@@ -138,7 +138,7 @@ class AlignMlmLoss(MaskedLmLoss):
         self._move(embeddings.device)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.align_weight > 0):
             pairs = self._sample()
-            align = alignment.alignment_loss(embeddings, pairs, self.align_loss, self.align_temperature)
+            align = alignment.alignment_term(embeddings, pairs, self.align_loss, self.align_temperature)
         logging_output["mlm_loss"] = loss.data
         if self.align_weight > 0:
             loss = loss + self._weight(model.training) * sample_size * align
