@@ -10,6 +10,7 @@ import pytest
     [
         ("masking", ["--vocabularies", 400, "--items", 2, "--rounds", 1], "tokens/s"),
         ("derive", ["--tokens", 50000, "--rounds", 1], "tokens/s"),
+        ("alignment", ["--vocabulary", 90, "--tokens", 8, "--items", 2, "--pairs", 9, "--rounds", 1], "of the step"),
         ("lexicon", ["--pairs", 2000, "--vocabulary", 200, "--rounds", 1], "ms by weights"),
     ],
 )

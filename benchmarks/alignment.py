@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""What the alignment term adds to a training step of the paper's model: python benchmarks/alignment.py
+
+Timed in turn, with the same model: forward, backward and Adam of fairseq's masked-LM loss; the alignment term as
+training computes it, value and gradient; and the same loss by plain autograd. Data are random.
+"""
+
+import argparse
+import resource
+import statistics
+from pathlib import Path
+from unittest.mock import patch
+
+import torch
+from fairseq.criterions.masked_lm import MaskedLmConfig, MaskedLmLoss
+from fairseq.data import Dictionary
+from fairseq.models.roberta.model import RobertaModel, base_architecture
+from timing import RESULTS, interleaved, save
+
+from fairseq_align import alignment
+from fairseq_align.lexicon import Pairs, Words
+
+PAPER = {"encoder_layers": 8, "encoder_embed_dim": 512, "encoder_ffn_embed_dim": 2048, "encoder_attention_heads": 8}
+MASKED = 0.15
+
+
+class Task:
+    """What fairseq's model and criterion ask of a task."""
+
+    def __init__(self, vocabulary: int):
+        self.source_dictionary = Dictionary()
+        for number in range(vocabulary):
+            self.source_dictionary.add_symbol(f"p{number}")
+        self.source_dictionary.add_symbol("<mask>")
+        self.target_dictionary = self.source_dictionary
+
+
+def build(task: Task, tokens: int) -> RobertaModel:
+    args = argparse.Namespace(**PAPER, max_positions=tokens, tokens_per_sample=tokens)
+    base_architecture(args)
+    return RobertaModel.build_model(args, task)
+
+
+def sample(task: Task, items: int, tokens: int) -> dict:
+    size = len(task.source_dictionary)
+    inputs = torch.randint(4, size, (items, tokens))
+    target = inputs.masked_fill(torch.rand(items, tokens) >= MASKED, task.source_dictionary.pad())
+    net_input = {"src_tokens": inputs, "src_lengths": torch.full((items,), tokens)}
+    return {"net_input": net_input, "target": target, "ntokens": items * tokens, "nsentences": items}
+
+
+def pairs(number: int, vocabulary: int) -> Pairs:
+    ids = torch.randint(4, vocabulary, (2, number))
+    return Pairs(*(Words(side, torch.arange(number)) for side in ids), torch.ones(number))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--vocabulary", type=int, default=80000)
+    parser.add_argument("--tokens", type=int, default=512, help="in an item")
+    parser.add_argument("--items", type=int, nargs="+", default=[16, 2], help="in a step, one size after the other")
+    parser.add_argument("--pairs", type=int, nargs="+", default=[1024, 2000, 20000, 200_000])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--kind", choices=alignment.LOSSES, default="cosine")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the record (default: %(default)s)")
+    args = parser.parse_args()
+    torch.manual_seed(1)
+    task = Task(args.vocabulary)
+    model = build(task, args.tokens).train()
+    criterion = MaskedLmLoss(MaskedLmConfig(tpu=False), task)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
+    table = model.encoder.sentence_encoder.embed_tokens.weight
+    gradient = torch.zeros_like(table)
+    rows = []
+    for items in args.items:
+        batch = sample(task, items, args.tokens)
+
+        def step(batch=batch) -> int:
+            optimizer.zero_grad()
+            loss, size, _ = criterion(model, batch)
+            (loss / size).backward()
+            optimizer.step()
+            return 1
+
+        works = {"step": step}
+        for number in args.pairs:
+            some = pairs(number, args.vocabulary)
+            works |= {f"term {number}": lambda some=some: term(table, some, args.kind, gradient)}
+            works |= {f"autograd {number}": lambda some=some: autograd(table, some, args.kind, gradient)}
+        rates = interleaved(works, args.rounds)
+        seconds = {name: [1 / rate for rate in found] for name, found in rates.items()}
+        print(f"step of {items} x {args.tokens} tokens: {statistics.median(seconds['step']) * 1000:.0f} ms")
+        for number in args.pairs:
+            row = {"items": items, "pairs": number, "step_ms": statistics.median(seconds["step"]) * 1000}
+            for name in ("term", "autograd"):
+                of_step = [a / b for a, b in zip(seconds[f"{name} {number}"], seconds["step"], strict=True)]
+                row[f"{name}_ms"] = statistics.median(seconds[f"{name} {number}"]) * 1000
+                row[f"{name}_of_step"] = statistics.median(of_step)
+            rows.append(row)
+            print(
+                f"{number:>9,} pairs: {row['term_ms']:7.1f} ms, {row['term_of_step']:6.2%} of the step; by autograd "
+                f"{row['autograd_ms']:7.1f} ms, {row['autograd_of_step']:6.2%}"
+            )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    record = {"vocabulary": args.vocabulary, "tokens": args.tokens, "kind": args.kind, "rounds": args.rounds}
+    save("alignment", {**record, "threads": torch.get_num_threads(), "rows": rows, "peak_mib": peak}, args.results)
+
+
+def term(table, some: Pairs, kind: str, gradient: torch.Tensor) -> int:
+    """Value and gradient as in training, but for the masked-LM loss, whose gradient would be there already."""
+    with patch.object(alignment, "accumulated", lambda table, value, add: add(gradient, value)):
+        alignment.alignment_term(table, some, kind)
+    return 1
+
+
+def autograd(table, some: Pairs, kind: str, gradient: torch.Tensor) -> int:
+    (found,) = torch.autograd.grad(alignment.alignment_loss(table, some, kind), table)
+    gradient += found
+    return 1
+
+
+if __name__ == "__main__":
+    main()
