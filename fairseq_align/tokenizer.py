@@ -10,19 +10,23 @@ make unknown characters dearer.
 
 import base64
 import binascii
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from fairseq.data import Dictionary
+from sentencepiece.sentencepiece_model_pb2 import ModelProto, TrainerSpec
 
 from fairseq_align import corpus, subword, vocabulary
 from fairseq_align.errors import InputError, needed
 
+logger = logging.getLogger(__name__)
+
 SPECIALS = ("<s>", "<pad>", "</s>", subword.UNKNOWN)  # ids 0 to 3 of fairseq
 UNSPOKEN = " "  # behind a symbol that no text gives
 UNKNOWN_PENALTY = 10  # SentencePiece: an unknown character scores so much less than the lowest piece
-GAIN = 0.1  # log probability that a new piece has over each piece it saves
+GAIN = 0.125  # log probability that a new piece has over each piece it saves
 NORMALIZERS = (
     "Sequence",
     "Precompiled",
@@ -32,18 +36,16 @@ NORMALIZERS = (
 )  # that SentencePiece does, or our text has behind it
 
 
-def read_proto(model: bytes, where: str):
+def read_proto(model: bytes, where: str) -> ModelProto:
     """The protocol buffer of a SentencePiece model whose pieces a fast tokenizer finds in the same way.
 
     Raises:
         InputError: it is no unigram model with SentencePiece's default treatment of spaces.
     """
-    module = needed("sentencepiece.sentencepiece_model_pb2")
-    proto = module.ModelProto()
-    proto.ParseFromString(model)
+    proto = ModelProto.FromString(model)
     trainer, normalizer = proto.trainer_spec, proto.normalizer_spec
     found = {
-        "model_type": module.TrainerSpec.ModelType.Name(trainer.model_type).lower(),
+        "model_type": TrainerSpec.ModelType.Name(trainer.model_type).lower(),
         "byte_fallback": trainer.byte_fallback,
         "treat_whitespace_as_suffix": trainer.treat_whitespace_as_suffix,
         "add_dummy_prefix": normalizer.add_dummy_prefix,
@@ -75,6 +77,12 @@ def build(model: bytes, dictionary: Dictionary, where: str):
     missing = next((piece for piece in scores if piece not in dictionary), None)
     if missing is not None:
         raise InputError(f"{where}: found the piece {missing!r}, expected those of dict.txt; give both of one training")
+    if any(score % subword.SCORE_STEP for score in scores.values()):
+        logger.warning(
+            "%s: found scores that are no multiples of 2^-10, as ours are: a word that can be written in two equally "
+            "good ways may get other pieces than from SentencePiece, which breaks ties by rounding errors",
+            where,
+        )
     masks = dictionary.symbols[dictionary.nspecial + len(vocabulary.pieces(dictionary)) :]
     lowest = min(scores.values())
     entries = [(symbol, 0.0) for symbol in SPECIALS]
@@ -174,9 +182,8 @@ def _charsmap(normalizer: dict | None, where: str) -> bytes:
 
 
 def _model(entries: Sequence[tuple[str, float]], charsmap: bytes) -> bytes:
-    module = needed("sentencepiece.sentencepiece_model_pb2")
-    proto = module.ModelProto()
-    proto.trainer_spec.model_type = module.TrainerSpec.UNIGRAM
+    proto = ModelProto()
+    proto.trainer_spec.model_type = TrainerSpec.UNIGRAM
     proto.trainer_spec.vocab_size = len(entries) + 3
     proto.normalizer_spec.name = "nmt_nfkc" if charsmap else "identity"
     proto.normalizer_spec.precompiled_charsmap = charsmap
