@@ -198,6 +198,9 @@ def write(found: Pretrained, out: Path, lang: str) -> None:
         torch.save(state, part / "model.pt")
         vocabulary.save(found.dictionary, part / "dict.txt")
         (part / "spm.model").write_bytes(found.pieces)
+        if found.model.architecture.head == "classifier":  # where sentence_prediction looks for it
+            (part / "input0").mkdir()
+            vocabulary.save(found.dictionary, part / "input0" / "dict.txt")
         if found.model.architecture.labels:
             (part / "label").mkdir()
             vocabulary.save(label_dictionary(found.model.architecture.labels), part / "label" / "dict.txt")
