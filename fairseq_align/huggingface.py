@@ -141,7 +141,8 @@ def unpack(archive: Path, folder: Path) -> None:
                     with open(folder / path.name, "wb") as file:
                         shutil.copyfileobj(tar.extractfile(member), file)
     except (tarfile.TarError, OSError, EOFError) as error:
-        raise InputError(f"{archive}: found {error}, expected a whole archive; check its checksum") from error
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(f"{archive}: found {reason}, expected a whole archive; check its checksum") from error
 
 
 def download(name: str) -> Path:

@@ -182,7 +182,7 @@ def extend(found: Pretrained, pieces_path: Path, lexicon_path: Path | None) -> P
     """Add pieces to the vocabulary, behind those of the SentencePiece model.
 
     The row of a new piece starts as the mean of the rows of its translations' pieces, if the word list has it, else of
-    the pieces that it was written in before, else (unknown characters alone) of all pieces.
+    the pieces that it was written in before, else (it has an unknown character) of all pieces.
 
     Args:
         pieces_path: one piece a line, the first of a word with U+2581.

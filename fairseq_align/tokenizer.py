@@ -199,7 +199,7 @@ class Extension(NamedTuple):
 
     Attributes:
         model: serialised.
-        old: for each new piece, the pieces that it was written in before, unknown characters left out.
+        old: for each new piece, the pieces that it was written in before; none if it has an unknown character.
     """
 
     model: bytes
@@ -230,7 +230,7 @@ def extend(model: bytes, new: Iterable[str], where: str) -> Extension:
         written = segmentation(piece, scores, lowest - UNKNOWN_PENALTY)
         score = sum(scores.get(part, lowest - UNKNOWN_PENALTY) for part in written) + GAIN * (len(written) - 1)
         proto.pieces.add(piece=piece, score=max(score, lowest))
-        old[piece] = [part for part in written if part in scores]
+        old[piece] = written if scores.keys() >= set(written) else []
     proto.trainer_spec.vocab_size = len(proto.pieces)
     return Extension(proto.SerializeToString(), old)
 
