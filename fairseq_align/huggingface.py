@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from fairseq import utils
 from fairseq.data import Dictionary
 
 from fairseq_align import modelcard, pretrained, results, roberta, subword, tokenizer, vocabulary, xlmr
@@ -30,7 +31,7 @@ from fairseq_align.pretrained import Pretrained
 logger = logging.getLogger(__name__)
 
 FAIRSEQ_FILES = ("model.pt", "dict.txt", "sentencepiece.bpe.model")  # of xlmr.base.tar.gz
-HUB_FILES = ("*.json", "*.safetensors", "pytorch_model*.bin", "*.model")
+HUB_FILES = ("*.json", "*.safetensors", "*.model")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+|[\w-][\w.-]*")
 
 
@@ -100,7 +101,12 @@ def export(args: argparse.Namespace) -> None:
     state = roberta.read_torch(args.checkpoint)
     model = roberta.from_fairseq(args.checkpoint, state)
     _, cfg = roberta.settings(args.checkpoint, state)
-    folder = Path(args.data or modelcard.plain(cfg.get("task")).get("data") or "")
+    data = args.data or modelcard.plain(cfg.get("task")).get("data")
+    if not data:
+        raise InputError(
+            f"{args.checkpoint}: found no folder of data in its settings, expected one; name it with --data"
+        )
+    folder = Path(utils.split_paths(data)[0])
     dict_path, dictionary = dictionary_of(folder, model.architecture.vocabulary)
     if model.architecture.head == "classifier":
         model = with_labels(model, folder)
@@ -155,7 +161,10 @@ def download(name: str) -> Path:
         raise InputError(f"{name}: found nothing there, expected a folder, an archive or a model of the hub")
     hub = needed("huggingface_hub")
     try:
-        return Path(hub.snapshot_download(name, allow_patterns=list(HUB_FILES)))
+        folder = Path(hub.snapshot_download(name, allow_patterns=list(HUB_FILES), ignore_patterns="*/*"))
+        if not list(folder.glob("*.safetensors")):
+            hub.snapshot_download(name, allow_patterns="pytorch_model*.bin*", ignore_patterns="*/*")
+        return folder
     except (OSError, ValueError, RuntimeError) as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise InputError(

@@ -27,7 +27,7 @@ class Pretrained(NamedTuple):
     """A model in fairseq's order of rows.
 
     Attributes:
-        dictionary: its symbols without ``<mask>``, which stands last in the embeddings and is added by every task.
+        dictionary: its symbols; where ``<mask>`` is not among them it is the last row, and every task adds it.
         pieces: SentencePiece model, serialised.
     """
 
@@ -137,14 +137,14 @@ def _ids(pieces: bytes) -> dict[str, int]:
 
 
 def _with_dictionary(model: Model, folder: Path, pieces: bytes | None) -> Pretrained:
-    """The vocabulary of a dict.txt in the order of the rows already."""
+    """The vocabulary of a dict.txt, in the order of the rows already."""
     path = folder / "dict.txt"
     dictionary, rows = vocabulary.load(path), model.architecture.vocabulary
-    last = dictionary.symbols[-1]
     if pieces is None:
         raise InputError(f"{folder}: found no SentencePiece model, expected {SENTENCEPIECE[0]}; copy it there")
-    if last == vocabulary.MASK or len(dictionary) + 1 != rows:
-        raise InputError(f"{path}: found {len(dictionary)} symbols, expected {rows - 1}, all but <mask>; get its own")
+    found = len(dictionary) + (vocabulary.MASK not in dictionary)
+    if found != rows:
+        raise InputError(f"{path}: found {found} symbols with <mask>, expected {rows}, a row for each; get its own")
     missing = next((piece for piece in subword.pieces(_processor(pieces)) if piece not in dictionary), None)
     if missing is not None:
         raise InputError(f"{path}: found no {missing!r}, expected all pieces of the SentencePiece model; get its own")

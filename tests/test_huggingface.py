@@ -240,6 +240,22 @@ def old_layout(state: dict, folder: Path, spm: Path) -> Path:
     return folder
 
 
+def test_a_dictionary_may_hold_the_mask(spm, tmp_path):
+    """As that of DICT-MLM can, which has the masks of languages behind it; the SentencePiece model is ours."""
+    dictionary = vocabulary.load(spm / "dict.txt")
+    for symbol in ("<mask>", "<mask:fr>"):
+        dictionary.add_symbol(symbol)
+    checkpoint = save(tmp_path / "ours", TINY, vocabulary.load(spm / "dict.txt"))
+    state = torch.load(checkpoint, weights_only=True)
+    model = random_model(replace(TINY, vocabulary=len(dictionary)))
+    torch.save(roberta.to_checkpoint(model, state["cfg"]["task"]["data"]), checkpoint)
+    vocabulary.save(dictionary, tmp_path / "ours" / "dict.txt")
+    folder = export(checkpoint, tmp_path / "theirs", spm)
+    after = imported(folder, tmp_path / "out")["model"]
+    assert same_tensors(after, dict(torch.load(checkpoint, weights_only=True)["model"]))
+    assert vocabulary.load(tmp_path / "out" / "dict.txt").symbols == dictionary.symbols
+
+
 def test_the_archive_of_xlmr_is_read(spm, tmp_path):
     state = torch.load(save(tmp_path / "ours", TINY, vocabulary.load(spm / "dict.txt")), weights_only=True)
     old_layout(state, tmp_path / "xlmr.base", spm)
@@ -566,6 +582,27 @@ def test_an_archive_that_leaves_its_folder_is_refused(spm, tmp_path, capsys):
         refused(capsys, tmp_path, ["import", tmp_path / "x.tar.gz", tmp_path / "out"], "expected plain files inside")
     (tmp_path / "x.tar.gz").write_bytes(b"no archive")
     refused(capsys, tmp_path, ["import", tmp_path / "x.tar.gz", tmp_path / "out"], "expected a whole archive")
+
+
+def test_a_name_is_looked_for_on_the_hub(plain, tmp_path, monkeypatch, capsys):
+    """Torch weights are fetched only where there are no safetensors; without a network the message is one line."""
+    hub = pytest.importorskip("huggingface_hub", reason="waits for the extra hf: EXTRAS=hf bash install.sh")
+    asked = []
+
+    def snapshot_download(name, allow_patterns, **others):
+        asked.append((name, allow_patterns))
+        return str(plain)
+
+    monkeypatch.setattr(hub, "snapshot_download", snapshot_download)
+    imported(Path("owner/xlmr"), tmp_path / "out")
+    assert asked == [("owner/xlmr", ["*.json", "*.safetensors", "*.model"])]
+    capsys.readouterr()
+
+    def offline(*_, **others):
+        raise hub.errors.LocalEntryNotFoundError("no network")
+
+    monkeypatch.setattr(hub, "snapshot_download", offline)
+    refused(capsys, tmp_path, ["import", "owner/xlmr", tmp_path / "new"], r"no model of the hub \(no network\)")
 
 
 def test_what_is_there_is_not_overwritten(plain, tmp_path, capsys):
