@@ -20,6 +20,7 @@ setup(
         "numpy>=1.26",
         "omegaconf",  # fairseq-fixed names the version
         "packaging>=22",
+        "protobuf",  # the format of SentencePiece's models
         "sacremoses>=0.1",
         "scipy>=1.15",
         "sentencepiece>=0.2",
@@ -28,7 +29,7 @@ setup(
         "tqdm",
     ],
     extras_require={
-        "hf": ["safetensors", "transformers>=4.50"],
+        "hf": ["huggingface_hub", "safetensors", "tokenizers", "transformers>=4.50"],
         "plot": ["matplotlib>=3.8", "tensorboardX>=2.6"],
         "test": ["hypothesis", "pytest>=8", "pytest-xdist", "ruff", "scikit-learn", "setuptools", "wheel"],
     },

@@ -24,6 +24,8 @@ COMMANDS = (
     Command("alignment", "fairseq_align.scoring", "score how well the words of two languages coincide"),
     Command("evaluate", "fairseq_align.evaluation", "score a checkpoint on subsets", "add_evaluate_parser"),
     Command("report", "fairseq_align.report", "table and figure from results"),
+    Command("export", "fairseq_align.huggingface", "a checkpoint as a Hugging Face model", "add_export_parser"),
+    Command("import", "fairseq_align.huggingface", "XLM-R as a fairseq checkpoint", "add_import_parser"),
     Command("doctor", "fairseq_align.doctor", "show what is installed and what is wrong with it"),
 )
 

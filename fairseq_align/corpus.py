@@ -45,9 +45,8 @@ _UNSPACED = re.compile(f"([{UNSPACED_TERMINATORS}]{_CLOSER}*)(?!{_END}|{_CLOSER}
 _SINGLE_DOT = re.compile(f"(?P<body>.*[^.])\\.{_CLOSER}*$")
 _BEFORE_BODY = re.compile(f".*[{re.escape(DASHES)}]|[{re.escape(OPENERS)}]+")
 _ACRONYM = re.compile(r"[^\W\d_](\.[^\W\d_]+)*")  # J, U.S, a.m, e.g, Ph.D
-_NOISE = re.compile(
-    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff]"
-)  # control characters but white space, byte order marks
+NOISE = "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff]"  # control characters but white space, byte order marks
+_NOISE = re.compile(NOISE)
 
 
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:

@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
 
 
 class InputError(ValueError):
@@ -40,3 +42,17 @@ def show_as_one_line() -> None:
             shown(kind, error, traceback)
 
     sys.excepthook = hook
+
+
+def needed(module: str) -> ModuleType:
+    """Import a module of the extra ``hf``.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise InputError(
+            f"{module}: found {error}, expected what the extra hf installs; run EXTRAS=hf bash install.sh"
+        ) from error

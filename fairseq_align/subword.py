@@ -19,6 +19,7 @@ from random import Random
 
 from fairseq.data import Dictionary
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
+from sentencepiece.sentencepiece_model_pb2 import ModelProto
 
 from fairseq_align import vocabulary
 from fairseq_align.corpus import read_lines, writing
@@ -27,6 +28,7 @@ from fairseq_align.errors import InputError
 UNKNOWN = "<unk>"
 RESERVED = frozenset({"<s>", "<pad>", "</s>", UNKNOWN, vocabulary.MASK})  # symbols that mean something to fairseq
 MODEL_TYPES = ("unigram", "bpe")
+SCORE_STEP = 2**-10  # nats; sums of such scores are exact in float32 up to 16,384
 THREADS = 16  # fixed: sums over threads are rounded in an order that depends on their number
 
 _RESERVED = re.compile("|".join(sorted(map(re.escape, RESERVED))))
@@ -154,7 +156,19 @@ def train(
         raise InputError(
             f"--vocab-size {vocab_size}: found that it does not fit the text ({reason}); change it, or give more text"
         ) from error
-    return _save(model.getvalue(), Path(out))
+    return _save(with_exact_scores(model.getvalue()), Path(out))
+
+
+def with_exact_scores(model: bytes) -> bytes:
+    """The model with its scores rounded to multiples of ``SCORE_STEP``.
+
+    Two segmentations are often equally good (``00 0`` and ``0 00``). SentencePiece adds scores up in float32, other
+    implementations in float64: with rounding errors, each would break ties in its own way, and by what stands before.
+    """
+    proto = ModelProto.FromString(model)
+    for piece in proto.pieces:
+        piece.score = round(piece.score / SCORE_STEP) * SCORE_STEP
+    return proto.SerializeToString()
 
 
 def _save(model: bytes, out: Path) -> Dictionary:

@@ -4,7 +4,7 @@
 set -euo pipefail
 
 HERE=$(cd "$(dirname "$0")/.." && pwd)
-bash "$HERE/install.sh"
+EXTRAS=${EXTRAS-hf} bash "$HERE/install.sh"   # EXTRAS=: without transformers; its tests are skipped then
 . "${VENV:-${VIRTUAL_ENV:-$HERE/.venv}}/bin/activate"  # the one that install.sh uses
 cd "$HERE"
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}

@@ -15,6 +15,7 @@ SPLIT=${SPLIT:-1000}                 # sentences of valid and of test
 POSITIONS=${POSITIONS:-${TOKENS:-64}}   # of the model; longer pairs of XNLI are shortened, and counted
 LEXICON_FLAGS=${LEXICON_FLAGS---lower}  # of preprocess/lexicon.py words
 PIVOT=${PIVOT-}                      # 1: lexicons of each two targets, too, through the source language
+XNLI_FLAGS=${XNLI_FLAGS-}            # --tokenized: words stay as they are
 export WORKERS=${WORKERS:-2}
 HERE=$(dirname "$0")
 source "$HERE/../common.sh"
@@ -54,7 +55,8 @@ for lang in $SOURCE $TARGETS; do
     binarize "$WORK/corpus/$lang" "$WORK/data-bin/$lang" train valid test
     labelled pos "$lang" tagging.py
     labelled ner "$lang" tagging.py --task ner
-    labelled xnli "$lang" xnli.py --max-tokens "$POSITIONS"
+    # shellcheck disable=SC2086
+    labelled xnli "$lang" xnli.py --max-tokens "$POSITIONS" $XNLI_FLAGS
 done
 cp "$WORK/spm/dict.txt" "$WORK/data-bin/dict.txt"
 for lang in $TARGETS; do
