@@ -87,7 +87,8 @@ def start(cfg: FairseqConfig, save: Path, updates: int, before: Callable[[], obj
     file = os.open(log_of(save), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
     os.dup2(file, 2)
-    logging.basicConfig(stream=os.fdopen(1, "w", buffering=1, closefd=False), level=logging.INFO, force=True)
+    sys.stdout = sys.stderr = os.fdopen(1, "w", buffering=1, closefd=False)
+    logging.basicConfig(stream=sys.stdout, level=logging.INFO, force=True)
     status = 1
     try:
         before()
@@ -154,6 +155,7 @@ def state(checkpoint: Path) -> dict:
         "meters": {
             (group, key): meter
             for group, meters in extra["metrics"].items()
+            if group != "default"
             for _, key, kind, meter in meters
             if kind == "AverageMeter"  # the others measure time
         },

@@ -19,7 +19,7 @@ def alignment_loss(embeddings: Tensor, pairs: Pairs, kind: str = "cosine", tempe
 
     Args:
         embeddings: word embedding table, shape (V, C), any float type; computed in float32 at least.
-        pairs: P >= 1 translation pairs, on the device of the table.
+        pairs: P translation pairs, on the device of the table; of none the loss is 0.
         kind: ``cosine``, minus the mean cosine similarity, the paper's; ``l2``, the mean squared distance; or
             ``contrastive``, see ``contrastive_losses``. Means are weighted by ``pairs.weights``.
         temperature: of ``contrastive``, above 0.
@@ -29,6 +29,8 @@ def alignment_loss(embeddings: Tensor, pairs: Pairs, kind: str = "cosine", tempe
 
     Source: ALIGN-MLM, Tang et al. 2022, https://arxiv.org/abs/2211.08547
     """
+    if not len(pairs):
+        return embeddings[:0].float().sum()
     if kind == "contrastive":
         losses = contrastive_losses(embeddings, pairs, temperature)
     else:

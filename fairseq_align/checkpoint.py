@@ -37,6 +37,9 @@ logger = logging.getLogger(__name__)
 SAFE_CLASSES = (
     argparse.Namespace,
     collections.defaultdict,
+    dict,
+    int,
+    list,
     typing.Any,
     DictConfig,
     ListConfig,

@@ -11,7 +11,7 @@ import threading
 import time
 
 import torch
-from fairseq import checkpoint_utils
+from fairseq import checkpoint_utils, trainer
 from fairseq.trainer import Trainer
 from torch.distributed import distributed_c10d
 
@@ -31,12 +31,12 @@ def share() -> None:
     load, log_oom = checkpoint_utils.load_checkpoint, Trainer._log_oom
 
     @functools.wraps(log_oom)
-    def refuse_oom(trainer, error):
-        log_oom(trainer, error)
+    def refuse_oom(self, error):
+        log_oom(self, error)
         # fairseq leaves the batch out; its ranks would then wait for each other's sums of different things
-        if trainer.data_parallel_world_size > 1 and trainer.model.training:
+        if self.data_parallel_world_size > 1 and self.model.training:
             raise InputError(
-                f"found no memory left on rank {trainer.data_parallel_rank} in update {trainer.get_num_updates() + 1}, "
+                f"found no memory left on rank {self.data_parallel_rank} in update {self.get_num_updates() + 1}, "
                 "expected room for its batch; lower --max-tokens or --batch-size and raise --update-freq as much"
             ) from error
 
@@ -46,6 +46,8 @@ def share() -> None:
         return _together(load, *args, **kwargs)
 
     checkpoint_utils.load_checkpoint = load_checkpoint
+    # its hooks of the backward pass raise StopIteration in RoBERTa, in place of the error that it is to explain
+    trainer.NanDetector = functools.partial(trainer.NanDetector, backward=False)
     Trainer._log_oom = refuse_oom
 
 
@@ -70,11 +72,14 @@ def _tell(error: Exception) -> None:
     store = distributed_c10d._get_default_store()
     kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
     text = f"rank {torch.distributed.get_rank()}: {kind}{(str(error).splitlines() or [''])[0]}"
-    logger.error(ENDS, store.compare_set(MESSAGE, "", text).decode())
-    store.add(SEEN, 1)
     waited = time.monotonic() + PATIENCE  # rank 0 keeps the store: it must not leave before the others have looked
-    while store.add(SEEN, 0) < _ranks() and time.monotonic() < waited:
-        time.sleep(LOOK / 10)
+    try:
+        logger.error(ENDS, store.compare_set(MESSAGE, "", text).decode())
+        store.add(SEEN, 1)
+        while store.add(SEEN, 0) < _ranks() and time.monotonic() < waited:
+            time.sleep(LOOK / 10)
+    except torch.distributed.DistError:
+        logger.info("rank 0 has left already")
 
 
 def _watch(done: threading.Event) -> None:
