@@ -69,7 +69,7 @@ def test_the_attacks_would_work_on_a_careless_reader(attack):
         marker.unlink()
     path = str(folder / "crafted" / "evaluated-by-fconv_lm.pt")
     state = checkpoint_utils.load_checkpoint_to_cpu.__wrapped__(path)  # torch's safe loader finds nothing wrong with it
-    with pytest.raises(Exception, match="attention is expected to be a list"):
+    with pytest.raises(IndexError):  # after the setting was evaluated
         checkpoint_utils.load_model_ensemble_and_task([path], state=state)
     assert marker.exists()
     marker.unlink()
