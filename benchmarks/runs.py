@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import itertools
 import json
 import logging
 import os
@@ -182,3 +183,31 @@ def losses(save: Path) -> dict[int, tuple[str, ...]]:
         if found.setdefault(int(record["num_updates"]), shown) != shown:
             raise AssertionError(f"{save}: update {record['num_updates']} shows {shown}, before {found}")
     return found
+
+
+def killed(owner: object, name: str, call: int, half: Callable) -> None:
+    """Make the process end with SIGKILL in the ``call``-th call of ``owner.name``, of which ``half`` does a part."""
+    stock, calls = getattr(owner, name), itertools.count(1)
+
+    def deadly(*args, **kwargs):
+        if next(calls) == call:
+            half(*args, **kwargs)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return stock(*args, **kwargs)
+
+    setattr(owner, name, deadly)
+
+
+def half_written(content: object, file) -> None:
+    """A part of ``torch.save``."""
+    file.write(b"PK\x03\x04 half a checkpoint")
+    file.flush()
+
+
+def half_copied(source: str, target: str) -> None:
+    """A part of ``shutil.copyfile``."""
+    Path(target).write_bytes(Path(source).read_bytes()[:1000])
+
+
+def nothing(*args) -> None:
+    """The part that is done of what is one step."""

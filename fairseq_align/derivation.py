@@ -16,7 +16,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 TRANSFORMS = ("transliterate", "invert", "permute")
 UNITS = ("word", "subword")
 RECORD = "derivation.json"
+KINDS = {"transforms": tuple, "overlap": (int, float)}  # of values in it; the other fields have plain types
 CHUNK = 1 << 16  # tokens worked on at a time: few enough for a processor's cache
 
 
@@ -90,11 +91,16 @@ class Derivation:
     def load(cls, path: str | Path) -> "Derivation":
         advice = "expected the record that preprocess/derive.py writes beside its data; derive the language again"
         try:
-            fields = json.loads(Path(path).read_text(encoding="utf-8"))
-            return cls(**{**fields, "transforms": tuple(fields["transforms"])})
+            found = json.loads(Path(path).read_text(encoding="utf-8"))
+            derivation = cls(**{**found, "transforms": tuple(found["transforms"])})
+            for field in fields(cls):
+                value, kind = getattr(derivation, field.name), KINDS.get(field.name, field.type)
+                if not isinstance(value, kind) or (kind is int and value < 0):
+                    raise ValueError(f"{field.name} {value!r:.40}")
+            return derivation
         except FileNotFoundError as error:
             raise InputError(f"{path}: found no file, {advice}") from error
-        except (TypeError, KeyError, ValueError) as error:
+        except (OSError, TypeError, KeyError, ValueError, RecursionError) as error:
             raise InputError(f"{path}: found {error}, {advice}") from error
 
 

@@ -37,7 +37,8 @@ def load(path: str | Path) -> Dictionary:
             "copy it there or run fairseq-preprocess"
         )
     try:
-        return Dictionary.load(str(path))
+        with open(path, encoding="utf-8") as file:
+            return Dictionary.load(file)
     except (ValueError, RuntimeError, UnicodeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(

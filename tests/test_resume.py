@@ -194,40 +194,18 @@ def test_spawned_ranks_hear_what_the_command_is_told(cfg, tmp_path):
     assert len(re.findall(r"stopped by a signal after \d+ updates", runs.log_of(save).read_text())) == 1
 
 
-def killed(owner, name: str, call: int, half) -> None:
-    """Make the process end with SIGKILL in the middle of the ``call``-th call of a function."""
-    stock, calls = getattr(owner, name), iter(range(1, 1 << 30))
-
-    def deadly(*args, **kwargs):
-        if next(calls) == call:
-            half(stock, *args, **kwargs)
-            os.kill(os.getpid(), signal.SIGKILL)
-        return stock(*args, **kwargs)
-
-    setattr(owner, name, deadly)
-
-
-def half_written(stock, state, file) -> None:
-    file.write(b"PK\x03\x04 half a checkpoint")
-    file.flush()
-
-
-def half_copied(stock, source, target, **kwargs) -> None:
-    Path(target).write_bytes(Path(source).read_bytes()[:1000])
-
-
 @pytest.mark.parametrize(
     ("owner", "name", "half"),
     [
-        (torch, "save", half_written),  # while the checkpoint is written
-        (PathManager, "rename", lambda *args: None),  # it is written, but has not got its name
-        (shutil, "copyfile", half_copied),  # while checkpoint_last.pt is copied from it
+        (torch, "save", runs.half_written),  # while the checkpoint is written
+        (PathManager, "rename", runs.nothing),  # it is written, but has not got its name
+        (shutil, "copyfile", runs.half_copied),  # while checkpoint_last.pt is copied from it
     ],
 )
 def test_the_last_complete_checkpoint_survives_a_kill_while_saving(cfg, whole, tmp_path, owner, name, half):
     save = tmp_path / "run"
     call = 3 if name == "rename" else 2  # a save renames twice
-    assert runs.finish(cfg, save, UPDATES, lambda: killed(owner, name, call, half)) == -signal.SIGKILL
+    assert runs.finish(cfg, save, UPDATES, lambda: runs.killed(owner, name, call, half)) == -signal.SIGKILL
     assert last(save)["scheduler"]["num_updates"] == 5
     assert runs.finish(cfg, save, UPDATES) == 0 and ends_like(save, whole)
 

@@ -89,6 +89,15 @@ def read_labelled(prefix: str | Path) -> tuple[Corpus, Corpus]:
     return corpus, labels
 
 
+def check_ids(prefix: str | Path, ids: np.ndarray, vocabulary_size: int | None) -> None:
+    """Raise ``InputError`` unless all ids are below ``vocabulary_size``; None: there is no such bound."""
+    if vocabulary_size is not None and len(ids) and not 0 <= ids.min() <= ids.max() < vocabulary_size:
+        raise InputError(
+            f"{prefix}.bin: found token ids {ids.min()} to {ids.max()}, expected ids below {vocabulary_size}, the size "
+            "of dict.txt; the file is damaged or of another dictionary: binarize again"
+        )
+
+
 def _read_index(path: str) -> tuple[np.ndarray, type]:
     """Sizes of the items and type of the ids. The pointers that follow the sizes are their running sum."""
     with open(path, "rb") as file:
