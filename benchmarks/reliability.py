@@ -41,7 +41,7 @@ def equal(save_dir: Path, whole: Path) -> bool:
     """Whether a run ended as one that nothing interrupted."""
     ends = (runs.state(folder / "checkpoint_last.pt") for folder in (save_dir, whole))
     shown, expected = runs.losses(save_dir), runs.losses(whole)
-    return runs.same(*ends) and all(shown[update] == expected[update] for update in shown)
+    return runs.same(*ends) and all(shown[update] == expected.get(update) for update in shown)
 
 
 def kills(cfg, whole: Path, folder: Path, tried: int, rng: random.Random, seconds: float) -> int:
@@ -147,8 +147,10 @@ def main() -> None:
             if runs.finish(cfg, whole, UPDATES) != 0:
                 raise SystemExit(runs.log_of(whole).read_text())
             seconds = time.monotonic() - start
-            survived += kills(cfg, whole, folder, args.kills, rng, seconds)
-            equal_runs, number = resumes(cfg, whole, folder)
+            work = folder / f"{objective}-runs"
+            work.mkdir()
+            survived += kills(cfg, whole, work, args.kills, rng, seconds)
+            equal_runs, number = resumes(cfg, whole, work)
             resumed, saved = resumed + equal_runs, saved + number
         rows["SIGKILL at a random moment: the same command ends equal to the bit"] = survived, args.kills * 4
         rows["SIGKILL while saving: the same command ends equal to the bit"] = (

@@ -89,6 +89,7 @@ def start(cfg: FairseqConfig, save: Path, updates: int, before: Callable[[], obj
     os.dup2(file, 1)
     os.dup2(file, 2)
     sys.stdout = sys.stderr = os.fdopen(1, "w", buffering=1, closefd=False)
+    logging.disable(logging.NOTSET)
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, force=True)
     status = 1
     try:

@@ -6,6 +6,7 @@ command then goes on from there. A second signal changes nothing; SIGKILL loses 
 
 import functools
 import logging
+import math
 import multiprocessing
 import os
 import signal
@@ -34,6 +35,7 @@ def heed() -> None:
     @functools.wraps(load)
     def load_checkpoint(*args, **kwargs):
         wrap_in_training("validate_and_save", _after_update)
+        wrap_in_training("train", _unless_done)
         _listen()
         return load(*args, **kwargs)
 
@@ -48,8 +50,16 @@ def wrap_in_training(name: str, wrapper: Callable) -> None:
     """
     for module in map(sys.modules.get, TRAINING):
         stock = getattr(module, name, None)
-        if stock and not isinstance(stock, functools.partial):
+        if stock and not _wrapped(stock, wrapper):
             setattr(module, name, functools.partial(wrapper, stock))
+
+
+def _wrapped(function: Callable, wrapper: Callable) -> bool:
+    while isinstance(function, functools.partial):
+        if function.func is wrapper:
+            return True
+        (function,) = function.args
+    return False
 
 
 def _listen() -> None:
@@ -100,6 +110,15 @@ def _after_update(validate_and_save, cfg, trainer, task, epoch_itr, *args):
         logging.shutdown()
         os._exit(STOPPED)  # an ordinary exit in the middle of an epoch waits for fairseq's loaders, or aborts in them
     return done
+
+
+def _unless_done(train, cfg, trainer, task, epoch_itr):
+    """``train``, unless all updates are done: fairseq asks after the next one, so that a finished run would change."""
+    done = trainer.get_num_updates()
+    if done >= (cfg.optimization.max_update or math.inf):
+        logger.info("nothing to do: found %d updates done of --max-update %d", done, cfg.optimization.max_update)
+        return [None], True
+    return train(cfg, trainer, task, epoch_itr)
 
 
 def _any_rank(flag: bool, trainer) -> bool:

@@ -76,6 +76,14 @@ def test_a_run_resumed_in_the_middle_of_an_epoch_ends_equal_to_the_bit(data, tmp
         assert min(runs.losses(save)) == update + 1 and ends_like(save, tmp_path / "whole")
 
 
+def test_a_finished_run_stays_as_it_is(cfg, whole, tmp_path):
+    save = tmp_path / "run"
+    shutil.copytree(whole, save)
+    assert runs.finish(cfg, save, UPDATES) == 0
+    assert "nothing to do: found 24 updates done of --max-update 24" in runs.log_of(save).read_text()
+    assert (save / "checkpoint_last.pt").read_bytes() == (whole / "checkpoint_last.pt").read_bytes()
+
+
 def update_contents(task, dataset, ranks: int, workers: int, update_freq: int, skipped: int = 0, state=None) -> list:
     """What each update of an epoch holds, over all ranks: how often each item comes, with its masks.
 
