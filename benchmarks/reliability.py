@@ -28,7 +28,6 @@ from timing import RESULTS, save
 from fairseq_align import evaluation
 from fairseq_align.errors import InputError
 
-UPDATES = 40
 INTERVAL = 2  # updates between two checkpoints
 SAVING = (
     (torch, "save", runs.half_written),
@@ -44,51 +43,51 @@ def equal(save_dir: Path, whole: Path) -> bool:
     return runs.same(*ends) and all(shown[update] == expected.get(update) for update in shown)
 
 
-def kills(cfg, whole: Path, folder: Path, tried: int, rng: random.Random, seconds: float) -> int:
+def kills(cfg, whole: Path, folder: Path, updates: int, tried: int, rng: random.Random, seconds: float) -> int:
     """Kill runs at random moments, run the same command again, and count those that end equal to the bit."""
     survived = 0
     for number in range(tried):
         run = folder / f"kill-{number}"
-        process = runs.start(cfg, run, UPDATES)
+        process = runs.start(cfg, run, updates)
         time.sleep(rng.uniform(0, seconds))
         os.kill(process, signal.SIGKILL)
         runs.end(process)
-        survived += runs.finish(cfg, run, UPDATES) == 0 and equal(run, whole)
+        survived += runs.finish(cfg, run, updates) == 0 and equal(run, whole)
         shutil.rmtree(run)
     return survived
 
 
-def kills_while_saving(cfg, whole: Path, folder: Path, tried: int, rng: random.Random) -> int:
+def kills_while_saving(cfg, whole: Path, folder: Path, updates: int, tried: int, rng: random.Random) -> int:
     survived = 0
     for number in range(tried):
         run = folder / f"save-{number}"
         owner, name, half = SAVING[number % len(SAVING)]
-        call = rng.randint(1, UPDATES // INTERVAL)
-        status = runs.finish(cfg, run, UPDATES, lambda: runs.killed(owner, name, call, half))  # noqa: B023
-        survived += status == -signal.SIGKILL and runs.finish(cfg, run, UPDATES) == 0 and equal(run, whole)
+        call = rng.randint(1, updates // INTERVAL)
+        status = runs.finish(cfg, run, updates, lambda: runs.killed(owner, name, call, half))  # noqa: B023
+        survived += status == -signal.SIGKILL and runs.finish(cfg, run, updates) == 0 and equal(run, whole)
         shutil.rmtree(run)
     return survived
 
 
-def resumes(cfg, whole: Path, folder: Path) -> tuple[int, int]:
+def resumes(cfg, whole: Path, folder: Path, updates: int) -> tuple[int, int]:
     """Resume from every checkpoint of a run: how many ended equal to the bit, and how many there were."""
     found = [path for path in whole.glob("checkpoint_*_*.pt")]
     for path in found:
         run = folder / path.stem
         run.mkdir()
         shutil.copy(path, run / "checkpoint_last.pt")
-    done = [runs.finish(cfg, folder / path.stem, UPDATES) == 0 and equal(folder / path.stem, whole) for path in found]
+    done = [runs.finish(cfg, folder / path.stem, updates) == 0 and equal(folder / path.stem, whole) for path in found]
     for path in found:
         shutil.rmtree(folder / path.stem)
     return sum(done), len(done)
 
 
-def refusals(cfg, whole: Path, folder: Path) -> tuple[int, int]:
+def refusals(cfg, whole: Path, folder: Path, most: int | None) -> tuple[int, int]:
     """Crafted checkpoints given to all that reads checkpoints: how many were refused, with nothing written."""
     marker, data = folder / "marker", Path(cfg.task.data)
     state = torch.load(whole / "checkpoint_last.pt", weights_only=True)
     refused = tried = 0
-    for path in malice.files(state, folder / "crafted", marker):
+    for path in malice.files(state, folder / "crafted", marker)[:most]:
         for read in (
             lambda path: checkpoint_utils.load_checkpoint_to_cpu(str(path)),
             lambda path: evaluation.load(path, data),
@@ -103,7 +102,7 @@ def refusals(cfg, whole: Path, folder: Path) -> tuple[int, int]:
             one = runs.copy.deepcopy(cfg)
             one.checkpoint[flag] = str(path)
             tried += 1
-            refused += runs.finish(one, folder / "victim", UPDATES) == 1 and not marker.exists()
+            refused += runs.finish(one, folder / "victim", INTERVAL) == 1 and not marker.exists()
     return refused, tried
 
 
@@ -128,6 +127,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=25, help="at random moments, of each objective")
     parser.add_argument("--saves", type=int, default=24, help="kills while a checkpoint is saved")
+    parser.add_argument("--updates", type=int, default=40, help="of a run")
+    parser.add_argument("--crafted", type=int, help="checkpoints that try to run code; not given: all")
     parser.add_argument("--inputs", type=int, default=1_100_000, help="broken files")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the record (default: %(default)s)")
@@ -144,21 +145,21 @@ def main() -> None:
             cfg = runs.settings(data, "--save-interval-updates", INTERVAL, objective=objective)
             whole = folder / objective
             start = time.monotonic()
-            if runs.finish(cfg, whole, UPDATES) != 0:
+            if runs.finish(cfg, whole, args.updates) != 0:
                 raise SystemExit(runs.log_of(whole).read_text())
             seconds = time.monotonic() - start
             work = folder / f"{objective}-runs"
             work.mkdir()
-            survived += kills(cfg, whole, work, args.kills, rng, seconds)
-            equal_runs, number = resumes(cfg, whole, work)
+            survived += kills(cfg, whole, work, args.updates, args.kills, rng, seconds)
+            equal_runs, number = resumes(cfg, whole, work, args.updates)
             resumed, saved = resumed + equal_runs, saved + number
         rows["SIGKILL at a random moment: the same command ends equal to the bit"] = survived, args.kills * 4
         rows["SIGKILL while saving: the same command ends equal to the bit"] = (
-            kills_while_saving(cfg, whole, folder, args.saves, rng),
+            kills_while_saving(cfg, whole, folder, args.updates, args.saves, rng),
             args.saves,
         )
         rows["resumed from a saved update: ends equal to the bit"] = resumed, saved
-        rows["crafted checkpoints refused, no code run"] = refusals(cfg, whole, folder)
+        rows["crafted checkpoints refused, no code run"] = refusals(cfg, whole, folder, args.crafted)
     total = sum(sum(one.values()) for one in counts.values())
     rows["broken files read or refused in one line"] = (
         total - sum(one.get("failed", 0) for one in counts.values()),

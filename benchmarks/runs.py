@@ -76,16 +76,33 @@ def settings(data: Path, *flags: object, objective: str = "align_mlm") -> Fairse
 def start(cfg: FairseqConfig, save: Path, updates: int, before: Callable[[], object] = lambda: None) -> int:
     """Fork a process that trains into ``save`` and appends what it says to ``<save>.log``; returns its id.
 
-    It leads a process group of its own. ``before`` is called in it first, to break something.
+    ``before`` is called in it first, to break something.
     """
     cfg = copy.deepcopy(cfg)
     cfg.checkpoint.save_dir, cfg.optimization.max_update = str(save), updates
+
+    def work() -> None:
+        before()
+        distributed_utils.call_main(cfg, train.main)
+
+    return fork(work, log_of(save))
+
+
+def fork(work: Callable[[], object], log: Path) -> int:
+    """Do some work in a forked process, the leader of a process group of its own, as if it were a whole command.
+
+    Args:
+        log: gets what it says, behind what is there.
+
+    Returns:
+        id of the process.
+    """
     sys.stdout.flush()
     process = os.fork()
     if process:
         return process
     os.setpgid(0, 0)
-    file = os.open(log_of(save), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
     os.dup2(file, 2)
     sys.stdout = sys.stderr = os.fdopen(1, "w", buffering=1, closefd=False)
@@ -93,8 +110,7 @@ def start(cfg: FairseqConfig, save: Path, updates: int, before: Callable[[], obj
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, force=True)
     status = 1
     try:
-        before()
-        distributed_utils.call_main(cfg, train.main)
+        work()
         status = 0
     except SystemExit as error:
         status = error.code
@@ -102,7 +118,6 @@ def start(cfg: FairseqConfig, save: Path, updates: int, before: Callable[[], obj
         sys.excepthook(*sys.exc_info())
     finally:
         logging.shutdown()
-        sys.stderr.flush()
         os._exit(status)
 
 

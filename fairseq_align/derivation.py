@@ -13,7 +13,6 @@ ALIGN-MLM (https://arxiv.org/abs/2211.08547) and Deshpande et al. 2022 (https://
 
 import json
 import logging
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields
@@ -24,6 +23,7 @@ import numpy as np
 from fairseq.data import Dictionary
 
 from fairseq_align import tags, vocabulary
+from fairseq_align.corpus import writing
 from fairseq_align.data import binarized
 from fairseq_align.errors import InputError
 
@@ -83,9 +83,8 @@ class Derivation:
             )
 
     def save(self, path: str | Path) -> None:
-        part = f"{path}.part"
-        Path(part).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-        os.replace(part, path)
+        with writing(path) as file:
+            file.write(json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
     def load(cls, path: str | Path) -> "Derivation":
