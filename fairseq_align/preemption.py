@@ -17,6 +17,7 @@ from collections.abc import Callable
 import torch
 from fairseq import checkpoint_utils
 from fairseq.distributed import utils as distributed_utils
+from fairseq.file_io import PathManager
 from torch.multiprocessing.spawn import ProcessExitedException
 
 logger = logging.getLogger(__name__)
@@ -104,9 +105,10 @@ def _after_update(validate_and_save, cfg, trainer, task, epoch_itr, *args):
     if not done[1] and _any_rank(_told.is_set(), trainer):
         path = checkpoint_utils.save_checkpoint(cfg.checkpoint, trainer, epoch_itr, None)
         _any_rank(True, trainer)  # nobody goes before the checkpoint is there: a launcher may then stop the others
-        logger.info(
-            "stopped by a signal after %d updates, saved %s; the same command goes on", trainer.get_num_updates(), path
-        )
+        if cfg.checkpoint.write_checkpoints_asynchronously:
+            PathManager.async_close()  # waits until all is written
+        updates, saved = trainer.get_num_updates(), path or "nothing, as the flags say"
+        logger.info("stopped by a signal after %d updates, saved %s; the same command goes on", updates, saved)
         logging.shutdown()
         os._exit(STOPPED)  # an ordinary exit in the middle of an epoch waits for fairseq's loaders, or aborts in them
     return done
