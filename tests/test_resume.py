@@ -111,14 +111,21 @@ def update_contents(task, dataset, ranks: int, workers: int, update_freq: int, s
     return updates
 
 
-def test_updates_hold_the_same_items_and_masks_for_any_ranks_workers_and_accumulation(data):
+def test_updates_hold_the_same_items_and_masks_for_any_ranks_workers_and_accumulation(data, tmp_path):
     task = tasks.setup_task(runs.settings(data, objective="tlm").task)
     task.load_dataset("train")
     dataset = task.dataset("train")
     alone = update_contents(task, dataset, 1, 0, 4)
     assert sum(map(sum, (one.values() for one in alone))) == len(dataset) and len(alone) > 10
-    for ranks, workers, update_freq in [(1, 2, 4), (2, 0, 2), (4, 0, 1), (4, 2, 1)]:
-        assert update_contents(task, dataset, ranks, workers, update_freq) == alone
+    for ranks, update_freq in [(2, 2), (4, 1)]:
+        assert update_contents(task, dataset, ranks, 0, update_freq) == alone
+
+    def with_workers() -> None:
+        for ranks, update_freq in [(1, 4), (4, 1)]:
+            assert update_contents(task, dataset, ranks, 2, update_freq) == alone
+
+    log = tmp_path / "log"  # workers stay as long as the process that began them
+    assert runs.end(runs.fork(with_workers, log)) == 0, log.read_text()
     for before, after in [(1, 4), (4, 1), (2, 4), (4, 2)]:
         state = {"version": 2, "epoch": 2, "iterations_in_epoch": 3 * 4 // before, "num_shards": before}
         rest = update_contents(task, dataset, after, 0, 4 // after, skipped=3, state=state)
