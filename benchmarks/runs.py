@@ -125,7 +125,7 @@ def log_of(save: Path) -> Path:
     return Path(f"{save}.log")
 
 
-def end(process: int, seconds: float = 120) -> int:
+def end(process: int, seconds: float = 300) -> int:
     """Exit status of a forked process, negative for the signal that ended it; it is killed after ``seconds``."""
     limit = time.monotonic() + seconds
     while True:

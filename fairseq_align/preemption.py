@@ -26,7 +26,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 STOPPED = os.EX_TEMPFAIL  # 75: what sysexits.h has for "try again later"
 TRAINING = ("fairseq_cli.train", "__main__", "__mp_main__")  # the latter two: python -m fairseq_cli.train
 
-_told = threading.Event()
+_told: set[int] = set()  # signals that came; an Event would lock up when a second one comes while it is set
 
 
 def heed() -> None:
@@ -65,7 +65,7 @@ def _wrapped(function: Callable, wrapper: Callable) -> bool:
 
 def _listen() -> None:
     for number in SIGNALS:
-        signal.signal(number, lambda *_: _told.set())
+        signal.signal(number, lambda number, _: _told.add(number))
     os.register_at_fork(after_in_child=_listen_to_parent)
 
 
@@ -102,7 +102,7 @@ def _launch(launch, cfg, main, **kwargs) -> None:
 def _after_update(validate_and_save, cfg, trainer, task, epoch_itr, *args):
     """What fairseq does after an update; and, if any rank was told to go, save and go."""
     done = validate_and_save(cfg, trainer, task, epoch_itr, *args)
-    if not done[1] and _any_rank(_told.is_set(), trainer):
+    if not done[1] and _any_rank(bool(_told), trainer):
         path = checkpoint_utils.save_checkpoint(cfg.checkpoint, trainer, epoch_itr, None)
         _any_rank(True, trainer)  # nobody goes before the checkpoint is there: a launcher may then stop the others
         if cfg.checkpoint.write_checkpoints_asynchronously:

@@ -98,7 +98,7 @@ def test_a_small_file_that_holds_much_is_refused_in_bounded_memory(tmp_path, nam
         fuzz.drain(read(path))
 
     log = tmp_path / "log"
-    assert runs.end(runs.fork(limited, log), 60) == 1
+    assert runs.end(runs.fork(limited, log)) == 1
     last = log.read_text().splitlines()[-1]
     assert last.startswith(f"error: {tmp_path}/x.") and "found " in last and "expected " in last
 
