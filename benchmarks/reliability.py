@@ -62,7 +62,7 @@ def kills_while_saving(cfg, whole: Path, folder: Path, updates: int, tried: int,
     for number in range(tried):
         run = folder / f"save-{number}"
         owner, name, half = SAVING[number % len(SAVING)]
-        call = rng.randint(1, updates // INTERVAL)
+        call = rng.randint(1, max(1, 3 * updates // INTERVAL // 4))  # at the end of an epoch there is nothing to copy
         status = runs.finish(cfg, run, updates, lambda: runs.killed(owner, name, call, half))  # noqa: B023
         survived += status == -signal.SIGKILL and runs.finish(cfg, run, updates) == 0 and equal(run, whole)
         shutil.rmtree(run)

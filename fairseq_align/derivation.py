@@ -100,7 +100,7 @@ class Derivation:
         except FileNotFoundError as error:
             raise InputError(f"{path}: found no file, {advice}") from error
         except (OSError, TypeError, KeyError, ValueError, RecursionError) as error:
-            raise InputError(f"{path}: found {error}, {advice}") from error
+            raise InputError(f"{path}: found {' '.join(str(error).split())}, {advice}") from error
 
 
 def transliteration(derivation: Derivation, nspecial: int = 4) -> np.ndarray:

@@ -132,6 +132,23 @@ def test_a_record_of_a_derivation_with_other_types_is_refused(tmp_path, change):
         Derivation.load(path)
 
 
+@pytest.mark.parametrize("place", [b"\n1\t", b"1-2", b"2.1", b"\t2\tdet", b"2:det"])
+def test_a_number_of_thousands_of_digits_is_refused_with_its_line(place):
+    """Python's int raises a plain ValueError for more than 4300."""
+    reader = fuzz.READERS["CoNLL-U"]
+    digit = place.strip()[:1]
+    content = reader.files["x.conllu"].replace(place, place.replace(digit, b"9" * 5000, 1))
+    with fuzz.folder() as where:
+        assert fuzz.answer(reader, {"x.conllu": content}, where) == "refused"
+
+
+def test_a_message_stays_one_line_when_what_is_found_is_several():
+    reader = fuzz.READERS["derivation.json"]
+    with fuzz.folder() as where:
+        content = json.dumps(fuzz.DERIVATION | {"unit": "wo\nrd"}).encode()
+        assert fuzz.answer(reader, {"derivation.json": content}, where) == "refused"
+
+
 def test_json_that_is_too_deep_is_refused_with_its_line(tmp_path):
     path = tmp_path / "results.jsonl"
     path.write_text("\n" + "[" * 100_000 + "\n")
