@@ -10,10 +10,14 @@ except Exception as error:  # fairseq 0.12.2 raises ValueError; every module bel
     FAIRSEQ_ERROR: Exception | None = error  # `fairseq-align doctor` shows it
 else:
     FAIRSEQ_ERROR = None
-    from fairseq_align.checkpoint import register_safe_classes
+    from fairseq_align import checkpoint, failure, preemption, shards
     from fairseq_align.errors import show_as_one_line
 
-    register_safe_classes()
+    checkpoint.register_safe_classes()
+    checkpoint.guard()
+    shards.remember()
+    preemption.heed()
+    failure.share()
     show_as_one_line()
 
     # fairseq scans only tasks/ and models/, and a criterion that nobody imports does not exist

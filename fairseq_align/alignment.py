@@ -23,7 +23,7 @@ def alignment_loss(embeddings: Tensor, pairs: Pairs, kind: str = "cosine", tempe
 
     Args:
         embeddings: word embedding table, shape (V, C), any float type; computed in float32 at least.
-        pairs: P >= 1 translation pairs, on the device of the table.
+        pairs: P translation pairs, on the device of the table; of none the loss is 0.
         kind, temperature: see ``losses``.
 
     Returns:
@@ -31,6 +31,8 @@ def alignment_loss(embeddings: Tensor, pairs: Pairs, kind: str = "cosine", tempe
 
     Source: ALIGN-MLM, Tang et al. 2022, https://arxiv.org/abs/2211.08547
     """
+    if not len(pairs):
+        return embeddings[:0].float().sum()
     source, target = word_vectors(embeddings, pairs.source), word_vectors(embeddings, pairs.target)
     return (pairs.weights * losses(source, target, pairs, kind, temperature)).sum() / pairs.weights.sum()
 
@@ -42,6 +44,8 @@ def alignment_term(table: Tensor, pairs: Pairs, kind: str = "cosine", temperatur
     an update. Here the pairs are gone through in blocks that fit the processor's cache, once for the value and once
     more for the gradient, which is added to the rows of the table's (see ``accumulated``).
     """
+    if not len(pairs):
+        return alignment_loss(table, pairs)
     size = len(pairs) if kind == "contrastive" else BLOCKS.get(table.device.type, BLOCK)
     blocks, total = list(pairs.split(size)), pairs.weights.sum()
 

@@ -1,25 +1,45 @@
-"""Loading checkpoints without running code from them.
+"""Checkpoints: read without running code from them, written whole, and replaced by the newest whole one if damaged.
 
 torch unpickles with ``weights_only=True`` and refuses every class it has not been told of. fairseq's checkpoints hold a
 few plain containers beside the tensors; these, and no others, are registered here, so that training, resuming,
-``fairseq-validate`` and ``from_pretrained`` work with no environment variable and no unsafe load.
+``fairseq-validate`` and ``from_pretrained`` work with no environment variable and no unsafe load. The settings in a
+checkpoint are plain strings, but some models of fairseq ``eval`` theirs: a string that calls something is refused, too.
 """
 
 import argparse
+import ast
 import collections
+import functools
+import logging
+import os
+import pickle
+import re
 import typing
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import torch
+from fairseq import checkpoint_utils
 from fairseq.distributed.utils import _TensorPlaceholder
-from omegaconf import DictConfig, ListConfig
+from fairseq.file_io import PathManager
+from fairseq.trainer import Trainer
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.base import ContainerMetadata, Metadata
 from omegaconf.nodes import AnyNode
+
+from fairseq_align.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 # Namespace: the arguments of a checkpoint. The rest: the configuration, and the stand-ins for tensors, of a checkpoint
 # that rank 0 broadcasts to the others. Building any of them sets attributes and calls nothing.
 SAFE_CLASSES = (
     argparse.Namespace,
     collections.defaultdict,
+    dict,
+    int,
+    list,
     typing.Any,
     DictConfig,
     ListConfig,
@@ -28,7 +48,139 @@ SAFE_CLASSES = (
     AnyNode,
     _TensorPlaceholder,
 )
+LAST = "checkpoint_last"
 
 
 def register_safe_classes() -> None:
     torch.serialization.add_safe_globals(list(SAFE_CLASSES))
+
+
+def guard() -> None:
+    """Make fairseq read and write checkpoints as told here, whichever of its commands does it."""
+    load, resume, copy, rename = (
+        checkpoint_utils.load_checkpoint_to_cpu,
+        Trainer.load_checkpoint,
+        PathManager.copy,
+        PathManager.rename,
+    )
+
+    @functools.wraps(load)
+    def load_checkpoint_to_cpu(path, *args, **kwargs):
+        return _read(load, path, *args, **kwargs)
+
+    @functools.wraps(resume)
+    def load_checkpoint(trainer, filename, *args, **kwargs):
+        return resume(trainer, whole(filename), *args, **kwargs)
+
+    @functools.wraps(copy)
+    def copy_whole(src_path, dst_path, overwrite=False):
+        done = copy(src_path, f"{dst_path}.tmp", overwrite=True)
+        PathManager.rename(f"{dst_path}.tmp", dst_path)
+        return done
+
+    @functools.wraps(rename)
+    def rename_written(src, dst):
+        with open(src, "rb") as file:
+            os.fsync(file.fileno())  # a name must not be on the disk before its data
+        rename(src, dst)
+
+    checkpoint_utils.load_checkpoint_to_cpu = load_checkpoint_to_cpu
+    Trainer.load_checkpoint = load_checkpoint
+    PathManager.copy = staticmethod(copy_whole)
+    PathManager.rename = staticmethod(rename_written)
+
+
+def _read(load, path, *args, **kwargs) -> dict:
+    """``load(path)``, fairseq's ``load_checkpoint_to_cpu``, with every refusal in one line.
+
+    Raises:
+        InputError: the checkpoint is damaged, or holds anything but tensors and settings.
+    """
+    if not PathManager.isfile(path):
+        raise InputError(f"{path}: found no file, expected a checkpoint; check the path")
+    try:
+        state = load(path, *args, **kwargs)
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"{path}: found {_refused(error)}, expected tensors and settings alone; it could run code and was not "
+            "loaded, take a checkpoint of fairseq-train"
+        ) from error
+    except Exception as error:  # whatever damage does to torch's reader and to fairseq's upgrade of old checkpoints
+        reason = (str(error).splitlines() or [""])[0]
+        raise InputError(
+            f"{path}: found {type(error).__name__}: {reason:.200}, expected a checkpoint of fairseq-train; "
+            "it is damaged or none: take another copy"
+        ) from error
+    for setting in _strings(state.get("cfg")):
+        if _calls(setting):
+            raise InputError(
+                f"{path}: found the setting {setting!r:.80}, expected no code in a checkpoint; it was not used, take a "
+                "checkpoint of fairseq-train"
+            )
+    return state
+
+
+def _refused(error: pickle.UnpicklingError) -> str:
+    """What torch's safe loader would not build, out of its long message."""
+    named = re.search(r"GLOBAL (\S+)", str(error))
+    return f"the global {named[1]}" if named else "what torch's safe loader refuses"
+
+
+def _strings(value: object) -> Iterator[str | bytes]:
+    """All strings inside the settings of a checkpoint."""
+    if OmegaConf.is_config(value):
+        value = OmegaConf.to_container(value)
+    if isinstance(value, argparse.Namespace):
+        value = vars(value)
+    if isinstance(value, str | bytes):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, list | tuple | set):
+        for item in value:
+            yield from _strings(item)
+
+
+def _calls(setting: str | bytes) -> bool:
+    """Whether a string calls something when it is evaluated; ``(0.9, 0.98)`` and ``[(512, 10, 5)] * 2`` do not."""
+    try:
+        tree = ast.parse(setting.strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False  # nor can it be evaluated
+    return any(isinstance(node, ast.Call) for node in ast.walk(tree))
+
+
+def damage(path: str | Path) -> str | None:
+    """What is wrong with a file that should be a checkpoint written by torch; None: it is whole.
+
+    The file is a ZIP archive with a checksum of every part; all of it is read once.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            part = archive.testzip()
+            return part and f"a checksum that {part} does not fit"
+    except Exception as error:  # zipfile has a dozen of them for an archive with flipped bits
+        return f"{type(error).__name__}: {error}"
+
+
+def whole(path: str) -> str:
+    """The checkpoint to continue from: ``path``, or, where that is a damaged last checkpoint, the newest whole one.
+
+    Raises:
+        InputError: the last checkpoint is damaged, and there is no other one in its folder.
+    """
+    if not Path(path).name.startswith(LAST) or not PathManager.isfile(path):
+        return path
+    found = damage(path)
+    if not found:
+        return path
+    others = [other for other in Path(path).parent.glob("checkpoint*.pt") if not other.name.startswith(LAST)]
+    for other in sorted(others, key=lambda other: other.stat().st_mtime_ns, reverse=True):
+        if not damage(other):
+            logger.warning("%s: found %s, expected a whole checkpoint; training continues from %s", path, found, other)
+            return str(other)
+    raise InputError(
+        f"{path}: found {found}, expected a whole checkpoint, of which this folder has no other; move the file away to "
+        "begin anew"
+    )

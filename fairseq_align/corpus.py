@@ -49,19 +49,27 @@ NOISE = "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff]"  # control characters but
 _NOISE = re.compile(NOISE)
 
 
+LONGEST_LINE = 1 << 24  # bytes; a small compressed file can hold a line that no memory has room for
+
+
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """Lines of a UTF-8 text file, plain or gzipped, with their numbers from 1, without the end of line.
 
     Only "\\n" ends a line (U+2028 and U+0085 do not); a carriage return before it and a byte order mark are dropped.
 
     Raises:
-        InputError: the file is missing or cannot be read, or a line is not UTF-8.
+        InputError: the file is missing or cannot be read, or a line is not UTF-8 or longer than ``LONGEST_LINE``.
     """
     opened = gzip.open if str(path).endswith(".gz") else open
     number = 0
     try:
         with opened(path, "rb") as file:
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1):
+                if len(line) == LONGEST_LINE:
+                    raise InputError(
+                        f"{path}:{number}: found a line of {LONGEST_LINE:,} bytes or more, expected a text of shorter "
+                        "ones; break the line"
+                    )
                 text = line.decode("utf-8")
                 yield number, text.removeprefix("\ufeff" if number == 1 else "").rstrip("\r\n")
     except UnicodeDecodeError as error:

@@ -13,10 +13,9 @@ ALIGN-MLM (https://arxiv.org/abs/2211.08547) and Deshpande et al. 2022 (https://
 
 import json
 import logging
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +23,7 @@ import numpy as np
 from fairseq.data import Dictionary
 
 from fairseq_align import tags, vocabulary
+from fairseq_align.corpus import writing
 from fairseq_align.data import binarized
 from fairseq_align.errors import InputError
 
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 TRANSFORMS = ("transliterate", "invert", "permute")
 UNITS = ("word", "subword")
 RECORD = "derivation.json"
+KINDS = {"transforms": tuple, "overlap": (int, float)}  # of values in it; the other fields have plain types
 CHUNK = 1 << 16  # tokens worked on at a time: few enough for a processor's cache
 
 
@@ -82,20 +83,24 @@ class Derivation:
             )
 
     def save(self, path: str | Path) -> None:
-        part = f"{path}.part"
-        Path(part).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-        os.replace(part, path)
+        with writing(path) as file:
+            file.write(json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
     def load(cls, path: str | Path) -> "Derivation":
         advice = "expected the record that preprocess/derive.py writes beside its data; derive the language again"
         try:
-            fields = json.loads(Path(path).read_text(encoding="utf-8"))
-            return cls(**{**fields, "transforms": tuple(fields["transforms"])})
+            found = json.loads(Path(path).read_text(encoding="utf-8"))
+            derivation = cls(**{**found, "transforms": tuple(found["transforms"])})
+            for field in fields(cls):
+                value, kind = getattr(derivation, field.name), KINDS.get(field.name, field.type)
+                if not isinstance(value, kind) or (kind is int and value < 0):
+                    raise ValueError(f"{field.name} {value!r:.40}")
+            return derivation
         except FileNotFoundError as error:
             raise InputError(f"{path}: found no file, {advice}") from error
-        except (TypeError, KeyError, ValueError) as error:
-            raise InputError(f"{path}: found {error}, {advice}") from error
+        except (OSError, TypeError, KeyError, ValueError, RecursionError) as error:
+            raise InputError(f"{path}: found {' '.join(str(error).split())}, {advice}") from error
 
 
 def transliteration(derivation: Derivation, nspecial: int = 4) -> np.ndarray:

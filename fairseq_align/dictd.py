@@ -25,6 +25,7 @@ ABOUT = "00database", "00-database"  # headwords of what says something of the d
 NOTES = re.compile(r"\([^()]*\)|\[[^][]*\]|<[^<>]*>|\{[^{}]*\}")  # usage, grammar, references
 PRONUNCIATION = re.compile(r"\s/.*/")
 NUMBER = re.compile(r"^(\d+|[a-z])[.)]\s+")
+UNPACKED, ROOM = 10, 1 << 20  # a compressed dictionary holds up to this many times its size, and this many bytes
 SENSES = re.compile(r"[,;،؛]")
 
 
@@ -75,11 +76,18 @@ def _pairs(entry: str, headword: str) -> Iterator[Pair]:
 def _entries(path: Path) -> bytes:
     packed, plain = path.with_name(f"{path.name}.dict.dz"), path.with_name(f"{path.name}.dict")
     try:
-        return gzip.decompress(packed.read_bytes()) if packed.exists() else plain.read_bytes()
+        if not packed.exists():
+            return plain.read_bytes()
+        room = ROOM + UNPACKED * packed.stat().st_size
+        with gzip.open(packed) as file:
+            content = file.read(room + 1)
     except FileNotFoundError as error:
         raise InputError(f"{plain}: found no such file nor {packed.name}, expected the entries of the index") from error
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{packed}: {error}, expected what dictzip compressed; fetch the file again") from error
+    if len(content) > room:
+        raise InputError(f"{packed}: found more than {room:,} bytes inside, expected a dictionary; fetch another one")
+    return content
 
 
 def _text(path: Path, data: bytes | None) -> str:

@@ -19,13 +19,19 @@ def status_of(work: Callable[..., int | None], *args) -> int:
     """Run ``work(*args)`` as the body of a command.
 
     Returns:
-        exit status: what the work returned, 0 if nothing, 1 after an ``InputError``, whose message is shown.
+        exit status: what the work returned, 0 if nothing, 1 after an ``InputError``, whose message is shown, or after
+        an error of the system: a full disk, a folder that may not be written to.
     """
     try:
         return work(*args) or 0
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(
+            f"error: {where}found {error.strerror or error}; mend it and give the same command again", file=sys.stderr
+        )
+    return 1
 
 
 def show_as_one_line() -> None:

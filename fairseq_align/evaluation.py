@@ -1,7 +1,6 @@
 """Scores of a checkpoint, appended to a results file: ``fairseq-align evaluate``."""
 
 import argparse
-import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -37,7 +36,7 @@ def load(checkpoint: str | Path, data: str | Path) -> tuple[BaseFairseqModel, Di
         models, cfg, task = checkpoint_utils.load_model_ensemble_and_task(
             [str(checkpoint)], arg_overrides={"data": str(data)}
         )
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except RuntimeError as error:  # the weights are not those of the model
         reason = str(error).strip().splitlines()[0]
         raise InputError(
             f"{checkpoint}: {reason} Expected a checkpoint of fairseq-train for this data; train it again"

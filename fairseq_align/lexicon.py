@@ -11,7 +11,6 @@ provenance, and ``# dictionary: <checksum>`` names the vocabulary that the piece
 
 import logging
 import math
-import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from fairseq.data import Dictionary
 from torch import Tensor
 
 from fairseq_align import vocabulary
+from fairseq_align.corpus import writing
 from fairseq_align.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -215,15 +215,12 @@ def write(path: str | Path, entries: Iterable[Entry], dictionary: Dictionary, pr
         dictionary: the vocabulary of the pieces, named in a comment.
         provenance: comment lines without the ``#``; a tab would make them data.
     """
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    part = f"{path}.part"
-    with open(part, "w", encoding="utf-8", newline="\n") as file:
+    with writing(path) as file:
         file.writelines("# " + line.replace("\t", " ") + "\n" for line in provenance)
         file.write(f"{DICTIONARY_COMMENT}{vocabulary.checksum(dictionary)}\n")
         for entry in entries:
             weight = "" if entry.weight == 1 else f"\t{entry.weight:g}"
             file.write(f"{' '.join(entry.source)}\t{' '.join(entry.target)}{weight}\n")
-    os.replace(part, path)
 
 
 def load(path: str | Path, dictionary: Dictionary) -> Pairs:

@@ -107,7 +107,7 @@ def _json_rows(path: str | Path) -> Iterator[tuple[int, dict]]:
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{path}:{number}: found {error}, expected one JSON object a line; mend it") from error
         if not isinstance(row, dict):
             raise InputError(f"{path}:{number}: found {line!r:.40}, expected one JSON object a line; mend it")

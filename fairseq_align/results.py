@@ -293,7 +293,7 @@ def _parse(line: bytes, where: str, torn: bool) -> dict:
     """One line as a valid record; ``torn`` says that no line end follows it."""
     try:
         record = json.loads(line)
-    except ValueError as error:  # bad JSON and bad UTF-8
+    except (ValueError, RecursionError) as error:  # bad JSON and bad UTF-8
         if torn:
             raise InputError(
                 f"{where}: found a last line that breaks off after {len(line)} bytes, expected a whole JSON object; "

@@ -32,7 +32,8 @@ UPOS = tuple("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCON
 ENTITY_TYPES = ("LOC", "ORG", "PER")  # of PAN-X
 TASKS = ("pos", "ner")
 
-_ID = re.compile(r"(?P<word>[1-9][0-9]*)|(?P<first>[1-9][0-9]*)-(?P<last>[1-9][0-9]*)|(?P<before>[0-9]+)\.[1-9][0-9]*")
+_NUMBER = "[1-9][0-9]{0,8}"  # Python reads no number of thousands of digits
+_ID = re.compile(rf"(?P<word>{_NUMBER})|(?P<first>{_NUMBER})-(?P<last>{_NUMBER})|(?P<before>0|{_NUMBER})\.{_NUMBER}")
 
 
 class Sentence(conllu.TokenList):
@@ -90,7 +91,7 @@ def _token(place: str, line: str, words: int) -> conllu.Token:
     try:
         # conllu takes two spaces for the end of a column
         return parse_line(re.sub(" {2,}", " ", line), DEFAULT_FIELDS)
-    except ParseException as error:
+    except (ParseException, ValueError) as error:  # the latter: a head of thousands of digits
         raise InputError(f"{place}: found a column that does not parse ({error}), expected CoNLL-U; mend it") from error
 
 

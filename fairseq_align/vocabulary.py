@@ -5,7 +5,6 @@ Symbols are SentencePiece pieces in SentencePiece order, after fairseq's four sp
 """
 
 import hashlib
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from fairseq.data import Dictionary
 
+from fairseq_align.corpus import writing
 from fairseq_align.errors import InputError
 
 WORD_START = "\u2581"
@@ -37,7 +37,8 @@ def load(path: str | Path) -> Dictionary:
             "copy it there or run fairseq-preprocess"
         )
     try:
-        return Dictionary.load(str(path))
+        with open(path, encoding="utf-8") as file:
+            return Dictionary.load(file)
     except (ValueError, RuntimeError, UnicodeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(
@@ -47,10 +48,8 @@ def load(path: str | Path) -> Dictionary:
 
 def save(dictionary: Dictionary, path: str | Path) -> None:
     """Write ``dict.txt``; the file appears under its name only when it is complete."""
-    part = f"{path}.part"
-    with open(part, "w", encoding="utf-8", newline="\n") as file:
+    with writing(path) as file:
         dictionary.save(file)
-    os.replace(part, path)
 
 
 def pieces(dictionary: Dictionary) -> list[str]:

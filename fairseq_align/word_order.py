@@ -140,7 +140,7 @@ def load(path: str | Path, name: str) -> WordOrder:
         order = WordOrder(**content[name])
         order.scores([FIRST])
         order.fixes_side(FIRST)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{path}: found {error!r}, expected the order of {name}; write the file with preprocess/syntax.py learn"
         ) from error

@@ -6,11 +6,9 @@ others. ``dictd.py`` and ``tei.py`` read other files into the same pairs. Words 
 the corpus, so a word is one piece or several.
 """
 
-import gzip
 import logging
 import math
 import unicodedata
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -23,6 +21,7 @@ from scipy.sparse.csgraph import connected_components
 from sentencepiece import SentencePieceProcessor
 
 from fairseq_align import subword, vocabulary
+from fairseq_align.corpus import read_lines
 from fairseq_align.errors import InputError
 from fairseq_align.lexicon import Entry
 
@@ -47,15 +46,10 @@ def read(path: str | Path, languages: tuple[str, str] | None = None) -> Iterator
     Raises:
         InputError: the file is missing or not UTF-8, or a line has none of the three forms.
     """
-    opened = gzip.open if str(path).endswith(".gz") else open
-    try:
-        with opened(path, "rt", encoding="utf-8", newline="\n") as file:
-            for number, line in enumerate(file, 1):
-                line = line.strip("\r\n ")
-                if line:
-                    yield from _pair(f"{path}:{number}", line, languages)
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise InputError(f"{path}: {error}, expected a word list in UTF-8; see the README for its form") from error
+    for number, line in read_lines(path):
+        line = line.strip("\r ")
+        if line:
+            yield from _pair(f"{path}:{number}", line, languages)
 
 
 def _pair(where: str, line: str, languages: tuple[str, str] | None) -> Iterator[Pair]:

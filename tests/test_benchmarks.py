@@ -19,3 +19,11 @@ def test_a_benchmark_prints_a_table_and_writes_its_record(run, tmp_path, name, f
     record = json.loads((tmp_path / f"{name}.json").read_text())
     assert {"date", "processor", "cores", "torch", "numpy", "rows"} <= record.keys() and record["rows"]
     assert unit in done.stdout
+
+
+def test_the_benchmark_of_reliability_holds_what_it_tries(run, tmp_path):
+    flags = ["--kills", 1, "--saves", 1, "--updates", 5, "--crafted", 4, "--inputs", 100, "--results", tmp_path]
+    done = run(["python", "benchmarks/reliability.py", *flags])
+    record = json.loads((tmp_path / "reliability.json").read_text())
+    assert len(record["rows"]) == 5 and all(row["held"] == row["tried"] > 0 for row in record["rows"].values())
+    assert not record["failures"] and "| resumed from a saved update: ends equal to the bit |" in done.stdout

@@ -89,6 +89,15 @@ def read_labelled(prefix: str | Path) -> tuple[Corpus, Corpus]:
     return corpus, labels
 
 
+def check_ids(prefix: str | Path, ids: np.ndarray, vocabulary_size: int | None) -> None:
+    """Raise ``InputError`` unless all ids are below ``vocabulary_size``; None: there is no such bound."""
+    if vocabulary_size is not None and len(ids) and not 0 <= ids.min() <= ids.max() < vocabulary_size:
+        raise InputError(
+            f"{prefix}.bin: found token ids {ids.min()} to {ids.max()}, expected ids below {vocabulary_size}, the size "
+            "of dict.txt; the file is damaged or of another dictionary: binarize again"
+        )
+
+
 def _read_index(path: str) -> tuple[np.ndarray, type]:
     """Sizes of the items and type of the ids. The pointers that follow the sizes are their running sum."""
     with open(path, "rb") as file:
@@ -110,8 +119,8 @@ def _write_index(path: str, sizes: list[np.ndarray], dtype: type) -> None:
     pointers = np.cumsum(joined, dtype=np.int64) - joined
     with open(path, "wb") as file:
         file.write(HEADER.pack(MMapIndexedDataset.Index._HDR_MAGIC, 1, _dtype_header_code(dtype), len(joined)))
-        joined.tofile(file)
-        (pointers * np.dtype(dtype).itemsize).tofile(file)
+        file.write(joined)
+        file.write(pointers * np.dtype(dtype).itemsize)
 
 
 class Writer:
@@ -128,7 +137,7 @@ class Writer:
         """Append items: their ids one after the other, shape (N,), and their sizes, which sum to N."""
         data = np.array(tokens, dtype=self.dtype)  # a copy, which the caller cannot change while it is written
         self.finish()
-        self.writing = self.thread.submit(data.tofile, self.file)
+        self.writing = self.thread.submit(self.file.write, data)  # tofile does not tell of a full disk
         self.sizes.append(np.asarray(sizes, dtype=np.int32))
 
     def finish(self) -> None:

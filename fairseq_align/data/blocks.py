@@ -56,11 +56,13 @@ class Blocks:
         length: most tokens in a block, ``<s>`` included; at least 2.
         break_mode: one of ``BREAK_MODES``, see ``bounds``.
         bos: id of ``<s>``.
+        vocabulary_size: what ids must be below; None: there is no such bound.
     """
 
-    def __init__(self, prefix: str | Path, length: int, break_mode: str, bos: int):
+    def __init__(self, prefix: str | Path, length: int, break_mode: str, bos: int, vocabulary_size: int | None = None):
         self.prefix = prefix
         self.bos = bos
+        self.vocabulary_size = vocabulary_size
         corpus = binarized.read(prefix)
         self.tokens = corpus.tokens
         self.bounds = bounds(corpus.offsets, length - 1, break_mode)
@@ -74,9 +76,14 @@ class Blocks:
         return np.diff(self.bounds) + 1
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Ids of one block, int64, shape (T,); a copy that the caller may change."""
+        """Ids of one block, int64, shape (T,); a copy that the caller may change.
+
+        Raises:
+            InputError: an id is out of the vocabulary.
+        """
         start, end = self.bounds[index], self.bounds[index + 1]
         block = np.empty(end - start + 1, dtype=np.int64)
         block[0] = self.bos
         block[1:] = self.tokens[start:end]
+        binarized.check_ids(self.prefix, block, self.vocabulary_size)
         return block

@@ -18,14 +18,24 @@ class ParallelItems:
         prefix_a, prefix_b: paths of the two corpora without ``.bin`` / ``.idx``; sentences end with ``</s>``.
         length: most tokens in an item, ``<s>`` included.
         bos: id of ``<s>``.
+        vocabulary_size: what ids must be below; None: there is no such bound.
 
     Raises:
         InputError: the corpora differ in their number of sentences, or no pair fits.
     """
 
-    def __init__(self, prefix_a: str | Path, prefix_b: str | Path, length: int, bos: int):
+    def __init__(
+        self,
+        prefix_a: str | Path,
+        prefix_b: str | Path,
+        length: int,
+        bos: int,
+        vocabulary_size: int | None = None,
+    ):
         self.bos = bos
-        self.corpora = [binarized.read(prefix) for prefix in (prefix_a, prefix_b)]
+        self.vocabulary_size = vocabulary_size
+        self.prefixes = (prefix_a, prefix_b)
+        self.corpora = [binarized.read(prefix) for prefix in self.prefixes]
         counts = [len(corpus.sizes) for corpus in self.corpora]
         if counts[0] != counts[1]:
             raise InputError(
@@ -47,13 +57,18 @@ class ParallelItems:
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Ids of one item, int64, shape (T,)."""
+        """Ids of one item, int64, shape (T,).
+
+        Raises:
+            InputError: an id is out of the vocabulary.
+        """
         pair = self.pairs[index]
         item = np.empty(self.sizes[index], dtype=np.int64)
         item[0] = self.bos
         at = 1
-        for corpus, offsets in zip(self.corpora, self.offsets, strict=True):
+        for prefix, corpus, offsets in zip(self.prefixes, self.corpora, self.offsets, strict=True):
             start, end = offsets[pair], offsets[pair + 1]
             item[at : at + end - start] = corpus.tokens[start:end]
+            binarized.check_ids(prefix, item[at : at + end - start], self.vocabulary_size)
             at += end - start
         return item

@@ -58,6 +58,7 @@ class TaggingDataset(FairseqDataset):
             raise InputError(
                 f"{prefix}.label.bin: found labels that label/dict.txt lacks; run preprocess/tagging.py again"
             )
+        self.prefix = prefix
         self.tokens, self.labels, self.offsets = corpus.tokens, labels.tokens, corpus.offsets
         self.dictionary, self.label_dictionary = dictionary, label_dictionary
         self.seed, self.epoch = seed, 1
@@ -103,6 +104,7 @@ class TaggingDataset(FairseqDataset):
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray | int]:
         span = slice(self.bounds[index], self.bounds[index + 1])
+        binarized.check_ids(self.prefix, self.tokens[span], len(self.dictionary))
         labels = self.labels[span].astype(np.int64)
         targets = np.where(labels == self.label_dictionary.pad(), IGNORED, labels - self.label_dictionary.nspecial)
         return {

@@ -156,7 +156,13 @@ class AlignMlmTask(FairseqTask):
                 f"{prefix}.idx: found no binarized data, expected one of the languages with this split: "
                 f"{', '.join(folders) or 'none is there'}; check --langs and the subset, or run fairseq-preprocess"
             )
-        blocks = Blocks(prefix, self.cfg.tokens_per_sample, str(self.cfg.sample_break_mode), self.dictionary.bos())
+        blocks = Blocks(
+            prefix,
+            self.cfg.tokens_per_sample,
+            str(self.cfg.sample_break_mode),
+            self.dictionary.bos(),
+            len(self.dictionary),
+        )
         logger.info("%s: %d tokens in %d blocks", prefix, len(blocks.tokens), len(blocks))
         return blocks
 
@@ -165,7 +171,11 @@ class AlignMlmTask(FairseqTask):
         if len(langs) != 2 or "" in langs:
             raise InputError(f"--tlm-pairs: found {pair!r}, expected two languages, e.g. en:fr")
         items = ParallelItems(
-            data / langs[0] / split, data / langs[1] / split, self.cfg.tokens_per_sample, self.dictionary.bos()
+            data / langs[0] / split,
+            data / langs[1] / split,
+            self.cfg.tokens_per_sample,
+            self.dictionary.bos(),
+            len(self.dictionary),
         )
         logger.info("%s %s: %d pairs, %d more are too long for an item", pair, split, len(items), items.left_out)
         return Source(items, self._table(*langs))
