@@ -8,7 +8,7 @@ SEED=${SEED:-1}
 LAYERS=${LAYERS:-2} DIM=${DIM:-128} HEADS=${HEADS:-4}
 TOKENS=${TOKENS:-64}                 # in an item
 POSITIONS=${POSITIONS:-$TOKENS}      # of the model; if more than TOKENS, LONG_UPDATES on items of that length follow
-LONG_UPDATES=${LONG_UPDATES:-$((${UPDATES:-6000} / 8))}   # BERT: a ninth, likewise
+LONG_UPDATES=${LONG_UPDATES:-$((${UPDATES:-6000} / 4))} LONG_LR=${LONG_LR:-1e-3}   # of that phase
 BATCH=${BATCH:-16}                   # items in an update
 UPDATES=${UPDATES:-6000}
 WARMUP=${WARMUP:-$((UPDATES / 10))}  # updates
@@ -35,10 +35,10 @@ train() {                            # TOKENS BATCH UPDATES WARMUP LR [flags...]
 if [ "$POSITIONS" -gt "$TOKENS" ]; then
     if [ ! -e "$SAVE/short.pt" ]; then
         mv "$SAVE/train.log" "$SAVE/short.log"
-        mv "$SAVE/checkpoint_last.pt" "$SAVE/short.pt"
+        python "$(dirname "$0")/positions.py" "$SAVE/checkpoint_last.pt" "$SAVE/short.pt" --learnt "$TOKENS"
         rm -f "$SAVE"/checkpoint_*.pt
     fi
-    train "$POSITIONS" $(((BATCH * TOKENS + POSITIONS - 1) / POSITIONS)) "$LONG_UPDATES" $((LONG_UPDATES / 10)) "$LR" \
+    train "$POSITIONS" $(((BATCH * TOKENS + POSITIONS - 1) / POSITIONS)) "$LONG_UPDATES" $((LONG_UPDATES / 10)) "$LONG_LR" \
         --finetune-from-model "$SAVE/short.pt" "$@"
 fi
 mv "$SAVE/checkpoint_last.pt" "$SAVE/model.pt"
