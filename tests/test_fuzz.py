@@ -18,6 +18,8 @@ from fairseq_align.data import binarized
 from fairseq_align.derivation import Derivation
 from fairseq_align.errors import InputError
 
+pytestmark = pytest.mark.forks
+
 EDITS = st.builds(
     fuzz.Edit, st.floats(0, 1), st.integers(-9, 12), st.one_of(st.sampled_from(fuzz.TOKENS), st.binary(max_size=8))
 )

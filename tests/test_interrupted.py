@@ -14,6 +14,8 @@ from fairseq.data import Dictionary
 from benchmarks import runs
 from fairseq_align import subword, vocabulary
 
+pytestmark = pytest.mark.forks
+
 TEXT = "".join(f"the {one} cat sees {two} houses .\n" for one in ("big", "small", "old") for two in range(60))
 
 

@@ -11,6 +11,8 @@ from benchmarks import malice, runs
 from fairseq_align import cli, evaluation
 from fairseq_align.errors import InputError
 
+pytestmark = pytest.mark.forks
+
 
 @pytest.fixture(scope="module")
 def attack(tmp_path_factory):

@@ -22,6 +22,8 @@ from fairseq_align.errors import InputError
 from fairseq_align.lexicon import Pairs, Words
 from fairseq_align.preemption import STOPPED
 
+pytestmark = pytest.mark.forks
+
 UPDATES = 24  # an epoch has 18: 144 sentences in batches of 8
 SAVE = ["--save-interval-updates", 5]
 
@@ -58,7 +60,8 @@ def ends_like(save: Path, whole: Path) -> bool:
 def begun(save: Path, process: int, updates: int = 3) -> None:
     """Wait until a run has done some updates."""
     while not re.search(rf'"num_updates": "{updates}"', runs.log_of(save).read_text() if save.exists() else ""):
-        os.kill(process, 0)  # raises when there is no such process any more
+        ended = os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        assert not ended, runs.log_of(save).read_text()
         time.sleep(0.005)
 
 
