@@ -107,6 +107,7 @@ def fork(work: Callable[[], object], log: Path) -> int:
     os.dup2(file, 2)
     sys.stdout = sys.stderr = os.fdopen(1, "w", buffering=1, closefd=False)
     logging.disable(logging.NOTSET)
+    logging.getLogger("fairseq").setLevel(logging.NOTSET)  # fairseq-align raises it
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, force=True)
     status = 1
     try:
