@@ -103,9 +103,10 @@ def test_every_import_of_the_package_and_its_scripts_is_declared(repo, metadata)
 
 def test_every_import_of_the_tests_is_declared(repo, metadata):
     declared = names(applying(metadata.get_all("Requires-Dist"), "plot", "test"))
-    local = {path.stem for folder in ("examples", "preprocess") for path in (repo / folder).rglob("*.py")}
+    folders = {"benchmarks", "examples", "preprocess"}
+    local = folders | {path.stem for folder in folders for path in (repo / folder).rglob("*.py")}
     found = imports(repo / "tests")
-    found = {name: found[name] for name in found.keys() - local - {"examples", "preprocess"}}
+    found = {name: found[name] for name in found.keys() - local}
     assert undeclared(found, declared) == {}
 
 
