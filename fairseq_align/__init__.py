@@ -21,6 +21,7 @@ else:
     show_as_one_line()
 
     # fairseq scans only tasks/ and models/, and a criterion that nobody imports does not exist
+    import fairseq_align.adamw
     import fairseq_align.criterions.align_mlm
     import fairseq_align.criterions.sequence_tagging
     import fairseq_align.models.tagger

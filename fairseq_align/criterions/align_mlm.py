@@ -2,6 +2,7 @@
 
 import logging
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Optional
@@ -16,7 +17,8 @@ from fairseq.logging import metrics
 from omegaconf import II, MISSING
 from torch import Tensor
 
-from fairseq_align import alignment, lexicon
+from fairseq_align import alignment, lexicon, logits
+from fairseq_align.accumulation import looked_up
 from fairseq_align.errors import InputError
 from fairseq_align.lexicon import Pairs, Words
 
@@ -69,6 +71,10 @@ class AlignMlmConfig(FairseqDataclass):
             "in proportion to the weights of the lexicon, with replacement, and the loss is not"
         },
     )
+    logits_chunk: int = field(
+        default=0,
+        metadata={"help": "masked tokens whose logits are held at once, e.g. 512; 0: of all, as masked_lm does"},
+    )
     seed: int = II("common.seed")
     tpu: bool = II("common.tpu")
 
@@ -90,6 +96,7 @@ class AlignMlmLoss(MaskedLmLoss):
         align_temperature: of the contrastive loss, above 0.
         align_pairs: pairs of an update; 0: all.
         align_sampling: of ``SAMPLINGS``; both have the same expectation.
+        logits_chunk: rows of logits that are held at once, see ``logits.cross_entropy``; 0: all.
         seed: of the sample.
     """
 
@@ -104,11 +111,13 @@ class AlignMlmLoss(MaskedLmLoss):
         align_temperature: float = alignment.TEMPERATURE,
         align_pairs: int = 0,
         align_sampling: str = "uniform",
+        logits_chunk: int = 0,
         seed: int = 1,
         tpu: bool = False,
     ):
         super().__init__(MaskedLmConfig(tpu=tpu), task)
         numbers = {"--align-weight": align_weight, "--align-warmup": align_warmup, "--align-pairs": align_pairs}
+        numbers |= {"--logits-chunk": logits_chunk}
         for flag, number in numbers.items():
             if not (number >= 0 and math.isfinite(number)):
                 raise InputError(f"found {flag} {number}, expected a number of at least 0")
@@ -128,31 +137,50 @@ class AlignMlmLoss(MaskedLmLoss):
                 f"found {align_pairs or len(self.pairs):,} pairs to contrast with each other, expected at most "
                 f"{MOST_CONTRASTED:,}; draw some for each update, e.g. --align-pairs 1024"
             )
+        self.logits_chunk = logits_chunk
         self.chances = self.pairs.weights.double().cumsum(0).numpy()  # of sampling by weights
         self.seed = seed
         self.heldout_scores = None
 
     def forward(self, model, sample, reduce=True):
-        loss, sample_size, logging_output = super().forward(model, sample, reduce)
+        masked_lm = self._chunked if self.logits_chunk else super().forward
+        loss, sample_size, logging_output = masked_lm(model, sample, reduce)
         embeddings = model.encoder.sentence_encoder.embed_tokens.weight
-        self._move(embeddings.device)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and self.align_weight > 0):
-            pairs = self._sample()
-            align = alignment.alignment_term(embeddings, pairs, self.align_loss, self.align_temperature)
+        with torch.autocast(embeddings.device.type, enabled=False):
+            align, scores = self._align(embeddings, model.training)
         logging_output["mlm_loss"] = loss.data
         if self.align_weight > 0:
             loss = loss + self._weight(model.training) * sample_size * align
-        scores = {"align_loss": align.detach()}
-        cosine = self.align_loss == "cosine"
-        scores["align_cos"] = -scores["align_loss"] if cosine else alignment.mean_cosine(embeddings, pairs)
-        if model.training:
-            self.heldout_scores = None  # they belong to the weights that a step is about to change
-        else:
-            scores.update(self._score_heldout(embeddings))
         # sums, as everything that ranks add up; reduce_metrics divides by sample_size
         logging_output.update({name: value * sample_size for name, value in scores.items()})
         logging_output["loss"] = loss.data
         return loss, sample_size, logging_output
+
+    def _align(self, embeddings: Tensor, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
+        """Alignment loss and what is logged of it."""
+        self._move(embeddings.device)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.align_weight > 0):
+            pairs = self._sample()
+            align = alignment.alignment_term(embeddings, pairs, self.align_loss, self.align_temperature)
+        scores = {"align_loss": align.detach()}
+        cosine = self.align_loss == "cosine"
+        scores["align_cos"] = -scores["align_loss"] if cosine else alignment.mean_cosine(embeddings, pairs)
+        if training:
+            self.heldout_scores = None  # they belong to the weights that a step is about to change
+        else:
+            scores.update(self._score_heldout(embeddings))
+        return align, scores
+
+    def _chunked(self, model, sample, reduce):
+        """What ``masked_lm`` returns, without the logits of all masked tokens."""
+        masked = sample["target"].ne(self.padding_idx)
+        head, words = model.encoder.lm_head, model.encoder.sentence_encoder.embed_tokens
+        with looked_up(words) if head.weight is words.weight else nullcontext():
+            features = model(**sample["net_input"], features_only=True)[0][masked]
+        target = sample["target"][masked]
+        loss = logits.cross_entropy(head, features, target, self.logits_chunk)
+        counts = {name: sample[name] for name in ("ntokens", "nsentences")}
+        return loss, len(target), {"sample_size": len(target), **counts}
 
     def _weight(self, training: bool) -> float:
         """Of the alignment loss, in this update."""

@@ -9,8 +9,8 @@ from typing import Optional
 
 from fairseq import utils
 from fairseq.data import Dictionary
-from fairseq.dataclass import ChoiceEnum, FairseqDataclass
-from fairseq.tasks import FairseqTask, register_task
+from fairseq.dataclass import ChoiceEnum
+from fairseq.tasks import register_task
 from omegaconf import II, MISSING
 
 from fairseq_align import lexicon, vocabulary
@@ -21,12 +21,13 @@ from fairseq_align.data.masking import DICT_MODES, Masking
 from fairseq_align.data.parallel import ParallelItems
 from fairseq_align.data.translations import Translations
 from fairseq_align.errors import InputError
+from fairseq_align.precision import PrecisionConfig, PrecisionTask
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
-class AlignMlmTaskConfig(FairseqDataclass):
+class AlignMlmTaskConfig(PrecisionConfig):
     data: str = field(
         default=MISSING,
         metadata={
@@ -89,7 +90,7 @@ class AlignMlmTaskConfig(FairseqDataclass):
 
 
 @register_task("align_mlm", dataclass=AlignMlmTaskConfig)
-class AlignMlmTask(FairseqTask):
+class AlignMlmTask(PrecisionTask):
     """Masked language modelling on ``<data>/<lang>/<split>``, for the criterions ``align_mlm`` and ``masked_lm``.
 
     The subset ``valid`` is that split of all languages, ``valid_<lang>`` that of one.

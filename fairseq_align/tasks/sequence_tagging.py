@@ -5,19 +5,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fairseq.data import Dictionary
-from fairseq.dataclass import FairseqDataclass
-from fairseq.tasks import FairseqTask, register_task
+from fairseq.tasks import register_task
 from omegaconf import II, MISSING
 
 from fairseq_align import vocabulary
 from fairseq_align.data.tagging import TaggingDataset
 from fairseq_align.errors import InputError
+from fairseq_align.precision import PrecisionConfig, PrecisionTask
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
-class SequenceTaggingTaskConfig(FairseqDataclass):
+class SequenceTaggingTaskConfig(PrecisionConfig):
     data: str = field(
         default=MISSING,
         metadata={
@@ -39,7 +39,7 @@ class SequenceTaggingTaskConfig(FairseqDataclass):
 
 
 @register_task("sequence_tagging", dataclass=SequenceTaggingTaskConfig)
-class SequenceTaggingTask(FairseqTask):
+class SequenceTaggingTask(PrecisionTask):
     """Labels on the first subword of each word, from ``<data>/<lang>/<split>`` and ``<split>.label``.
 
     The subset ``valid`` is that split of ``--lang``, ``valid_<lang>`` that of another language.

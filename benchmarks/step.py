@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""A whole training step of ours, fairseq's masked_lm and Hugging Face's RoBERTa: python benchmarks/step.py
+
+The same architecture, batch, precision and optimizer (Adam), in turn, in one process. The first two are steps of
+fairseq's Trainer, built from the flags that a user would give; the third is a bare loop. Data are random; on a GPU the
+model FLOP utilisation is 3 * F / (seconds * peak), where F are the FLOP of a forward pass: 2 a weight of the layers a
+token, 4 * tokens * dim an attention a token, and 2 a weight of the output layer a masked token.
+"""
+
+import argparse
+import importlib.util
+import statistics
+import tempfile
+from pathlib import Path
+
+import torch
+from fairseq import options, tasks
+from fairseq.dataclass.utils import convert_namespace_to_omegaconf
+from fairseq.trainer import Trainer
+from timing import RESULTS, interleaved, ratio, save
+
+MASKED = 0.15
+SHAPES = {  # layers, dimension, heads, words
+    "tiny": (2, 32, 2, 200),
+    "paper": (8, 512, 8, 80000),
+    "xlmr": (12, 768, 12, 250000),
+}
+PLUGIN = Path(__file__).parents[1] / "fairseq_align"
+
+
+def flags(shape: str, tokens: int, precision: str) -> list[str]:
+    layers, dim, heads, _ = SHAPES[shape]
+    model = f"--arch roberta --encoder-layers {layers} --encoder-embed-dim {dim} --encoder-ffn-embed-dim {4 * dim} "
+    model += f"--encoder-attention-heads {heads} --max-positions {tokens} --tokens-per-sample {tokens}"
+    training = "--lr 1e-4 --clip-norm 1.0 --adam-betas (0.9,0.98) --log-format none"
+    training += {"fp16": " --fp16", "fp32": " --cpu" if not torch.cuda.is_available() else ""}.get(precision, "")
+    return f"{model} {training}".split()
+
+
+def trainer(data: Path, more: list[str]) -> Trainer:
+    parser = options.get_training_parser()
+    args = options.parse_args_and_arch(parser, [str(data), "--user-dir", str(PLUGIN), *more])
+    cfg = convert_namespace_to_omegaconf(args)
+    task = tasks.setup_task(cfg.task)
+    made = Trainer(cfg, task, task.build_model(cfg.model), task.build_criterion(cfg.criterion))
+    made.lr_step_begin_epoch(1)
+    return made
+
+
+def sample(words: int, items: int, tokens: int) -> dict:
+    """A batch of random words; all items are full, as in pre-training."""
+    inputs = torch.randint(4, words, (items, tokens))
+    target = inputs.masked_fill(torch.rand(items, tokens) >= MASKED, 1)
+    net_input = {"src_tokens": inputs, "src_lengths": torch.full((items,), tokens)}
+    return {
+        "id": torch.arange(items),
+        "net_input": net_input,
+        "target": target,
+        "ntokens": items * tokens,
+        "nsentences": items,
+    }
+
+
+def hugging_face(shape: str, tokens: int, batch: dict, precision: str):
+    """A step of ``RobertaForMaskedLM``, which makes the logits of all tokens."""
+    import transformers
+
+    layers, dim, heads, words = SHAPES[shape]
+    config = transformers.RobertaConfig(
+        vocab_size=words,
+        hidden_size=dim,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        intermediate_size=4 * dim,
+        max_position_embeddings=tokens + 2,
+        type_vocab_size=1,
+    )
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = transformers.RobertaForMaskedLM(config).to(device).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
+    scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+    inputs = batch["net_input"]["src_tokens"].to(device)
+    labels = batch["target"].masked_fill(batch["target"] == 1, -100).to(device)
+    dtype = {"fp16": torch.float16, "bf16": torch.bfloat16}.get(precision)
+
+    def step() -> int:
+        optimizer.zero_grad()
+        with torch.autocast(device.type, dtype, enabled=dtype is not None):
+            loss = model(input_ids=inputs, attention_mask=torch.ones_like(inputs), labels=labels).loss
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        scaler.step(optimizer)
+        scaler.update()
+        loss.item()
+        return inputs.numel()
+
+    return step
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--shape", choices=SHAPES, default="paper", help="paper: 8 layers of 512, 80,000 words")
+    parser.add_argument("--tokens", type=int, default=512, help="in an item")
+    parser.add_argument("--items", type=int, default=2, help="in a step")
+    parser.add_argument("--pairs", type=int, default=20000, help="of the lexicon")
+    parser.add_argument("--drawn", type=int, default=0, help="pairs an update; 0: all")
+    parser.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
+    parser.add_argument("--only", nargs="+", help="of ours, ours with plain settings, fairseq, Hugging Face")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--peak", type=float, help="of the GPU in TFLOP/s at this precision, e.g. 989 for an H100")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the record (default: %(default)s)")
+    args = parser.parse_args()
+    torch.manual_seed(1)
+    words = SHAPES[args.shape][3]
+    batch = sample(words, args.items, args.tokens)
+    shared = flags(args.shape, args.tokens, args.precision)
+    autocast = ["--autocast", "bf16"] if args.precision == "bf16" else []
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder)
+        symbols = [f"▁p{number}" for number in range(words - 5)]  # <s> <pad> </s> <unk> and <mask> make it whole
+        (data / "dict.txt").write_text("".join(f"{symbol} 1\n" for symbol in symbols), encoding="utf-8")
+        drawn = torch.randint(len(symbols), (args.pairs, 2)).tolist()
+        lines = "".join(f"{symbols[one]}\t{symbols[other]}\n" for one, other in drawn)
+        (data / "lexicon.tsv").write_text(lines, encoding="utf-8")
+        align = ["--task", "align_mlm", "--criterion", "align_mlm", "--langs", "en", *autocast]
+        align += ["--lexicon", str(data / "lexicon.tsv"), "--align-pairs", str(args.drawn)]
+        fast = ["--optimizer", "adamw", "--logits-chunk", "512"]
+        makers = {
+            "ours": lambda: trainer(data, [*shared, *align, *fast]),
+            "ours, weight 0": lambda: trainer(data, [*shared, *align, *fast, "--align-weight", "0"]),
+            "ours, plain settings": lambda: trainer(data, [*shared, *align, "--optimizer", "adam"]),
+            "fairseq": lambda: trainer(
+                data, [*shared, "--task", "masked_lm", "--criterion", "masked_lm", "--optimizer", "adam"]
+            ),
+        }
+        works = {}
+        for name in (name for name in makers if not args.only or name in args.only):
+            made = makers[name]()
+            works[name] = lambda made=made: made.train_step([batch]) and batch["ntokens"]
+        if importlib.util.find_spec("transformers") and (not args.only or "Hugging Face" in args.only):
+            works["Hugging Face"] = hugging_face(args.shape, args.tokens, batch, args.precision)
+        rates = interleaved(works, args.rounds)
+    rows = []
+    for name, found in rates.items():
+        row = {"name": name, "tokens_per_second": statistics.median(found), "of_ours": ratio(rates, name, "ours")}
+        if args.peak:
+            row["utilisation"] = 3 * forward_flop(args) * row["tokens_per_second"] / (args.peak * 1e12)
+        rows.append(row)
+        used = f", {row['utilisation']:.1%} of the peak" if args.peak else ""
+        print(f"{name:22} {row['tokens_per_second']:>12,.0f} tokens/s, {row['of_ours']:.2f} times ours{used}")
+    record = {
+        name: getattr(args, name) for name in ("shape", "tokens", "items", "pairs", "drawn", "precision", "rounds")
+    }
+    save(f"step-{args.shape}-{args.items}-{args.precision}", {**record, "rows": rows}, args.results)
+
+
+def forward_flop(args) -> float:
+    """A token."""
+    layers, dim, _, words = SHAPES[args.shape]
+    return layers * (2 * 12 * dim**2 + 4 * args.tokens * dim) + MASKED * 2 * dim * (words + dim)
+
+
+if __name__ == "__main__":
+    main()
