@@ -11,33 +11,13 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-from fairseq.data import Dictionary
+from corpora import dictionary_of, write_corpus
 from timing import RESULTS, save
 
 from fairseq_align import vocabulary
-from fairseq_align.data import binarized
 from fairseq_align.derivation import Derivation, derive_corpus
 
 PIECES = 40000
-
-
-def dictionary_of_pieces() -> Dictionary:
-    dictionary = Dictionary()
-    for number in range(PIECES):
-        dictionary.add_symbol(f"{vocabulary.WORD_START if number % 10 < 7 else ''}p{number}")
-    return vocabulary.double(dictionary)
-
-
-def write_corpus(prefix: Path, tokens: int, dictionary: Dictionary) -> None:
-    rng = np.random.default_rng(1)
-    with binarized.writer(prefix, len(dictionary)) as out:
-        while tokens > 0:
-            sizes = rng.integers(5, 46, 40000)
-            ids = rng.integers(4, 4 + PIECES, sizes.sum())
-            ids[np.cumsum(sizes) - 1] = dictionary.eos()
-            out.add(ids, sizes)
-            tokens -= len(ids)
 
 
 def main() -> None:
@@ -46,10 +26,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the record (default: %(default)s)")
     args = parser.parse_args()
-    dictionary = dictionary_of_pieces()
+    dictionary = vocabulary.double(dictionary_of(PIECES))
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        write_corpus(Path(folder) / "train", args.tokens, dictionary)
+        write_corpus(Path(folder) / "train", args.tokens, PIECES)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         for transforms in (("transliterate",), ("invert",), ("transliterate", "invert"), ("permute",)):
             derivation = Derivation("en", transforms, "word", 1, PIECES, 2 * PIECES, "")
