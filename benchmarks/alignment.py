@@ -6,16 +6,16 @@ training computes it, value and gradient; and the same loss by plain autograd. D
 """
 
 import argparse
-import resource
 import statistics
 from pathlib import Path
 from unittest.mock import patch
 
 import torch
+from fairseq import utils
 from fairseq.criterions.masked_lm import MaskedLmConfig, MaskedLmLoss
 from fairseq.data import Dictionary
 from fairseq.models.roberta.model import RobertaModel, base_architecture
-from timing import RESULTS, interleaved, save
+from timing import RESULTS, interleaved, peak, save
 
 from fairseq_align import alignment
 from fairseq_align.lexicon import Pairs, Words
@@ -66,14 +66,15 @@ def main() -> None:
     args = parser.parse_args()
     torch.manual_seed(1)
     task = Task(args.vocabulary)
-    model = build(task, args.tokens).train()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = build(task, args.tokens).to(device).train()
     criterion = MaskedLmLoss(MaskedLmConfig(tpu=False), task)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
     table = model.encoder.sentence_encoder.embed_tokens.weight
     gradient = torch.zeros_like(table)
     rows = []
     for items in args.items:
-        batch = sample(task, items, args.tokens)
+        batch = utils.apply_to_sample(lambda tensor: tensor.to(device), sample(task, items, args.tokens))
 
         def step(batch=batch) -> int:
             optimizer.zero_grad()
@@ -84,7 +85,7 @@ def main() -> None:
 
         works = {"step": step}
         for number in args.pairs:
-            some = pairs(number, args.vocabulary)
+            some = pairs(number, args.vocabulary).to(device)
             works |= {f"term {number}": lambda some=some: term(table, some, args.kind, gradient)}
             works |= {f"autograd {number}": lambda some=some: autograd(table, some, args.kind, gradient)}
         rates = interleaved(works, args.rounds)
@@ -101,9 +102,9 @@ def main() -> None:
                 f"{number:>9,} pairs: {row['term_ms']:7.1f} ms, {row['term_of_step']:6.2%} of the step; by autograd "
                 f"{row['autograd_ms']:7.1f} ms, {row['autograd_of_step']:6.2%}"
             )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    highest = peak()
     record = {"vocabulary": args.vocabulary, "tokens": args.tokens, "kind": args.kind, "rounds": args.rounds}
-    save("alignment", {**record, "threads": torch.get_num_threads(), "rows": rows, "peak_mib": peak}, args.results)
+    save("alignment", {**record, "threads": torch.get_num_threads(), "rows": rows, "peak_mib": highest}, args.results)
 
 
 def term(table, some: Pairs, kind: str, gradient: torch.Tensor) -> int:

@@ -5,14 +5,13 @@ The corpus is random: sentences of 5 to 45 tokens, a vocabulary of 40,000 pieces
 """
 
 import argparse
-import resource
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
 from corpora import dictionary_of, write_corpus
-from timing import RESULTS, save
+from timing import RESULTS, peak, save
 
 from fairseq_align import vocabulary
 from fairseq_align.derivation import Derivation, derive_corpus
@@ -30,7 +29,7 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         write_corpus(Path(folder) / "train", args.tokens, PIECES)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        before = peak()
         for transforms in (("transliterate",), ("invert",), ("transliterate", "invert"), ("permute",)):
             derivation = Derivation("en", transforms, "word", 1, PIECES, 2 * PIECES, "")
             rates = []
@@ -40,9 +39,9 @@ def main() -> None:
                 rates.append(done / (time.perf_counter() - start))
             rows.append({"transforms": "+".join(transforms), "tokens_per_second": statistics.median(rates)})
             print(f"{rows[-1]['transforms']:<22} {statistics.median(rates) / 1e6:6.1f} M tokens/s")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"peak memory {peak:.0f} MiB, {peak - before:.0f} MiB above that of making the corpus")
-    save("derive", {"tokens": args.tokens, "rows": rows, "peak_mib": peak}, args.results)
+    highest = peak()
+    print(f"peak memory {highest:.0f} MiB, {highest - before:.0f} MiB above that of making the corpus")
+    save("derive", {"tokens": args.tokens, "rows": rows, "peak_mib": highest}, args.results)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ process takes beyond the weights; the gradient of the weights, which both ways m
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -16,16 +15,11 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from fairseq.models.roberta.model import RobertaLMHead
-from timing import RESULTS, save
+from timing import RESULTS, peak, save
 
 from fairseq_align import logits
 
 MASKED = 0.15
-
-
-def peak() -> float:
-    """MiB that the process has had at once so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measure(args: argparse.Namespace) -> dict[str, float]:

@@ -7,7 +7,6 @@ Words are random strings of 2 to 12 letters, in pieces of a SentencePiece model 
 
 import argparse
 import io
-import resource
 import tempfile
 import time
 from pathlib import Path
@@ -15,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
-from timing import RESULTS, interleaved, save
+from timing import RESULTS, interleaved, peak, save
 
 from fairseq_align import lexicon, subword, wordlist
 from fairseq_align.criterions.align_mlm import AlignMlmLoss
@@ -85,9 +84,9 @@ def main() -> None:
             f"{row['pairs']:>9,} pairs: made in {row['made_seconds']:.2f} s, loaded in {row['loaded_seconds']:.2f} s; "
             f"{DRAWN:,} drawn in {row['drawn_ms evenly']:.2f} ms evenly, {row['drawn_ms by weights']:.2f} ms by weights"
         )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"peak memory {peak:.0f} MiB")
-    save("lexicon", {"drawn": DRAWN, "rows": rows, "peak_mib": peak}, args.results)
+    highest = peak()
+    print(f"peak memory {highest:.0f} MiB")
+    save("lexicon", {"drawn": DRAWN, "rows": rows, "peak_mib": highest}, args.results)
 
 
 def drawing(loss: AlignMlmLoss):

@@ -25,6 +25,7 @@ SHAPES = {  # layers, dimension, heads, words
     "paper": (8, 512, 8, 80000),
     "xlmr": (12, 768, 12, 250000),
 }
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 PLUGIN = Path(__file__).parents[1] / "fairseq_align"
 
 
@@ -61,12 +62,18 @@ def sample(words: int, items: int, tokens: int) -> dict:
     }
 
 
-def hugging_face(shape: str, tokens: int, batch: dict, precision: str):
-    """A step of ``RobertaForMaskedLM``, which makes the logits of all tokens."""
+def write_dictionary(path: Path, words: int) -> list[str]:
+    """Pieces that make a vocabulary of so many words, together with <s>, <pad>, </s>, <unk> and <mask>."""
+    pieces = [f"▁p{number}" for number in range(words - 5)]
+    path.write_text("".join(f"{piece} 1\n" for piece in pieces), encoding="utf-8")
+    return pieces
+
+
+def hugging_face_config(shape: str, tokens: int, **more):
     import transformers
 
     layers, dim, heads, words = SHAPES[shape]
-    config = transformers.RobertaConfig(
+    return transformers.RobertaConfig(
         vocab_size=words,
         hidden_size=dim,
         num_hidden_layers=layers,
@@ -74,18 +81,24 @@ def hugging_face(shape: str, tokens: int, batch: dict, precision: str):
         intermediate_size=4 * dim,
         max_position_embeddings=tokens + 2,
         type_vocab_size=1,
+        **more,
     )
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = transformers.RobertaForMaskedLM(config).to(device).train()
+
+
+def hugging_face(shape: str, tokens: int, batch: dict, precision: str):
+    """A step of ``RobertaForMaskedLM``, which makes the logits of all tokens."""
+    import transformers
+
+    model = transformers.RobertaForMaskedLM(hugging_face_config(shape, tokens)).to(DEVICE).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
-    scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
-    inputs = batch["net_input"]["src_tokens"].to(device)
-    labels = batch["target"].masked_fill(batch["target"] == 1, -100).to(device)
+    scaler = torch.amp.GradScaler(DEVICE.type, enabled=precision == "fp16")
+    inputs = batch["net_input"]["src_tokens"].to(DEVICE)
+    labels = batch["target"].masked_fill(batch["target"] == 1, -100).to(DEVICE)
     dtype = {"fp16": torch.float16, "bf16": torch.bfloat16}.get(precision)
 
     def step() -> int:
         optimizer.zero_grad()
-        with torch.autocast(device.type, dtype, enabled=dtype is not None):
+        with torch.autocast(DEVICE.type, dtype, enabled=dtype is not None):
             loss = model(input_ids=inputs, attention_mask=torch.ones_like(inputs), labels=labels).loss
         scaler.scale(loss).backward()
         scaler.unscale_(optimizer)
@@ -118,8 +131,7 @@ def main() -> None:
     autocast = ["--autocast", "bf16"] if args.precision == "bf16" else []
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        symbols = [f"▁p{number}" for number in range(words - 5)]  # <s> <pad> </s> <unk> and <mask> make it whole
-        (data / "dict.txt").write_text("".join(f"{symbol} 1\n" for symbol in symbols), encoding="utf-8")
+        symbols = write_dictionary(data / "dict.txt", words)
         drawn = torch.randint(len(symbols), (args.pairs, 2)).tolist()
         lines = "".join(f"{symbols[one]}\t{symbols[other]}\n" for one, other in drawn)
         (data / "lexicon.tsv").write_text(lines, encoding="utf-8")

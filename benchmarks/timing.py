@@ -3,12 +3,15 @@
 import json
 import os
 import platform
+import resource
 import statistics
 import time
 from collections.abc import Callable
 from datetime import date
 from importlib import metadata
 from pathlib import Path
+
+import torch
 
 
 def interleaved(works: dict[str, Callable[[], int]], rounds: int) -> dict[str, list[float]]:
@@ -26,6 +29,8 @@ def interleaved(works: dict[str, Callable[[], int]], rounds: int) -> dict[str, l
         for name, work in works.items():
             start = time.perf_counter()
             units = work()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
             if counted >= 0:
                 rates[name].append(units / (time.perf_counter() - start))
     return rates
@@ -34,6 +39,11 @@ def interleaved(works: dict[str, Callable[[], int]], rounds: int) -> dict[str, l
 def ratio(rates: dict[str, list[float]], ours: str, other: str) -> float:
     """Median over rounds of ours / other: machines drift, pairs of neighbouring rounds less."""
     return statistics.median(a / b for a, b in zip(rates[ours], rates[other], strict=True))
+
+
+def peak() -> float:
+    """MiB that the process has had at once so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def machine() -> dict[str, str]:

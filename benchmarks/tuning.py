@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""A step of fine-tuning a tagger, ours and Hugging Face's token classification: python benchmarks/tuning.py
+
+The same architecture, batch and optimizer (Adam), in turn, in one process: a step of fairseq's Trainer with the task
+`sequence_tagging`, and a bare loop around `RobertaForTokenClassification`. Data are random, every other token has a
+label.
+"""
+
+import argparse
+import statistics
+import tempfile
+from pathlib import Path
+
+import step
+import torch
+from timing import RESULTS, interleaved, ratio, save
+
+from fairseq_align.data.tagging import IGNORED
+
+LABELS = 17  # parts of speech of Universal Dependencies
+
+
+def hugging_face(shape: str, tokens: int, batch: dict):
+    import transformers
+
+    model = transformers.RobertaForTokenClassification(step.hugging_face_config(shape, tokens, num_labels=LABELS))
+    model = model.to(step.DEVICE).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
+    inputs, target = batch["net_input"]["src_tokens"].to(step.DEVICE), batch["target"].to(step.DEVICE)
+
+    def work() -> int:
+        optimizer.zero_grad()
+        model(input_ids=inputs, attention_mask=torch.ones_like(inputs), labels=target).loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        return inputs.numel()
+
+    return work
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--shape", choices=step.SHAPES, default="paper")
+    parser.add_argument("--tokens", type=int, default=64, help="in a sentence")
+    parser.add_argument("--items", type=int, default=32, help="sentences in a step")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the record (default: %(default)s)")
+    args = parser.parse_args()
+    torch.manual_seed(1)
+    words = step.SHAPES[args.shape][3]
+    batch = step.sample(words, args.items, args.tokens)
+    batch["target"] = torch.randint(LABELS, (args.items, args.tokens))
+    batch["target"][:, ::2] = IGNORED
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder)
+        step.write_dictionary(data / "dict.txt", words)
+        (data / "label").mkdir()
+        (data / "label" / "dict.txt").write_text("".join(f"L{number} 1\n" for number in range(LABELS)))
+        flags = [*step.flags(args.shape, args.tokens, "fp32"), "--task", "sequence_tagging", "--lang", "en"]
+        flags += ["--criterion", "sequence_tagging", "--arch", "roberta_tagger", "--optimizer"]
+        works = {}
+        for name in ("adamw", "adam"):
+            made = step.trainer(data, [*flags, name])
+            works[f"ours, {name}"] = lambda made=made: made.train_step([batch]) and batch["ntokens"]
+        works["Hugging Face"] = hugging_face(args.shape, args.tokens, batch)
+        rates = interleaved(works, args.rounds)
+    rows = []
+    for name, found in rates.items():
+        row = {
+            "name": name,
+            "tokens_per_second": statistics.median(found),
+            "of_ours": ratio(rates, name, "ours, adamw"),
+        }
+        rows.append(row)
+        print(f"{name:14} {row['tokens_per_second']:>12,.0f} tokens/s, {row['of_ours']:.2f} times ours")
+    record = {name: getattr(args, name) for name in ("shape", "tokens", "items", "rounds")}
+    save(f"tuning-{args.shape}", {**record, "rows": rows}, args.results)
+
+
+if __name__ == "__main__":
+    main()
