@@ -137,7 +137,8 @@ def main() -> None:
         (data / "lexicon.tsv").write_text(lines, encoding="utf-8")
         align = ["--task", "align_mlm", "--criterion", "align_mlm", "--langs", "en", *autocast]
         align += ["--lexicon", str(data / "lexicon.tsv"), "--align-pairs", str(args.drawn)]
-        fast = ["--optimizer", "adamw", "--logits-chunk", "512"]
+        fast = ["--optimizer", "adamw"]  # chunks of logits are made in float32, whatever autocast says
+        fast += ["--logits-chunk", "512"] if args.precision == "fp32" else []
         makers = {
             "ours": lambda: trainer(data, [*shared, *align, *fast]),
             "ours, weight 0": lambda: trainer(data, [*shared, *align, *fast, "--align-weight", "0"]),
