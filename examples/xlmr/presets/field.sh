@@ -7,6 +7,7 @@ BATCH=${BATCH:-16} UPDATE_FREQ=${UPDATE_FREQ:-16}   # 16 items x 16 batches x 8 
 UPDATES=${UPDATES:-200000} WARMUP=${WARMUP:-10000} LR=${LR:-2e-4} DROPOUT=0
 PRECISION=${PRECISION---fp16 --fp16-init-scale 128}
 PRETRAIN_FLAGS="--finetune-from-model $WORK/xlmr/model.pt --update-freq $UPDATE_FREQ --adam-eps 1e-6 $PRECISION"
+PRETRAIN_FLAGS+=" --logits-chunk ${LOGITS_CHUNK:-0}"
 ALPHA=0.7 LAYER=${LAYER:-7}
 SEEDS=${SEEDS:-1}
 
