@@ -59,8 +59,8 @@ def first_update(folder: Path, name: str) -> tuple[float, float]:
     command = [sys.executable, "-m", "fairseq_cli.train", str(folder), *SHARED, *TASKS[name]]
     command += ["--arch", "roberta", "--encoder-layers", "1", "--encoder-embed-dim", "8"]
     command += ["--encoder-ffn-embed-dim", "8", "--encoder-attention-heads", "1", "--max-positions", str(LENGTH)]
-    command += ["--criterion", "masked_lm", "--optimizer", "adam", "--cpu"]
-    command += ["--batch-size", str(ITEMS), "--max-update", "1", "--disable-validation", "--no-save", "--num-workers", "0"]
+    command += ["--criterion", "masked_lm", "--optimizer", "adam", "--cpu", "--batch-size", str(ITEMS)]
+    command += ["--max-update", "1", "--disable-validation", "--no-save", "--num-workers", "0"]
     start = time.perf_counter()
     with open(os.devnull, "w") as nowhere:
         process = subprocess.Popen([*command, "--data-buffer-size", "0"], stdout=nowhere, stderr=subprocess.STDOUT)

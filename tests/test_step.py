@@ -1,11 +1,14 @@
 """The fast ways through a training step do what the plain ones do."""
 
 import copy
+from argparse import Namespace
+from types import SimpleNamespace
 
 import pytest
 import torch
 import torch.nn.functional as F
-from fairseq.models.roberta.model import RobertaLMHead
+from fairseq.data import Dictionary
+from fairseq.models.roberta.model import RobertaLMHead, RobertaModel, base_architecture
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -118,6 +121,18 @@ def test_ddp_sends_off_what_is_added_in_place(tmp_path):
                 assert torch.allclose(parameter.grad, expected[name], rtol=1e-10, atol=1e-12), name
     finally:
         torch.distributed.destroy_process_group()
+
+
+def test_attention_without_padding_is_torchs_flash_kernel():
+    """fairseq leaves the mask out when nothing is padded, and torch takes the kernel that holds no matrix of scores."""
+    args = Namespace(encoder_layers=1, encoder_embed_dim=8, encoder_ffn_embed_dim=8, encoder_attention_heads=2)
+    args.max_positions, args.dropout, args.attention_dropout = 9, 0.0, 0.0
+    base_architecture(args)
+    dictionary = Dictionary()
+    made = RobertaModel.build_model(args, SimpleNamespace(source_dictionary=dictionary))
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        made(torch.full((2, 9), dictionary.unk()))[0].sum().backward()
+    assert any("flash_attention" in event.key for event in profile.key_averages())
 
 
 def test_chunked_training_follows_plain_training(pretrain):  # noqa: F811
