@@ -3,7 +3,7 @@
     Space (unit vectors, made a block at a time) -> ``neighbourhoods`` (how crowded each word is) -> ``ranks``
 
 No similarity matrix and no second table of vectors is ever held. With blocks of B words of one piece, the memory
-beyond the tables is at most ``memory(B, C)`` bytes and a few numbers a word: 0.3 GB for blocks of 4,096 words of
+beyond the tables is at most ``memory(B, C)`` bytes and a few numbers a word: 34 MB for blocks of 1,024 words of
 dimension 1,024. 250,000 words against 250,000 take that, and two tables of 1 GB in float32.
 """
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from fairseq_align.lexicon import Words
 
-BLOCK = 4096  # words
+BLOCK = 1024  # words; on a CPU half again as fast as 4,096, whose cosines leave the cache
 NEIGHBOURS = 10  # of CSLS, as in its paper
 TOLERANCE = 1e-6  # scores that differ by no more are tied: float32 rounds equal vectors differently in different blocks
 

@@ -397,6 +397,7 @@ def add_parser(subparsers) -> None:
         type=int,
         default=retrieval.BLOCK,
         metavar="N",
-        help="words compared at a time; needs 16 N (N + dim) bytes beyond the model (default: %(default)s)",
+        help="words compared at a time; needs 16 N (N + dim) bytes beyond the model; a GPU wants more, e.g. 8192 "
+        "(default: %(default)s)",
     )
     parser.set_defaults(func=score)
