@@ -58,7 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--words", type=int, nargs="+", default=[10_000, 20_000], help="of each vocabulary")
     parser.add_argument("--dim", type=int, default=512)
-    parser.add_argument("--noise", type=float, default=3.0, help="between the vectors of a pair, standard deviations")
+    parser.add_argument("--noise", type=float, default=6.0, help="between the vectors of a pair, standard deviations")
     parser.add_argument("--ways", nargs="+", default=["blocks", "matrix"])
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the record (default: %(default)s)")
