@@ -11,42 +11,31 @@ from pathlib import Path
 from unittest.mock import patch
 
 import torch
+from corpora import dictionary_of
 from fairseq import utils
 from fairseq.criterions.masked_lm import MaskedLmConfig, MaskedLmLoss
-from fairseq.data import Dictionary
 from fairseq.models.roberta.model import RobertaModel, base_architecture
+from step import SHAPES, SPECIAL, sample
 from timing import RESULTS, interleaved, peak, save
 
 from fairseq_align import alignment
 from fairseq_align.lexicon import Pairs, Words
 
-PAPER = {"encoder_layers": 8, "encoder_embed_dim": 512, "encoder_ffn_embed_dim": 2048, "encoder_attention_heads": 8}
-MASKED = 0.15
-
 
 class Task:
     """What fairseq's model and criterion ask of a task."""
 
-    def __init__(self, vocabulary: int):
-        self.source_dictionary = Dictionary()
-        for number in range(vocabulary):
-            self.source_dictionary.add_symbol(f"p{number}")
+    def __init__(self, words: int):
+        self.source_dictionary = self.target_dictionary = dictionary_of(words - SPECIAL)
         self.source_dictionary.add_symbol("<mask>")
-        self.target_dictionary = self.source_dictionary
 
 
 def build(task: Task, tokens: int) -> RobertaModel:
-    args = argparse.Namespace(**PAPER, max_positions=tokens, tokens_per_sample=tokens)
+    layers, dim, heads, _ = SHAPES["paper"]
+    shape = {"encoder_layers": layers, "encoder_embed_dim": dim, "encoder_attention_heads": heads}
+    args = argparse.Namespace(**shape, encoder_ffn_embed_dim=4 * dim, max_positions=tokens, tokens_per_sample=tokens)
     base_architecture(args)
     return RobertaModel.build_model(args, task)
-
-
-def sample(task: Task, items: int, tokens: int) -> dict:
-    size = len(task.source_dictionary)
-    inputs = torch.randint(4, size, (items, tokens))
-    target = inputs.masked_fill(torch.rand(items, tokens) >= MASKED, task.source_dictionary.pad())
-    net_input = {"src_tokens": inputs, "src_lengths": torch.full((items,), tokens)}
-    return {"net_input": net_input, "target": target, "ntokens": items * tokens, "nsentences": items}
 
 
 def pairs(number: int, vocabulary: int) -> Pairs:
@@ -74,7 +63,7 @@ def main() -> None:
     gradient = torch.zeros_like(table)
     rows = []
     for items in args.items:
-        batch = utils.apply_to_sample(lambda tensor: tensor.to(device), sample(task, items, args.tokens))
+        batch = utils.apply_to_sample(lambda tensor: tensor.to(device), sample(args.vocabulary, items, args.tokens))
 
         def step(batch=batch) -> int:
             optimizer.zero_grad()

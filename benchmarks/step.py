@@ -14,12 +14,16 @@ import tempfile
 from pathlib import Path
 
 import torch
+from corpora import dictionary_of
 from fairseq import options, tasks
 from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from fairseq.trainer import Trainer
 from timing import RESULTS, interleaved, ratio, save
 
+from fairseq_align import vocabulary
+
 MASKED = 0.15
+SPECIAL = 5  # <s>, <pad>, </s>, <unk> and <mask> stand in a vocabulary beside its pieces
 SHAPES = {  # layers, dimension, heads, words
     "tiny": (2, 32, 2, 200),
     "paper": (8, 512, 8, 80000),
@@ -60,13 +64,6 @@ def sample(words: int, items: int, tokens: int) -> dict:
         "ntokens": items * tokens,
         "nsentences": items,
     }
-
-
-def write_dictionary(path: Path, words: int) -> list[str]:
-    """Pieces that make a vocabulary of so many words, together with <s>, <pad>, </s>, <unk> and <mask>."""
-    pieces = [f"▁p{number}" for number in range(words - 5)]
-    path.write_text("".join(f"{piece} 1\n" for piece in pieces), encoding="utf-8")
-    return pieces
 
 
 def hugging_face_config(shape: str, tokens: int, **more):
@@ -131,9 +128,11 @@ def main() -> None:
     autocast = ["--autocast", "bf16"] if args.precision == "bf16" else []
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        symbols = write_dictionary(data / "dict.txt", words)
-        drawn = torch.randint(len(symbols), (args.pairs, 2)).tolist()
-        lines = "".join(f"{symbols[one]}\t{symbols[other]}\n" for one, other in drawn)
+        dictionary = dictionary_of(words - SPECIAL)
+        dictionary.save(str(data / "dict.txt"))
+        whole = [piece for piece in dictionary.symbols if piece.startswith(vocabulary.WORD_START)]
+        drawn = torch.randint(len(whole), (args.pairs, 2)).tolist()
+        lines = "".join(f"{whole[one]}\t{whole[other]}\n" for one, other in drawn)
         (data / "lexicon.tsv").write_text(lines, encoding="utf-8")
         align = ["--task", "align_mlm", "--criterion", "align_mlm", "--langs", "en", *autocast]
         align += ["--lexicon", str(data / "lexicon.tsv"), "--align-pairs", str(args.drawn)]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import step
 import torch
+from corpora import dictionary_of
 from timing import RESULTS, interleaved, ratio, save
 
 from fairseq_align.data.tagging import IGNORED
@@ -53,7 +54,7 @@ def main() -> None:
     batch["target"][:, ::2] = IGNORED
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        step.write_dictionary(data / "dict.txt", words)
+        dictionary_of(words - step.SPECIAL).save(str(data / "dict.txt"))
         (data / "label").mkdir()
         (data / "label" / "dict.txt").write_text("".join(f"L{number} 1\n" for number in range(LABELS)))
         flags = [*step.flags(args.shape, args.tokens, "fp32"), "--task", "sequence_tagging", "--lang", "en"]

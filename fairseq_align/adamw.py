@@ -7,6 +7,8 @@ from fairseq.dataclass import FairseqDataclass
 from fairseq.optim import FairseqOptimizer, register_optimizer
 from omegaconf import II
 
+from fairseq_align.errors import InputError
+
 
 @dataclass
 class AdamWConfig(FairseqDataclass):
@@ -21,6 +23,15 @@ class AdamW(FairseqOptimizer):
     """The update of fairseq's ``adam`` with fewer passes over the weights, on CPU and GPU.
 
     Only ``--adam-eps`` differs: here it is added after the root is corrected for the zeros that its mean began with.
+
+    Args:
+        cfg: ``adam_betas`` like ``"(0.9, 0.98)"``, each at least 0 and below 1; rate, epsilon and decay at least 0.
+        params: tensors to optimise, all of them floating point.
+
+    Raises:
+        InputError: ``adam_betas`` is no such pair.
+
+    Source: Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101; ``torch.optim.AdamW``
     """
 
     def __init__(self, cfg: AdamWConfig, params):
@@ -30,10 +41,19 @@ class AdamW(FairseqOptimizer):
     @property
     def optimizer_config(self) -> dict:
         """Settings that hold whatever a checkpoint says."""
-        betas = tuple(float(beta) for beta in self.cfg.adam_betas.strip("()[] ").split(","))
-        lr = self.cfg.lr[0] if not isinstance(self.cfg.lr, float) else self.cfg.lr
-        return {"lr": lr, "betas": betas, "eps": self.cfg.adam_eps, "weight_decay": self.cfg.weight_decay}
+        betas, eps = _betas(self.cfg.adam_betas), self.cfg.adam_eps
+        return {"lr": self.cfg.lr[0], "betas": betas, "eps": eps, "weight_decay": self.cfg.weight_decay}
 
     @property
     def supports_flat_params(self) -> bool:
         return True
+
+
+def _betas(text: str) -> tuple[float, float]:
+    try:
+        first, second = (float(beta) for beta in text.strip("()[] ").split(","))
+    except ValueError:
+        first = second = -1.0
+    if not (0 <= first < 1 and 0 <= second < 1):
+        raise InputError(f"found --adam-betas {text}, expected two numbers from 0 to below 1, e.g. (0.9, 0.98)")
+    return first, second

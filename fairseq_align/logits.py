@@ -5,6 +5,8 @@ import torch.nn.functional as F
 from fairseq.models.roberta.model import RobertaLMHead
 from torch import Tensor
 
+AVAILABLE = hasattr(torch.nn, "LinearCrossEntropyOptions")  # since torch 2.13
+
 
 def cross_entropy(head: RobertaLMHead, features: Tensor, target: Tensor, rows: int) -> Tensor:
     """Summed cross entropy of the head's logits, a few rows of them at a time.
@@ -19,6 +21,8 @@ def cross_entropy(head: RobertaLMHead, features: Tensor, target: Tensor, rows: i
 
     Returns:
         scalar, nats; of no rows 0, with gradients that are 0.
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear_cross_entropy.html
     """
     if not len(target):  # ranks wait for a gradient of every parameter
         return 0 * (head(features.new_zeros(1, features.shape[-1])).sum() + features.sum())

@@ -13,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from fairseq_align import logits
+from fairseq_align import logits, vocabulary
 from fairseq_align.accumulation import looked_up
+from fairseq_align.adamw import AdamW, AdamWConfig
+from fairseq_align.criterions.align_mlm import AlignMlmLoss
+from fairseq_align.errors import InputError
 from tests.test_training import pretrain, same, updates  # noqa: F401
 
 VOCABULARY, DIM, PADDING = 23, 6, 1
@@ -149,6 +152,21 @@ def test_adamw_is_adam_with_decoupled_decay(pretrain, tmp_path):  # noqa: F811
     expected = pretrain("adam", *flags, "--optimizer", "adam")
     assert updates(fused, "loss") == pytest.approx(updates(expected, "loss"), rel=2e-3)
     assert not same(tmp_path / "fused" / "checkpoint_last.pt", tmp_path / "adam" / "checkpoint_last.pt")
+
+
+@pytest.mark.parametrize("betas", ["0.9", "(0.9, 1)", "(0.9, 0.98, 0)", "(a, 0.98)"])
+def test_betas_that_are_none_are_refused_in_one_line(betas):
+    cfg = AdamWConfig(adam_betas=betas, lr=[1e-3])
+    with pytest.raises(InputError, match="expected two numbers from 0 to below 1"):
+        AdamW(cfg, [nn.Parameter(torch.zeros(2))])
+
+
+def test_chunks_are_refused_where_torch_has_none(toy, monkeypatch):
+    monkeypatch.setattr(logits, "AVAILABLE", False)
+    task = SimpleNamespace(source_dictionary=vocabulary.load(toy / "data-bin" / "dict.txt"))
+    task.target_dictionary = task.source_dictionary
+    with pytest.raises(InputError, match="found --logits-chunk 5 and torch .*, expected torch 2.13 or newer"):
+        AlignMlmLoss(task, str(toy / "lexicon.tsv"), logits_chunk=5)
 
 
 def test_autocast_computes_in_bfloat16_and_keeps_weights_in_float32(pretrain, tmp_path):  # noqa: F811

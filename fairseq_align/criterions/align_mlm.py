@@ -116,13 +116,22 @@ class AlignMlmLoss(MaskedLmLoss):
         tpu: bool = False,
     ):
         super().__init__(MaskedLmConfig(tpu=tpu), task)
-        numbers = {"--align-weight": align_weight, "--align-warmup": align_warmup, "--align-pairs": align_pairs}
-        numbers |= {"--logits-chunk": logits_chunk}
+        numbers = {
+            "--align-weight": align_weight,
+            "--align-warmup": align_warmup,
+            "--align-pairs": align_pairs,
+            "--logits-chunk": logits_chunk,
+        }
         for flag, number in numbers.items():
             if not (number >= 0 and math.isfinite(number)):
                 raise InputError(f"found {flag} {number}, expected a number of at least 0")
         if not (align_temperature > 0 and math.isfinite(align_temperature)):
             raise InputError(f"found --align-temperature {align_temperature}, expected a number above 0, e.g. 0.1")
+        if logits_chunk and not logits.AVAILABLE:
+            raise InputError(
+                f"found --logits-chunk {logits_chunk} and torch {torch.__version__}, expected torch 2.13 or newer; "
+                "leave the flag out, or pip install 'torch>=2.13'"
+            )
         parts = _load(lexicon, task)
         self.pairs = Pairs.cat(list(parts.values()))
         self.heldout = _heldout(parts, _load(heldout_lexicon, task) if heldout_lexicon else {})
