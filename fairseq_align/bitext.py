@@ -5,15 +5,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from fairseq_align.corpus import Cleaning, read_lines, writing
+from fairseq_align.corpus import Cleaning
 from fairseq_align.errors import InputError
+from fairseq_align.text import read_lines, writing
 
 
 def read(path: str | Path, columns: tuple[int, int]) -> Iterator[tuple[str, str]]:
     """Two columns, numbered from 1, of each line of a TSV file, plain or gzipped.
 
     Raises:
-        InputError: as ``corpus.read_lines``; or a line has too few columns.
+        InputError: as ``text.read_lines``; or a line has too few columns.
     """
     for number, line in read_lines(path):
         fields = line.split("\t")

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fairseq_align import frequency
-from fairseq_align.corpus import read_lines
 from fairseq_align.errors import InputError
 from fairseq_align.lexicon import Entry
+from fairseq_align.text import read_lines
 from fairseq_align.vocabulary import WORD_START
 
 PIECES = 4  # words of so many pieces and more are counted together

@@ -23,9 +23,9 @@ import numpy as np
 from fairseq.data import Dictionary
 
 from fairseq_align import tags, vocabulary
-from fairseq_align.corpus import writing
 from fairseq_align.data import binarized
 from fairseq_align.errors import InputError
+from fairseq_align.text import writing
 
 logger = logging.getLogger(__name__)
 

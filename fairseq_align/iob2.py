@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from fairseq_align.corpus import normalise, read_lines
 from fairseq_align.errors import InputError
 from fairseq_align.tags import BEGIN, INSIDE, OUTSIDE, iob2_labels
+from fairseq_align.text import normalise, read_lines
 
 SCHEMES = ("iob2", "iob1")
 DOCUMENT = "-DOCSTART-"  # separates the documents of CoNLL 2003

@@ -23,8 +23,8 @@ from fairseq.data import Dictionary
 from torch import Tensor
 
 from fairseq_align import vocabulary
-from fairseq_align.corpus import writing
 from fairseq_align.errors import InputError
+from fairseq_align.text import writing
 
 logger = logging.getLogger(__name__)
 

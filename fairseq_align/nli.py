@@ -23,10 +23,11 @@ from fairseq.data import Dictionary
 from sentencepiece import SentencePieceProcessor
 
 from fairseq_align import subword
-from fairseq_align.corpus import Cleaning, read_lines
+from fairseq_align.corpus import Cleaning
 from fairseq_align.data import binarized
 from fairseq_align.derivation import Derivation, derive_corpus
 from fairseq_align.errors import InputError
+from fairseq_align.text import read_lines
 
 LABELS = ("contradiction", "neutral", "entailment")  # the order of fairseq's roberta.large.mnli
 SPELLINGS = {**{label: label for label in LABELS}, "contradictory": "contradiction"}  # the latter in XNLI-MT

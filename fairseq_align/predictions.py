@@ -16,10 +16,10 @@ from seqeval.metrics import f1_score
 from seqeval.scheme import IOB2
 
 from fairseq_align import tags
-from fairseq_align.corpus import writing
 from fairseq_align.data.tagging import IGNORED, TaggingDataset
 from fairseq_align.errors import InputError
 from fairseq_align.models.tagger import RobertaTagger
+from fairseq_align.text import writing
 
 
 class Sentence(NamedTuple):

@@ -14,9 +14,10 @@ from typing import NamedTuple
 from fairseq.data import Dictionary
 from torch import Tensor
 
-from fairseq_align import corpus, roberta, subword, tokenizer, vocabulary, wordlist, xlmr
+from fairseq_align import roberta, subword, tokenizer, vocabulary, wordlist, xlmr
 from fairseq_align.encoder import Model, with_rows
 from fairseq_align.errors import InputError, needed
+from fairseq_align.text import read_lines
 
 logger = logging.getLogger(__name__)
 
@@ -195,7 +196,7 @@ def extend(found: Pretrained, pieces_path: Path, lexicon_path: Path | None) -> P
         raise InputError(
             f"{pieces_path}: found a vocabulary with derived pieces, expected none; extend before deriving"
         )
-    new = [line for _, line in corpus.read_lines(pieces_path) if line]
+    new = [line for _, line in read_lines(pieces_path) if line]
     extension = tokenizer.extend(found.pieces, new, str(pieces_path))
     translations = _translations(lexicon_path, _processor(found.pieces)) if lexicon_path else {}
     old, end = found.dictionary, found.dictionary.nspecial + len(subword.pieces(_processor(found.pieces)))

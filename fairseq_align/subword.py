@@ -22,8 +22,8 @@ from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 from sentencepiece.sentencepiece_model_pb2 import ModelProto
 
 from fairseq_align import vocabulary
-from fairseq_align.corpus import read_lines, writing
 from fairseq_align.errors import InputError
+from fairseq_align.text import read_lines, writing
 
 UNKNOWN = "<unk>"
 RESERVED = frozenset({"<s>", "<pad>", "</s>", UNKNOWN, vocabulary.MASK})  # symbols that mean something to fairseq

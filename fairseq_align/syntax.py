@@ -24,8 +24,8 @@ import conllu
 import numpy as np
 
 from fairseq_align import treebank, word_order
-from fairseq_align.corpus import normalise
 from fairseq_align.errors import InputError
+from fairseq_align.text import normalise
 from fairseq_align.vocabulary import SENTENCE_FINAL
 from fairseq_align.word_order import Head, WordOrder, universal
 

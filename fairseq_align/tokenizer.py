@@ -1,6 +1,6 @@
 """Hugging Face's fast tokenizer of a SentencePiece model and a vocabulary, and the way back.
 
-The tokenizer holds ``corpus.normalise``, SentencePiece's own normalisation and the split into words, so that words
+The tokenizer holds ``text.normalise``, SentencePiece's own normalisation and the split into words, so that words
 separated by spaces get the ids of ``subword.encode_words``. Left outside is the tokenisation of raw text (sacremoses).
 
 A symbol that no text gives, as a derived piece (``\u2581the~``), keeps its id and stands in tokenizer.json with a space
@@ -18,8 +18,9 @@ from typing import NamedTuple
 from fairseq.data import Dictionary
 from sentencepiece.sentencepiece_model_pb2 import ModelProto, TrainerSpec
 
-from fairseq_align import corpus, subword, vocabulary
+from fairseq_align import subword, vocabulary
 from fairseq_align.errors import InputError, needed
+from fairseq_align.text import NOISE
 
 logger = logging.getLogger(__name__)
 
@@ -107,9 +108,9 @@ def build(model: bytes, dictionary: Dictionary, where: str):
 
 
 def _normalizer(library, charsmap: bytes):
-    """``corpus.normalise``, then SentencePiece's rules; U+2581 in a text is a space to SentencePiece."""
+    """``text.normalise``, then SentencePiece's rules; U+2581 in a text is a space to SentencePiece."""
     steps = library.normalizers
-    rules = [steps.NFC(), steps.Replace(library.Regex(corpus.NOISE), "")]
+    rules = [steps.NFC(), steps.Replace(library.Regex(NOISE), "")]
     rules += [steps.Replace(library.Regex("[\x1c-\x1f\x85]"), " ")]  # white space to Python, not to the tokenizer
     rules += [steps.Precompiled(charsmap)] if charsmap else []
     return steps.Sequence([*rules, steps.Replace(vocabulary.WORD_START, " ")])

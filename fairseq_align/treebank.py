@@ -23,9 +23,9 @@ from fairseq.data import Dictionary
 from sentencepiece import SentencePieceProcessor
 
 from fairseq_align import iob2, subword, tags, vocabulary
-from fairseq_align.corpus import normalise, read_lines, writing
 from fairseq_align.data import binarized
 from fairseq_align.errors import InputError
+from fairseq_align.text import normalise, read_lines, writing
 
 # https://universaldependencies.org/u/pos/, alphabetical
 UPOS = tuple("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split())

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from fairseq.data import Dictionary
 
-from fairseq_align.corpus import writing
 from fairseq_align.errors import InputError
+from fairseq_align.text import writing
 
 WORD_START = "\u2581"
 MASK = "<mask>"

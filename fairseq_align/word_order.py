@@ -32,8 +32,8 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
-from fairseq_align.corpus import writing
 from fairseq_align.errors import InputError
+from fairseq_align.text import writing
 
 logger = logging.getLogger(__name__)
 

@@ -21,9 +21,9 @@ from scipy.sparse.csgraph import connected_components
 from sentencepiece import SentencePieceProcessor
 
 from fairseq_align import subword, vocabulary
-from fairseq_align.corpus import read_lines
 from fairseq_align.errors import InputError
 from fairseq_align.lexicon import Entry
+from fairseq_align.text import read_lines
 
 logger = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from fairseq_align import syntax, treebank, typology, word_order
-from fairseq_align.corpus import read_lines, writing
 from fairseq_align.errors import InputError, status_of
+from fairseq_align.text import read_lines, writing
 
 
 def parse_args():

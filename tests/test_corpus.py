@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from fairseq_align import corpus
 from fairseq_align.errors import InputError
+from fairseq_align.text import normalise, read_lines, writing
 
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "preprocess" / "corpus.py"
@@ -69,10 +70,10 @@ def test_splitting_moves_no_character(text):
 
 @given(st.text(max_size=40))
 def test_normalised_text_is_nfc_with_single_spaces_and_stays_as_it_is(text):
-    clean = corpus.normalise(text)
+    clean = normalise(text)
     assert unicodedata.is_normalized("NFC", clean)
     assert clean == " ".join(clean.split())
-    assert corpus.normalise(clean) == clean
+    assert normalise(clean) == clean
 
 
 def test_a_line_is_normalised_split_and_tokenised():
@@ -100,14 +101,14 @@ def test_sentences_are_kept_by_their_number_of_words():
 def test_only_newline_ends_a_line(tmp_path):
     path = tmp_path / "a.txt.gz"
     path.write_bytes(gzip.compress("\ufeffone\u2028two\r\nthr\u0085ee\x0c".encode()))
-    assert list(corpus.read_lines(path)) == [(1, "one\u2028two"), (2, "thr\u0085ee\x0c")]
+    assert list(read_lines(path)) == [(1, "one\u2028two"), (2, "thr\u0085ee\x0c")]
 
 
 def test_a_byte_that_is_not_utf8_is_named_with_its_line(tmp_path):
     path = tmp_path / "latin.txt"
     path.write_bytes("fine\ncafé\n".encode("latin-1"))
     with pytest.raises(InputError, match=r"latin.txt:2: found byte 0xe9, expected UTF-8"):
-        list(corpus.read_lines(path))
+        list(read_lines(path))
 
 
 @pytest.mark.parametrize(
@@ -118,13 +119,13 @@ def test_an_unreadable_file_is_named(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(InputError, match=r"a.gz: found .*expected text, plain or .gz"):
-        list(corpus.read_lines(path))
+        list(read_lines(path))
 
 
 def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(ZeroDivisionError), corpus.writing(path) as file:
+    with pytest.raises(ZeroDivisionError), writing(path) as file:
         file.write("new")
         raise ZeroDivisionError
     assert path.read_text() == "old"
@@ -205,7 +206,7 @@ def test_real_novels_are_cut_after_sentences_not_after_titles(tmp_path):
     path = DATA / "text" / "en.novels.txt.gz"
     if not path.exists():
         pytest.skip(f"needs {path}; set FAIRSEQ_ALIGN_DATA")
-    lines = [corpus.normalise(line) for _, line in islice(corpus.read_lines(path), 3000)]
+    lines = [normalise(line) for _, line in islice(read_lines(path), 3000)]
     cut = [corpus.split_sentences(line, "en") for line in lines]
     assert 2 < sum(map(len, cut)) / len(lines) < 5
     # the last sentence of a line ends where the line ends

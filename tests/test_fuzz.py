@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from benchmarks import fuzz, runs
 from fairseq_align import dictd, iob2, nli, results, tei, treebank, vocabulary, wordlist
-from fairseq_align.corpus import LONGEST_LINE, read_lines
 from fairseq_align.data import binarized
 from fairseq_align.derivation import Derivation
 from fairseq_align.errors import InputError
+from fairseq_align.text import LONGEST_LINE, read_lines
 
 pytestmark = pytest.mark.forks
 

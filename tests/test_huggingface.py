@@ -37,6 +37,7 @@ from fairseq_align import (
     vocabulary,
 )
 from fairseq_align.encoder import HEAD_NAME, Architecture, Model
+from fairseq_align.text import read_lines
 
 safetensors = pytest.importorskip("safetensors.torch", reason="waits for the extra hf: EXTRAS=hf bash install.sh")
 tokenizers = pytest.importorskip("tokenizers", reason="waits for the extra hf: EXTRAS=hf bash install.sh")
@@ -144,7 +145,7 @@ def natural(data_dir, tmp_path_factory) -> Path:
     with open(folder / "text", "w", encoding="utf-8") as file:
         for lang in LANGS:
             suffix = ".gz" if lang == "hi" else ""
-            for _, line in islice(corpus.read_lines(data_dir / "xnli" / f"xnli-dev-{lang}.tsv{suffix}"), 1, 800, 3):
+            for _, line in islice(read_lines(data_dir / "xnli" / f"xnli-dev-{lang}.tsv{suffix}"), 1, 800, 3):
                 file.write(line.replace("\t", " ") + "\n")
     subword.train([folder / "text"], folder, vocab_size=3000)
     return folder

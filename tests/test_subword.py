@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 
-from fairseq_align import corpus, subword, vocabulary
+from fairseq_align import subword, vocabulary
 from fairseq_align.errors import InputError
+from fairseq_align.text import normalise, read_lines
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("FAIRSEQ_ALIGN_DATA", ROOT.parent / "shared" / "data"))
@@ -218,7 +219,7 @@ def test_real_sentences_are_encoded_alike_word_by_word(tmp_path):
     path = DATA / "text" / "hi.wikipedia-mlqa.txt"
     if not path.exists():
         pytest.skip(f"needs {path}; set FAIRSEQ_ALIGN_DATA")
-    lines = [corpus.normalise(line) for _, line in corpus.read_lines(path)]
+    lines = [normalise(line) for _, line in read_lines(path)]
     processor = subword.load(train(tmp_path, lines, vocab_size=1000, character_coverage=0.999) / "spm.model")
     for line in lines:
         joined = [piece for word in subword.encode_words(processor, line.split()) for piece in word]

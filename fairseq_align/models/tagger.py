@@ -14,9 +14,9 @@ from sentencepiece import SentencePieceProcessor
 from torch import Tensor, nn
 
 from fairseq_align import subword
-from fairseq_align.corpus import normalise
 from fairseq_align.data.tagging import cuts
 from fairseq_align.errors import InputError
+from fairseq_align.text import normalise
 
 
 class TaggingHead(nn.Module):
