@@ -84,6 +84,7 @@ def serve(address: str) -> None:
     import fairseq  # noqa: F401
     import numpy as np
     import sacremoses  # noqa: F401
+    import torch._dynamo  # noqa: F401   the first optimizer of a process would
 
     gc.collect()
     gc.freeze()  # else the collector of every fork writes to, and so copies, all pages
