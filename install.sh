@@ -122,8 +122,8 @@ if [ -n "$(pick package)" ]; then
     DIST_EXTRA_CONFIG=$WORK/package.cfg pip install -qq --no-compile --no-deps --no-build-isolation "$HERE"
     echo "$sum" > "$STAMP"
 fi
-say "bytecode of what a training imports: without it every start takes 10 seconds more"
-# Here, as PYTHONDONTWRITEBYTECODE is set in many containers; -P: not of the clone, should that be where we are.
+say "bytecode of what a training imports"
+# 10 seconds of every start where PYTHONDONTWRITEBYTECODE is set, as in many containers. -P: not of this clone
 PYTHONDONTWRITEBYTECODE= "$PY" -P -c "import $STARTED" > "$WORK/import.log" 2>&1 || {
     tail -n 5 "$WORK/import.log" >&2
     die "what is installed does not import, see above; '$ENVIRONMENT/bin/fairseq-align doctor' looks into it"

@@ -195,6 +195,7 @@ def test_install_adds_only_what_is_missing_and_a_second_run_adds_nothing(run, co
     first = run(["bash", "install.sh"], VENV=environment).stdout
     assert re.findall(r"\] (.*)", first)[1:] == [
         "fairseq_align",
+        "bytecode of what a training imports",
         "done; 'fairseq-align doctor' shows what is installed",
     ]
     assert (site_packages(environment) / "fairseq_align" / "cli.py").exists()
