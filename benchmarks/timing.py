@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import random
 import resource
 import statistics
 import time
@@ -15,7 +16,9 @@ import torch
 
 
 def interleaved(works: dict[str, Callable[[], int]], rounds: int) -> dict[str, list[float]]:
-    """Run each piece of work in turn, A B A B ..., after one round that is not counted.
+    """Run each piece of work once a round, in an order drawn anew, after one round that is not counted.
+
+    What ran before leaves its mark on caches and on the memory that is free: so no piece always follows the same one.
 
     Args:
         works: each returns how many units (tokens, items) it did.
@@ -25,8 +28,9 @@ def interleaved(works: dict[str, Callable[[], int]], rounds: int) -> dict[str, l
         units a second of each piece of work, one number a round.
     """
     rates: dict[str, list[float]] = {name: [] for name in works}
+    draw = random.Random(1)
     for counted in range(-1, rounds):
-        for name, work in works.items():
+        for name, work in draw.sample(list(works.items()), len(works)):
             start = time.perf_counter()
             units = work()
             if torch.cuda.is_available():
