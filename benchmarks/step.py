@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=20000, help="of the lexicon")
     parser.add_argument("--drawn", type=int, default=0, help="pairs an update; 0: all")
     parser.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
-    parser.add_argument("--only", nargs="+", help="of ours, ours with plain settings, fairseq, Hugging Face")
+    parser.add_argument("--only", nargs="+", help="of the rows of the table; all of them if not given")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peak", type=float, help="of the GPU in TFLOP/s at this precision, e.g. 989 for an H100")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the record (default: %(default)s)")
@@ -141,6 +141,7 @@ def main() -> None:
         makers = {
             "ours": lambda: trainer(data, [*shared, *align, *fast]),
             "ours, weight 0": lambda: trainer(data, [*shared, *align, *fast, "--align-weight", "0"]),
+            "ours, no attention dropout": lambda: trainer(data, [*shared, *align, *fast, "--attention-dropout", "0"]),
             "ours, plain settings": lambda: trainer(data, [*shared, *align, "--optimizer", "adam"]),
             "fairseq": lambda: trainer(
                 data, [*shared, "--task", "masked_lm", "--criterion", "masked_lm", "--optimizer", "adam"]
@@ -160,7 +161,7 @@ def main() -> None:
             row["utilisation"] = 3 * forward_flop(args) * row["tokens_per_second"] / (args.peak * 1e12)
         rows.append(row)
         used = f", {row['utilisation']:.1%} of the peak" if args.peak else ""
-        print(f"{name:22} {row['tokens_per_second']:>12,.0f} tokens/s, {row['of_ours']:.2f} times ours{used}")
+        print(f"{name:26} {row['tokens_per_second']:>12,.0f} tokens/s, {row['of_ours']:.2f} times ours{used}")
     record = {
         name: getattr(args, name) for name in ("shape", "tokens", "items", "pairs", "drawn", "precision", "rounds")
     }
