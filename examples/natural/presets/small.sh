@@ -1,4 +1,4 @@
-# English and French on two cores: novels, FreeDict and xling-eval, UD and PAN-X; see the README for the results.
+# English and French on two cores: novels, FreeDict and xling-eval, UD; see the README for the results.
 DATA_DIR=${FAIRSEQ_ALIGN_DATA:-../shared/data}
 SOURCE=en TARGETS=${TARGETS:-fr}
 TEXT_en=$DATA_DIR/text/en.novels.txt.gz TOKENIZED_en=$DATA_DIR/text/en.wikitext2.txt.gz
