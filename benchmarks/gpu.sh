@@ -1,16 +1,23 @@
 #!/usr/bin/env bash
 # What is to be measured on a GPU, into OUT: bash benchmarks/gpu.sh OUT PEAK   (TFLOP/s in bfloat16, e.g. 989 for an H100)
+# Hugging Face's model makes the logits of all tokens: 16 items of 250,000 words take about 40 GB
 set -euo pipefail
 
 OUT=$1 PEAK=$2
 cd "$(dirname "$0")/.."
 export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}
+measure() { local name=$1; shift; python "benchmarks/$name.py" "$@" --results "$OUT"; }
+
 python -m fairseq_align.cli doctor
 for precision in bf16 fp16; do
-    python benchmarks/step.py --shape paper --items 64 --precision "$precision" --peak "$PEAK" --results "$OUT"
-    python benchmarks/step.py --shape xlmr --items 32 --precision "$precision" --peak "$PEAK" --results "$OUT"
+    speed=(--precision "$precision" --peak "$PEAK")
+    measure step --shape paper --items 64 "${speed[@]}"
+    measure step --shape xlmr --items 16 --only ours fairseq "Hugging Face" "${speed[@]}"
+    measure step --shape xlmr --items 32 --only ours "ours, weight 0" "ours, plain settings" "${speed[@]}"
+    measure training --shape paper --items 64 --update-freq 2 --updates 25 --workers 4 "${speed[@]}"   # the paper's 128
+    measure training --shape xlmr --items 32 --updates 25 --workers 4 "${speed[@]}"
 done
-python benchmarks/head.py --results "$OUT"
-python benchmarks/alignment.py --results "$OUT"
-python benchmarks/scoring.py --words 20000 50000 --results "$OUT"
-python benchmarks/tuning.py --shape xlmr --results "$OUT"
+measure head
+measure alignment
+measure scoring --words 20000 50000
+measure tuning --shape xlmr

@@ -52,6 +52,13 @@ def trainer(data: Path, more: list[str]) -> Trainer:
     return made
 
 
+def write_lexicon(path: Path, pieces: int, pairs: int) -> None:
+    """Random pairs of pieces that are whole words."""
+    whole = [piece for piece in dictionary_of(pieces).symbols if piece.startswith(vocabulary.WORD_START)]
+    drawn = torch.randint(len(whole), (pairs, 2)).tolist()
+    path.write_text("".join(f"{whole[one]}\t{whole[other]}\n" for one, other in drawn), encoding="utf-8")
+
+
 def sample(words: int, items: int, tokens: int) -> dict:
     """A batch of random words; all items are full, as in pre-training."""
     inputs = torch.randint(4, words, (items, tokens))
@@ -64,6 +71,12 @@ def sample(words: int, items: int, tokens: int) -> dict:
         "ntokens": items * tokens,
         "nsentences": items,
     }
+
+
+def step(made: Trainer, batch: dict) -> int:
+    """Tokens of the batch, whether or not ``--fp16`` overflows and leaves the update out."""
+    made.train_step([batch])
+    return batch["ntokens"]
 
 
 def hugging_face_config(shape: str, tokens: int, **more):
@@ -128,12 +141,8 @@ def main() -> None:
     autocast = ["--autocast", "bf16"] if args.precision == "bf16" else []
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        dictionary = dictionary_of(words - SPECIAL)
-        dictionary.save(str(data / "dict.txt"))
-        whole = [piece for piece in dictionary.symbols if piece.startswith(vocabulary.WORD_START)]
-        drawn = torch.randint(len(whole), (args.pairs, 2)).tolist()
-        lines = "".join(f"{whole[one]}\t{whole[other]}\n" for one, other in drawn)
-        (data / "lexicon.tsv").write_text(lines, encoding="utf-8")
+        dictionary_of(words - SPECIAL).save(str(data / "dict.txt"))
+        write_lexicon(data / "lexicon.tsv", words - SPECIAL, args.pairs)
         align = ["--task", "align_mlm", "--criterion", "align_mlm", "--langs", "en", *autocast]
         align += ["--lexicon", str(data / "lexicon.tsv"), "--align-pairs", str(args.drawn)]
         fast = ["--optimizer", "adamw"]  # chunks of logits are made in float32, whatever autocast says
@@ -150,7 +159,7 @@ def main() -> None:
         works = {}
         for name in (name for name in makers if not args.only or name in args.only):
             made = makers[name]()
-            works[name] = lambda made=made: made.train_step([batch]) and batch["ntokens"]
+            works[name] = lambda made=made: step(made, batch)
         if importlib.util.find_spec("transformers") and (not args.only or "Hugging Face" in args.only):
             works["Hugging Face"] = hugging_face(args.shape, args.tokens, batch, args.precision)
         rates = interleaved(works, args.rounds)

@@ -12,6 +12,7 @@ import pytest
         ("derive", ["--tokens", 50000, "--rounds", 1], "tokens/s"),
         ("alignment", ["--vocabulary", 90, "--tokens", 8, "--items", 2, "--pairs", 9, "--rounds", 1], "of the step"),
         ("step", ["--shape", "tiny", "--tokens", 8, "--pairs", 9, "--rounds", 1], "times ours"),
+        ("training", ["--shape", "tiny", "--tokens", 8, "--pairs", 9, "--updates", 1, "--windows", 1], "ms an update"),
         ("data", ["--pieces", 90, "--batches", 1, "--rounds", 1, "--tokens", 20000], "times as many"),
         ("head", ["--words", 2000, "--dim", 8, "--tokens", 2000, "--chunks", 0, 64], "64 rows at once"),
         ("scoring", ["--words", 300, "--dim", 8], "by CSLS"),
