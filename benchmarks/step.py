@@ -24,6 +24,7 @@ from fairseq_align import vocabulary
 
 MASKED = 0.15
 SPECIAL = 5  # <s>, <pad>, </s>, <unk> and <mask> stand in a vocabulary beside its pieces
+ROWS = "ours", "ours, weight 0", "ours, no attention dropout", "ours, plain settings", "fairseq", "Hugging Face"
 SHAPES = {  # layers, dimension, heads, words
     "tiny": (2, 32, 2, 200),
     "paper": (8, 512, 8, 80000),
@@ -42,10 +43,12 @@ def flags(shape: str, tokens: int, precision: str) -> list[str]:
     return f"{model} {training}".split()
 
 
-def trainer(data: Path, more: list[str]) -> Trainer:
+def trainer(data: Path, more: list[str], bf16: bool = False) -> Trainer:
+    """fairseq's Trainer of the flags; ``bf16`` is ``common.bf16=true`` of fairseq-hydra-train, weights in bfloat16."""
     parser = options.get_training_parser()
     args = options.parse_args_and_arch(parser, [str(data), "--user-dir", str(PLUGIN), *more])
     cfg = convert_namespace_to_omegaconf(args)
+    cfg.common.bf16 = bf16
     task = tasks.setup_task(cfg.task)
     made = Trainer(cfg, task, task.build_model(cfg.model), task.build_criterion(cfg.criterion))
     made.lr_step_begin_epoch(1)
@@ -129,7 +132,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=20000, help="of the lexicon")
     parser.add_argument("--drawn", type=int, default=0, help="pairs an update; 0: all")
     parser.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32")
-    parser.add_argument("--only", nargs="+", help="of the rows of the table; all of them if not given")
+    parser.add_argument("--only", nargs="+", choices=ROWS, default=ROWS, help="rows of the table beside ours")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peak", type=float, help="of the GPU in TFLOP/s at this precision, e.g. 989 for an H100")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the record (default: %(default)s)")
@@ -145,22 +148,24 @@ def main() -> None:
         write_lexicon(data / "lexicon.tsv", words - SPECIAL, args.pairs)
         align = ["--task", "align_mlm", "--criterion", "align_mlm", "--langs", "en", *autocast]
         align += ["--lexicon", str(data / "lexicon.tsv"), "--align-pairs", str(args.drawn)]
-        fast = ["--optimizer", "adamw"]  # chunks of logits are made in float32, whatever autocast says
-        fast += ["--logits-chunk", "512"] if args.precision == "fp32" else []
+        fast = ["--optimizer", "adamw"]
+        fast += ["--logits-chunk", "512"] if args.precision != "fp16" else []  # there they are made twice
         makers = {
             "ours": lambda: trainer(data, [*shared, *align, *fast]),
             "ours, weight 0": lambda: trainer(data, [*shared, *align, *fast, "--align-weight", "0"]),
             "ours, no attention dropout": lambda: trainer(data, [*shared, *align, *fast, "--attention-dropout", "0"]),
             "ours, plain settings": lambda: trainer(data, [*shared, *align, "--optimizer", "adam"]),
             "fairseq": lambda: trainer(
-                data, [*shared, "--task", "masked_lm", "--criterion", "masked_lm", "--optimizer", "adam"]
+                data,
+                [*shared, "--task", "masked_lm", "--criterion", "masked_lm", "--optimizer", "adam"],
+                bf16=args.precision == "bf16",
             ),
         }
         works = {}
-        for name in (name for name in makers if not args.only or name in args.only):
+        for name in (name for name in makers if name in ("ours", *args.only)):
             made = makers[name]()
             works[name] = lambda made=made: step(made, batch)
-        if importlib.util.find_spec("transformers") and (not args.only or "Hugging Face" in args.only):
+        if importlib.util.find_spec("transformers") and "Hugging Face" in args.only:
             works["Hugging Face"] = hugging_face(args.shape, args.tokens, batch, args.precision)
         rates = interleaved(works, args.rounds)
     rows = []

@@ -87,9 +87,8 @@ def command(args, data: Path) -> list[str]:
     made += ["--lexicon", str(data / "lexicon.tsv"), "--align-pairs", str(args.drawn), "--optimizer", "adamw"]
     made += ["--batch-size", str(args.items), "--num-workers", str(args.workers)]
     made += ["--update-freq", str(args.update_freq)]
-    if args.precision == "bf16":
-        return [*made, "--autocast", "bf16"]
-    return [*made, "--logits-chunk", "512"] if args.precision == "fp32" else made
+    made += ["--autocast", "bf16"] if args.precision == "bf16" else []
+    return [*made, "--logits-chunk", "512"] if args.precision != "fp16" else made  # there they are made twice
 
 
 def window(run, batches, updates: int) -> tuple[int, float, float]:

@@ -13,10 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from fairseq_align import logits, vocabulary
+from fairseq_align import logits
 from fairseq_align.accumulation import looked_up
 from fairseq_align.adamw import AdamW, AdamWConfig
-from fairseq_align.criterions.align_mlm import AlignMlmLoss
 from fairseq_align.errors import InputError
 from tests.test_training import pretrain, same, updates  # noqa: F401
 
@@ -91,6 +90,29 @@ def test_chunked_cross_entropy_keeps_the_precision_of_the_plain_one(dtype, toler
         assert (gradient - exact_gradients[name]).norm() <= tolerance * exact_gradients[name].norm(), name
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-6), (torch.float16, 2e-2)])
+def test_gradients_of_chunks_can_be_made_again(dtype, tolerance):
+    """What the forward pass made is given away in the first backward pass; float16 makes them in every one."""
+    made = model(dtype)
+    ids, masked = batch()
+    loss = logits.cross_entropy(made.head, made(ids)[masked], torch.zeros(int(masked.sum()), dtype=torch.int64), 4)
+    (first,) = torch.autograd.grad(3 * loss, made.words.weight, retain_graph=True)
+    (second,) = torch.autograd.grad(loss, made.words.weight)
+    assert torch.allclose(first, 3 * second, rtol=tolerance, atol=tolerance) and first.any()  # GELU is in float32
+
+
+def test_chunks_within_autocast_multiply_in_its_precision():
+    made = model(torch.float32)
+    ids, masked = batch(60)
+    target = torch.randint(VOCABULARY, (int(masked.sum()),), generator=torch.Generator().manual_seed(1))
+    exact, exact_gradients = losses_and_gradients(copy.deepcopy(made).double(), ids, masked, target, 0)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, gradients = losses_and_gradients(made, ids, masked, target, 16)
+    assert loss != pytest.approx(exact, rel=1e-6) and loss == pytest.approx(exact, rel=1e-2)
+    for name, gradient in gradients.items():
+        assert (gradient - exact_gradients[name]).norm() <= 3e-2 * exact_gradients[name].norm(), name
+
+
 def test_a_batch_without_masked_tokens_has_gradients_of_0():
     ids, _ = batch()
     loss, gradients = losses_and_gradients(model(), ids, torch.zeros_like(ids, dtype=bool), torch.empty(0).long(), 4)
@@ -161,20 +183,14 @@ def test_betas_that_are_none_are_refused_in_one_line(betas):
         AdamW(cfg, [nn.Parameter(torch.zeros(2))])
 
 
-def test_chunks_are_refused_where_torch_has_none(toy, monkeypatch):
-    monkeypatch.setattr(logits, "AVAILABLE", False)
-    task = SimpleNamespace(source_dictionary=vocabulary.load(toy / "data-bin" / "dict.txt"))
-    task.target_dictionary = task.source_dictionary
-    with pytest.raises(InputError, match="found --logits-chunk 5 and torch .*, expected torch 2.13 or newer"):
-        AlignMlmLoss(task, str(toy / "lexicon.tsv"), logits_chunk=5)
-
-
 def test_autocast_computes_in_bfloat16_and_keeps_weights_in_float32(pretrain, tmp_path):  # noqa: F811
     flags = ["--max-update", 30, "--align-weight", 1]
     half = pretrain("half", *flags, "--autocast", "bf16")
     whole = pretrain("whole", *flags)
     found, expected = updates(half, "mlm_loss"), updates(whole, "mlm_loss")
     assert found != expected and found == pytest.approx(expected, rel=0.02)
+    chunked = pretrain("chunked", *flags, "--autocast", "bf16", "--logits-chunk", 5)
+    assert updates(chunked, "mlm_loss") == pytest.approx(expected, rel=0.02)
     state = torch.load(tmp_path / "half" / "checkpoint_last.pt", weights_only=True)["model"]
     assert {value.dtype for value in state.values() if value.is_floating_point()} == {torch.float32}
     refused = pretrain("both", *flags, "--autocast", "bf16", "--amp", check=False)

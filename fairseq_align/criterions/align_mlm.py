@@ -127,11 +127,6 @@ class AlignMlmLoss(MaskedLmLoss):
                 raise InputError(f"found {flag} {number}, expected a number of at least 0")
         if not (align_temperature > 0 and math.isfinite(align_temperature)):
             raise InputError(f"found --align-temperature {align_temperature}, expected a number above 0, e.g. 0.1")
-        if logits_chunk and not logits.AVAILABLE:
-            raise InputError(
-                f"found --logits-chunk {logits_chunk} and torch {torch.__version__}, expected torch 2.13 or newer; "
-                "leave the flag out, or pip install 'torch>=2.13'"
-            )
         parts = _load(lexicon, task)
         self.pairs = Pairs.cat(list(parts.values()))
         self.heldout = _heldout(parts, _load(heldout_lexicon, task) if heldout_lexicon else {})
