@@ -3,10 +3,15 @@
 # Hugging Face's model makes the logits of all tokens: 16 items of 250,000 words take about 40 GB
 set -euo pipefail
 
-OUT=$1 PEAK=$2
+mkdir -p "$1"
+OUT=$(cd "$1" && pwd) PEAK=$2
 cd "$(dirname "$0")/.."
 export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}
-measure() { local name=$1; shift; python "benchmarks/$name.py" "$@" --results "$OUT"; }
+status=0
+measure() {   # what fails, for want of memory say, leaves the rest to be measured
+    local name=$1; shift
+    python "benchmarks/$name.py" "$@" --results "$OUT" || { status=1; echo "failed: $name.py $*" >&2; }
+}
 
 python -m fairseq_align.cli doctor
 for precision in bf16 fp16; do
@@ -21,3 +26,4 @@ measure head
 measure alignment
 measure scoring --words 20000 50000
 measure tuning --shape xlmr
+exit "$status"

@@ -67,6 +67,6 @@ RESULTS = Path(__file__).parent / "results"
 def save(name: str, record: dict, folder: Path = RESULTS) -> None:
     """Write ``<folder>/<name>.json``."""
     path = folder / f"{name}.json"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({**machine(), **record}, indent=1) + "\n", encoding="utf-8")
     print(f"wrote {path}")
