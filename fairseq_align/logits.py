@@ -11,7 +11,7 @@ def cross_entropy(head: RobertaLMHead, features: Tensor, target: Tensor, rows: i
 
     Loss and gradient of some rows are made before the logits of the next ones. Matrix products are in the precision of
     the features or of autocast, softmax and loss at least in float32. In float16 gradients need the scale of the loss,
-    which comes with the backward pass: there the logits are made again.
+    which comes with the backward pass: there the logits are made again. Without grad mode no gradient is made.
 
     Args:
         head: fairseq's masked-LM head; its bias and its weight, which may be the word embeddings, get gradients.
@@ -21,6 +21,8 @@ def cross_entropy(head: RobertaLMHead, features: Tensor, target: Tensor, rows: i
 
     Returns:
         scalar, nats, at least in float32; of no rows 0, with gradients that are 0.
+
+    Source: gradients along with the loss as in Liger Kernel, Hsu et al. 2024, https://arxiv.org/abs/2410.10989
     """
     if not len(target):  # ranks wait for a gradient of every parameter
         return 0 * (head(features.new_zeros(1, features.shape[-1])).sum() + features.sum())
@@ -28,7 +30,9 @@ def cross_entropy(head: RobertaLMHead, features: Tensor, target: Tensor, rows: i
     device = hidden.device.type
     if torch.is_autocast_enabled(device):
         hidden = hidden.to(torch.get_autocast_dtype(device))
-    return _CrossEntropy.apply(hidden, head.weight, head.bias, target, rows)
+    inputs = hidden, head.weight, head.bias, target, rows
+    # a Function cannot tell: within, grad mode is off, and its weights need gradients in validation, too
+    return _CrossEntropy.apply(*inputs) if torch.is_grad_enabled() else _in_chunks(*inputs, None)[0]
 
 
 class _CrossEntropy(torch.autograd.Function):

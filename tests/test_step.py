@@ -12,6 +12,7 @@ from fairseq.models.roberta.model import RobertaLMHead, RobertaModel, base_archi
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from fairseq_align import logits
 from fairseq_align.accumulation import looked_up
@@ -99,6 +100,15 @@ def test_gradients_of_chunks_can_be_made_again(dtype, tolerance):
     (first,) = torch.autograd.grad(3 * loss, made.words.weight, retain_graph=True)
     (second,) = torch.autograd.grad(loss, made.words.weight)
     assert torch.allclose(first, 3 * second, rtol=tolerance, atol=tolerance) and first.any()  # GELU is in float32
+
+
+def test_validation_makes_no_gradients_of_chunks():
+    head = model(torch.float32).head
+    features, target = torch.ones(10, DIM), torch.arange(10)
+    with torch.no_grad(), FlopCounterMode(display=False) as counted:
+        loss = logits.cross_entropy(head, features, target, 4)
+    assert counted.get_total_flops() == 2 * 10 * DIM * (DIM + VOCABULARY)  # dense layer and logits, once
+    assert loss == pytest.approx(logits.cross_entropy(head, features, target, 4).item())
 
 
 def test_chunks_within_autocast_multiply_in_its_precision():
