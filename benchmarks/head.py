@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Memory and time of the output layer, plain and in chunks: python benchmarks/head.py
 
-Forward and backward of fairseq's masked-LM head and the cross entropy, each in a process of its own. Memory is what the
-process takes beyond the weights; the gradient of the weights, which both ways make, is part of it.
+Forward and backward of fairseq's masked-LM head and the cross entropy, in turn, each time in a process of its own:
+plain, in our chunks, and in those of torch's linear_cross_entropy. Memory is what the process takes beyond the weights;
+the gradient of the weights, which all ways make, is part of it. Printed are medians.
 """
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
 import time
@@ -20,6 +22,8 @@ from timing import RESULTS, peak, save
 from fairseq_align import logits
 
 MASKED = 0.15
+TORCH = 512  # rows at once of its linear_cross_entropy; its own choice takes ten times as long as plain on a CPU
+WAYS = ["plain", "512", "256", "64"] + ["torch"] * hasattr(torch.nn, "LinearCrossEntropyOptions")  # since torch 2.13
 
 
 def measure(args: argparse.Namespace) -> dict[str, float]:
@@ -33,10 +37,16 @@ def measure(args: argparse.Namespace) -> dict[str, float]:
     cuda = device.type == "cuda"
     before = torch.cuda.memory_allocated() / 2**20 if cuda else peak()
     start = time.perf_counter()
-    if args.chunk:
-        loss = logits.cross_entropy(head, features, target, args.chunk)
-    else:
+    if args.way == "plain":
         loss = F.cross_entropy(head(features), target, reduction="sum")
+    elif args.way == "torch":
+        hidden = head.layer_norm(head.activation_fn(head.dense(features)))
+        options = torch.nn.LinearCrossEntropyOptions(chunking_method=None, batch_chunk_size=TORCH)
+        loss = F.linear_cross_entropy(
+            hidden, head.weight, target, linear_bias=head.bias, reduction="sum", options=options
+        )
+    else:
+        loss = logits.cross_entropy(head, features, target, int(args.way))
     loss.backward()
     value = loss.item()
     after = torch.cuda.max_memory_allocated() / 2**20 if cuda else peak()
@@ -48,23 +58,30 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=250_000)
     parser.add_argument("--dim", type=int, default=512)
     parser.add_argument("--tokens", type=int, default=32 * 512, help="of a batch; 15 %% of them are masked")
-    parser.add_argument("--chunks", type=int, nargs="+", default=[0, 64, 256, 512], help="rows at once; 0: plain")
+    parser.add_argument("--ways", nargs="+", default=WAYS, help="plain, torch, or rows at once (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the record (default: %(default)s)")
-    parser.add_argument("--chunk", type=int, help=argparse.SUPPRESS)  # of the process that is measured
+    parser.add_argument("--way", help=argparse.SUPPRESS)  # of the process that is measured
     args = parser.parse_args()
-    if args.chunk is not None:
+    if args.way is not None:
         print(json.dumps(measure(args)))
         return
-    rows = []
-    for chunk in args.chunks:
-        done = subprocess.run([sys.executable, *sys.argv, "--chunk", str(chunk)], stdout=subprocess.PIPE, check=True)
-        rows.append({"chunk": chunk} | json.loads(done.stdout.splitlines()[-1]))
-        name = f"{chunk} rows at once" if chunk else "plain"
-        share = rows[-1]["mib"] / rows[0]["mib"]
-        print(f"{name:18} {rows[-1]['mib']:8,.0f} MiB, {share:6.1%}   {rows[-1]['seconds']:6.1f} s")
-    record = {"words": args.words, "dim": args.dim, "tokens": args.tokens, "device": args.device}
-    save(f"head-{args.device}", {**record, "rows": rows}, args.results)
+    found = {way: [] for way in args.ways}
+    for _ in range(args.rounds):
+        for way, runs in found.items():
+            done = subprocess.run([sys.executable, *sys.argv, "--way", way], stdout=subprocess.PIPE, check=True)
+            runs.append(json.loads(done.stdout.splitlines()[-1]))
+    rows = [
+        {"way": way} | {key: statistics.median(run[key] for run in found[way]) for key in found[way][0]}
+        for way in found
+    ]
+    for row in rows:
+        name = {"plain": "plain", "torch": f"torch's, {TORCH} rows"}.get(row["way"], f"{row['way']} rows at once")
+        memory, time_taken = (row[key] / rows[0][key] for key in ("mib", "seconds"))
+        print(f"{name:18} {row['mib']:8,.0f} MiB, {memory:6.1%}   {row['seconds']:6.1f} s, {time_taken:4.2f} times")
+    shape = {name: getattr(args, name) for name in ("words", "dim", "tokens", "device", "rounds")}
+    save(f"head-{args.device}", {**shape, "rows": rows}, args.results)
 
 
 if __name__ == "__main__":

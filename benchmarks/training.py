@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from data import prepare
 from fairseq.data.iterators import GroupedIterator
-from step import DEVICE, SHAPES, SPECIAL, flags, forward_flop, trainer, write_lexicon
+from step import DEVICE, SHAPES, SPECIAL, fast, flags, forward_flop, trainer, write_lexicon
 from timing import RESULTS, peak, save
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
@@ -84,11 +84,11 @@ def command(args, data: Path) -> list[str]:
     """Flags of the run."""
     made = flags(args.shape, args.tokens, args.precision)
     made += ["--task", "align_mlm", "--criterion", "align_mlm", "--langs", "en", "--sample-break-mode", "none"]
-    made += ["--lexicon", str(data / "lexicon.tsv"), "--align-pairs", str(args.drawn), "--optimizer", "adamw"]
+    made += ["--lexicon", str(data / "lexicon.tsv"), "--align-pairs", str(args.drawn)]
     made += ["--batch-size", str(args.items), "--num-workers", str(args.workers)]
     made += ["--update-freq", str(args.update_freq)]
     made += ["--autocast", "bf16"] if args.precision == "bf16" else []
-    return [*made, "--logits-chunk", "512"] if args.precision != "fp16" else made  # there they are made twice
+    return made + fast(args.precision)
 
 
 def window(run, batches, updates: int) -> tuple[int, float, float]:

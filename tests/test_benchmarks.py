@@ -14,7 +14,11 @@ import pytest
         ("step", ["--shape", "tiny", "--tokens", 8, "--pairs", 9, "--rounds", 1], "times ours"),
         ("training", ["--shape", "tiny", "--tokens", 8, "--pairs", 9, "--updates", 1, "--windows", 1], "ms an update"),
         ("data", ["--pieces", 90, "--batches", 1, "--rounds", 1, "--tokens", 20000], "times as many"),
-        ("head", ["--words", 2000, "--dim", 8, "--tokens", 2000, "--chunks", 0, 64], "64 rows at once"),
+        (
+            "head",
+            ["--words", 2000, "--dim", 8, "--tokens", 2000, "--ways", "plain", 64, "--rounds", 1],
+            "64 rows at once",
+        ),
         ("scoring", ["--words", 300, "--dim", 8], "by CSLS"),
         ("tuning", ["--shape", "tiny", "--tokens", 8, "--items", 2, "--rounds", 1], "times ours"),
         ("lexicon", ["--pairs", 2000, "--vocabulary", 200, "--rounds", 1], "ms by weights"),
