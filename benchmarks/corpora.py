@@ -8,6 +8,8 @@ from fairseq.data import Dictionary
 from fairseq_align import vocabulary
 from fairseq_align.data import binarized
 
+PLUGIN = Path(vocabulary.__file__).parent  # installed or not: fairseq refuses a --user-dir other than what is imported
+
 
 def dictionary_of(pieces: int) -> Dictionary:
     dictionary = Dictionary()

@@ -15,12 +15,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from corpora import dictionary_of, write_corpus
+from corpora import PLUGIN, dictionary_of, write_corpus
 from fairseq import options, tasks
 from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from timing import RESULTS, interleaved, ratio, save
 
-PLUGIN = Path(__file__).parents[1] / "fairseq_align"
 ITEMS, LENGTH = 16, 512
 TASKS = {"ours": ["--task", "align_mlm", "--langs", "en"], "fairseq": ["--task", "masked_lm"]}
 SHARED = ["--user-dir", str(PLUGIN), "--sample-break-mode", "none", "--tokens-per-sample", str(LENGTH)]

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-from corpora import dictionary_of
+from corpora import PLUGIN, dictionary_of
 from fairseq import options, tasks
 from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from fairseq.trainer import Trainer
@@ -32,7 +32,6 @@ SHAPES = {  # layers, dimension, heads, words
     "xlmr": (12, 768, 12, 250000),
 }
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-PLUGIN = Path(__file__).parents[1] / "fairseq_align"
 
 
 def flags(shape: str, tokens: int, precision: str) -> list[str]:

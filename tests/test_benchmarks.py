@@ -1,6 +1,7 @@
 """The benchmarks run and leave their record; what they measure is for whoever runs them on an idle machine."""
 
 import json
+import shutil
 
 import pytest
 
@@ -30,6 +31,18 @@ def test_a_benchmark_prints_a_table_and_writes_its_record(run, tmp_path, name, f
     record = json.loads(path.read_text())
     assert {"date", "processor", "cores", "torch", "numpy", "rows"} <= record.keys() and record["rows"]
     assert unit in done.stdout
+
+
+@pytest.mark.parametrize("name", ["step", "data"])
+def test_a_benchmark_trains_with_the_plugin_that_is_imported(run, tmp_path, name):
+    """In a clone whose package is installed, that is not the one beside the benchmarks."""
+    shutil.copytree("benchmarks", tmp_path / "benchmarks", ignore=shutil.ignore_patterns("results"))
+    flags = {
+        "step": ["--shape", "tiny", "--tokens", 8, "--pairs", 9, "--rounds", 1, "--only", "fairseq"],
+        "data": ["--pieces", 90, "--batches", 1, "--rounds", 1, "--tokens", 20000],
+    }
+    done = run(["python", tmp_path / "benchmarks" / f"{name}.py", *flags[name], "--results", tmp_path / "results"])
+    assert "wrote" in done.stdout and list((tmp_path / "results").glob("*.json"))
 
 
 def test_the_benchmark_of_reliability_holds_what_it_tries(run, tmp_path):
