@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import torch._dynamo  # what an optimizer imports when it is made
-from corpora import PLUGIN
 from fairseq import options
 from fairseq.data import Dictionary
 from fairseq.dataclass.configs import FairseqConfig
@@ -66,7 +65,7 @@ def write_data(folder: Path) -> Path:
 @functools.cache
 def settings(data: Path, *flags: object, objective: str = "align_mlm") -> FairseqConfig:
     """What ``fairseq-train`` makes of the flags that train the tiny model; later flags win."""
-    words = [data, "--user-dir", PLUGIN, "--task", "align_mlm", "--langs", "a,b"]
+    words = [data, "--user-dir", Path(lexicon.__file__).parent, "--task", "align_mlm", "--langs", "a,b"]
     words += ["--criterion", "align_mlm", "--lexicon", data / "lexicon.tsv", *MODEL, *RUN]
     words += [word.format(data=data) for word in OBJECTIVES[objective]]
     sys.argv = ["fairseq-train", *map(str, [*words, *flags])]
