@@ -12,7 +12,7 @@ PYTHON=${PYTHON:-python3}
 EXTRAS=${EXTRAS-}
 PY=$ENVIRONMENT/bin/python
 STAMP=$ENVIRONMENT/fairseq_align.sha256
-STARTED="fairseq_cli.train, torch._dynamo, fairseq_align.evaluation, fairseq_align.scoring, fairseq_align.report"
+STARTED="fairseq_cli.train, torch._dynamo, fairseq_align.evaluation.tasks, fairseq_align.evaluation.alignment, fairseq_align.results.report"
 
 say() { printf '[%3d s] %s\n' "$SECONDS" "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }

@@ -18,8 +18,8 @@ from fairseq.models.roberta.model import RobertaModel, base_architecture
 from step import SHAPES, SPECIAL, sample
 from timing import RESULTS, interleaved, peak, save
 
-from fairseq_align import alignment
-from fairseq_align.lexicon import Pairs, Words
+from fairseq_align.embeddings import alignment_loss as alignment
+from fairseq_align.lexicon.file import Pairs, Words
 
 
 class Task:

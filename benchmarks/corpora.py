@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from fairseq.data import Dictionary
 
-from fairseq_align import vocabulary
 from fairseq_align.data import binarized
+from fairseq_align.text import vocabulary
 
 PLUGIN = Path(vocabulary.__file__).parent  # installed or not: fairseq refuses a --user-dir other than what is imported
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from corpora import dictionary_of, write_corpus
 from timing import RESULTS, peak, save
 
-from fairseq_align import vocabulary
-from fairseq_align.derivation import Derivation, derive_corpus
+from fairseq_align.derivation.transforms import Derivation, derive_corpus
+from fairseq_align.text import vocabulary
 
 PIECES = 40000
 

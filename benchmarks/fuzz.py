@@ -15,12 +15,18 @@ from typing import NamedTuple
 import numpy as np
 from fairseq.data import Dictionary
 
-from fairseq_align import bitext, dictd, iob2, lexicon, nli, results, tei, treebank, vocabulary, word_order, wordlist
 from fairseq_align.data.blocks import Blocks
-from fairseq_align.data.parallel import ParallelItems
+from fairseq_align.data.sentence_pairs import ParallelItems
 from fairseq_align.data.tagging import TaggingDataset
-from fairseq_align.derivation import Derivation, transliteration
+from fairseq_align.derivation import word_order
+from fairseq_align.derivation.transforms import Derivation, transliteration
+from fairseq_align.downstream import iob2, nli
+from fairseq_align.downstream import tagging as treebank
 from fairseq_align.errors import InputError
+from fairseq_align.lexicon import dictd, tei, wordlist
+from fairseq_align.lexicon import file as lexicon
+from fairseq_align.results import records as results
+from fairseq_align.text import bitext, vocabulary
 
 SECONDS = 10  # a reader that takes longer on a few hundred bytes hangs
 

@@ -16,8 +16,10 @@ import torch
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 from timing import RESULTS, interleaved, peak, save
 
-from fairseq_align import lexicon, subword, wordlist
 from fairseq_align.criterions.align_mlm import AlignMlmLoss
+from fairseq_align.lexicon import file as lexicon
+from fairseq_align.lexicon import wordlist
+from fairseq_align.text import subword
 
 LETTERS = np.array(list("eeeaaiioonnrrsttllducmp"))
 DRAWN = 1024

@@ -25,8 +25,8 @@ from fairseq import checkpoint_utils, hub_utils
 from fairseq.file_io import PathManager
 from timing import RESULTS, save
 
-from fairseq_align import evaluation
 from fairseq_align.errors import InputError
+from fairseq_align.evaluation import tasks as evaluation
 
 INTERVAL = 2  # updates between two checkpoints
 SAVING = (

@@ -23,8 +23,9 @@ from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from fairseq.distributed import utils as distributed_utils
 from fairseq_cli import train
 
-from fairseq_align import lexicon, vocabulary
 from fairseq_align.data import binarized
+from fairseq_align.lexicon import file as lexicon
+from fairseq_align.text import vocabulary
 
 PIECES = 60
 SENTENCES = 72

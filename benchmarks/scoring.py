@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from timing import RESULTS, peak, save
 
-from fairseq_align import retrieval
-from fairseq_align.lexicon import Words
-from fairseq_align.retrieval import NEIGHBOURS, Space
+from fairseq_align.embeddings import retrieval
+from fairseq_align.embeddings.retrieval import NEIGHBOURS, Space
+from fairseq_align.lexicon.file import Words
 
 
 def blocks(tables: list[torch.Tensor]) -> list[float]:

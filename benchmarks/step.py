@@ -20,7 +20,7 @@ from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from fairseq.trainer import Trainer
 from timing import RESULTS, interleaved, ratio, save
 
-from fairseq_align import vocabulary
+from fairseq_align.text import vocabulary
 
 MASKED = 0.15
 SPECIAL = 5  # <s>, <pad>, </s>, <unk> and <mask> stand in a vocabulary beside its pieces

@@ -17,9 +17,10 @@ from pathlib import Path
 from fairseq.data import Dictionary
 from tqdm import tqdm
 
-from fairseq_align import nli, vocabulary
-from fairseq_align.derivation import RECORD, TRANSFORMS, UNITS, Derivation, derive_corpus
+from fairseq_align.derivation.transforms import RECORD, TRANSFORMS, UNITS, Derivation, derive_corpus
+from fairseq_align.downstream import nli
 from fairseq_align.errors import InputError, status_of
+from fairseq_align.text import vocabulary
 
 
 def parse_args():

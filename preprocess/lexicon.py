@@ -16,9 +16,11 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from fairseq_align import coverage, dictd, lexicon, subword, tei, vocabulary, wordlist
-from fairseq_align.derivation import Derivation, shared_pieces
+from fairseq_align.derivation.transforms import Derivation, shared_pieces
 from fairseq_align.errors import InputError, status_of
+from fairseq_align.lexicon import coverage, dictd, tei, wordlist
+from fairseq_align.lexicon import file as lexicon
+from fairseq_align.text import subword, vocabulary
 
 
 def parse_args():

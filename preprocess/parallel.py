@@ -11,8 +11,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fairseq_align import bitext
 from fairseq_align.errors import InputError, status_of
+from fairseq_align.text import bitext
 
 
 def parse_args():

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fairseq_align import subword, vocabulary
 from fairseq_align.errors import status_of
+from fairseq_align.text import subword, vocabulary
 
 
 def parse_args():

@@ -17,9 +17,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fairseq_align import syntax, treebank, typology, word_order
+from fairseq_align.derivation import syntax, typology, word_order
+from fairseq_align.downstream import tagging as treebank
 from fairseq_align.errors import InputError, status_of
-from fairseq_align.text import read_lines, writing
+from fairseq_align.files import read_lines, writing
 
 
 def parse_args():

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fairseq_align import iob2, subword, treebank, vocabulary
+from fairseq_align.downstream import iob2
+from fairseq_align.downstream import tagging as treebank
 from fairseq_align.errors import InputError, status_of
+from fairseq_align.text import subword, vocabulary
 
 SPLITS = ("train", "valid", "test")
 

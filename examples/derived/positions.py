@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 
-from fairseq_align import roberta
-from fairseq_align.encoder import OFFSET
 from fairseq_align.errors import InputError, status_of
+from fairseq_align.huggingface import fairseq_checkpoint as roberta
+from fairseq_align.huggingface.architecture import OFFSET
 
 TABLE = "encoder.sentence_encoder.embed_positions.weight"
 

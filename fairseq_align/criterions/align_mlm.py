@@ -17,10 +17,12 @@ from fairseq.logging import metrics
 from omegaconf import II, MISSING
 from torch import Tensor
 
-from fairseq_align import alignment, lexicon, logits
-from fairseq_align.accumulation import looked_up
+from fairseq_align.criterions import chunked_cross_entropy as logits
+from fairseq_align.embeddings import alignment_loss as alignment
+from fairseq_align.embeddings.shared_gradient import looked_up
 from fairseq_align.errors import InputError
-from fairseq_align.lexicon import Pairs, Words
+from fairseq_align.lexicon import file as lexicon
+from fairseq_align.lexicon.file import Pairs, Words
 
 logger = logging.getLogger(__name__)
 

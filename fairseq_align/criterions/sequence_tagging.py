@@ -10,8 +10,8 @@ from fairseq.dataclass import FairseqDataclass
 from fairseq.logging import metrics
 from torch import Tensor
 
-from fairseq_align import tags
 from fairseq_align.data.tagging import IGNORED
+from fairseq_align.downstream import labels as tags
 
 
 @dataclass

@@ -8,7 +8,7 @@ import torch
 from fairseq.data import FairseqDataset
 
 from fairseq_align.data.blocks import Blocks
-from fairseq_align.data.parallel import ParallelItems
+from fairseq_align.data.sentence_pairs import ParallelItems
 from fairseq_align.data.translations import Translations
 
 Items = Blocks | ParallelItems

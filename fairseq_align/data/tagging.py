@@ -10,7 +10,7 @@ from fairseq.data import Dictionary, FairseqDataset
 
 from fairseq_align.data import binarized
 from fairseq_align.errors import InputError
-from fairseq_align.vocabulary import WORD_START
+from fairseq_align.text.vocabulary import WORD_START
 
 IGNORED = -100  # target of a position without a label; the ignore_index of torch's cross entropy
 

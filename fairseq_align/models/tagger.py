@@ -13,10 +13,10 @@ from fairseq.tasks import FairseqTask
 from sentencepiece import SentencePieceProcessor
 from torch import Tensor, nn
 
-from fairseq_align import subword
 from fairseq_align.data.tagging import cuts
 from fairseq_align.errors import InputError
-from fairseq_align.text import normalise
+from fairseq_align.files import normalise
+from fairseq_align.text import subword
 
 
 class TaggingHead(nn.Module):

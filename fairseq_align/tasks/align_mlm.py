@@ -13,15 +13,16 @@ from fairseq.dataclass import ChoiceEnum
 from fairseq.tasks import register_task
 from omegaconf import II, MISSING
 
-from fairseq_align import lexicon, vocabulary
 from fairseq_align.data import binarized, translations
 from fairseq_align.data.blocks import BREAK_MODES, Blocks
 from fairseq_align.data.masked_lm import MaskedLmDataset, Source
 from fairseq_align.data.masking import DICT_MODES, Masking
-from fairseq_align.data.parallel import ParallelItems
+from fairseq_align.data.sentence_pairs import ParallelItems
 from fairseq_align.data.translations import Translations
 from fairseq_align.errors import InputError
-from fairseq_align.precision import PrecisionConfig, PrecisionTask
+from fairseq_align.lexicon import file as lexicon
+from fairseq_align.text import vocabulary
+from fairseq_align.training.autocast import PrecisionConfig, PrecisionTask
 
 logger = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from fairseq.data import Dictionary
 from fairseq.tasks import register_task
 from omegaconf import II, MISSING
 
-from fairseq_align import vocabulary
 from fairseq_align.data.tagging import TaggingDataset
 from fairseq_align.errors import InputError
-from fairseq_align.precision import PrecisionConfig, PrecisionTask
+from fairseq_align.text import vocabulary
+from fairseq_align.training.autocast import PrecisionConfig, PrecisionTask
 
 logger = logging.getLogger(__name__)
 

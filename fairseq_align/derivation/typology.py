@@ -1,0 +1,129 @@
+"""How treebanks order words, and whether a reordered one came closer to the language that it was reordered by.
+
+Two kinds of statistics, each a share of occurrences, punctuation left out:
+
+    direction    of the dependents with a relation, those that stand before their head        (VERB, obj): 0.04
+    order        of the pairs of dependents of one head with two relations, those in which    (VERB, advmod, obj): 0.61
+                 the alphabetically first relation stands first
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import combinations
+from typing import NamedTuple
+
+from fairseq_align.derivation.syntax import CLASS, HEADS, Tree
+from fairseq_align.derivation.word_order import universal
+from fairseq_align.errors import InputError
+
+Z = 1.959964  # two-sided 95 % of the normal distribution
+GROUPS = (*HEADS, "all heads")
+Key = tuple[str, ...]  # head tag and one relation, or two
+
+
+class Share(NamedTuple):
+    """``count`` of ``total`` occurrences, total > 0."""
+
+    count: int
+    total: int
+
+    @property
+    def value(self) -> float:
+        return self.count / self.total
+
+
+class Statistics(NamedTuple):
+    """Word order of a treebank: see the top of this module."""
+
+    direction: dict[Key, Share]
+    order: dict[Key, Share]
+
+
+def statistics(trees: Iterable[Tree], subtypes: bool = False) -> Statistics:
+    """Count the word order of a treebank.
+
+    Args:
+        subtypes: keep the subtypes of relations (``nmod:poss``) apart.
+    """
+    direction, order = defaultdict(lambda: [0, 0]), defaultdict(lambda: [0, 0])
+    for tree in trees:
+        for head, word in enumerate(tree.words):
+            dependents = [each for each in tree.group(head) if each != head]
+            relations = [tree.words[each]["deprel"] for each in dependents]
+            relations = relations if subtypes else [universal(relation) for relation in relations]
+            for each, relation in zip(dependents, relations, strict=True):
+                _add(direction[word["upos"], relation], each < head)
+            for first, second in combinations(relations, 2):
+                if first != second:
+                    _add(order[word["upos"], *sorted((first, second))], first < second)
+    return Statistics(*({key: Share(*counts) for key, counts in each.items()} for each in (direction, order)))
+
+
+def _add(counts: list[int], hit: bool) -> None:
+    counts[0] += hit
+    counts[1] += 1
+
+
+def differ(one: Share, other: Share) -> bool:
+    """Whether two shares differ beyond sampling noise: two-sided z-test of two proportions, pooled, at 95 %."""
+    pooled = (one.count + other.count) / (one.total + other.total)
+    deviation = math.sqrt(pooled * (1 - pooled) * (1 / one.total + 1 / other.total))
+    return abs(one.value - other.value) > Z * deviation
+
+
+def compare(before: dict[Key, Share], after: dict[Key, Share], target: dict[Key, Share], minimum: int) -> list[dict]:
+    """The statistics that occur at least ``minimum`` times in the source and in the target.
+
+    Returns:
+        rows with ``head``, ``relations``, the shares ``before``, ``after`` and ``target``, their totals, ``there``
+        (before and target do not ``differ``), ``arrived`` (after and target do not), ``moved`` (after is closer).
+
+    Raises:
+        InputError: the result is no reordering of the source.
+    """
+    changed = [key for key in sorted(before) if key not in after or after[key].total != before[key].total]
+    if changed or len(after) != len(before):
+        raise InputError(
+            f"found other relations in the result than in the source ({', '.join((changed or sorted(after))[0])}), "
+            "expected the same trees in another order; give the file that preprocess/syntax.py apply made of the source"
+        )
+    rows = []
+    for key in sorted(before):
+        if before[key].total < minimum or key not in target or target[key].total < minimum:
+            continue
+        shares = {"before": before[key], "after": after[key], "target": target[key]}
+        row = {"head": key[0], "relations": list(key[1:])}
+        row |= {name: round(share.value, 4) for name, share in shares.items()}
+        row |= {f"{name}_total": share.total for name, share in shares.items()}
+        row["there"] = not differ(before[key], target[key])
+        row["arrived"] = not differ(after[key], target[key])
+        row["moved"] = abs(after[key].value - target[key].value) < abs(before[key].value - target[key].value)
+        rows.append(row)
+    return rows
+
+
+def summary(rows: list[dict]) -> dict[str, dict[str, float]]:
+    """Counts over the rows of ``compare`` by group of heads: nouns, verbs, others, all; those without rows left out.
+
+    ``closer``: rows whose share came closer to the target. ``there`` and ``stayed``: rows within noise of the target
+    before, and of these also after. ``away``: the others, of which ``moved`` came closer, ``arrived`` within noise.
+    ``distance_*``: mean absolute difference to the target.
+    """
+    result = {}
+    for group in GROUPS:
+        own = [row for row in rows if group in (CLASS.get(row["head"]), "all heads")]
+        away = [row for row in own if not row["there"]]
+        if own:
+            result[group] = {
+                "statistics": len(own),
+                "closer": sum(row["moved"] for row in own),
+                "there": len(own) - len(away),
+                "stayed": sum(row["there"] and row["arrived"] for row in own),
+                "away": len(away),
+                "moved": sum(row["moved"] for row in away),
+                "arrived": sum(row["arrived"] for row in away),
+                "distance_before": round(sum(abs(row["before"] - row["target"]) for row in own) / len(own), 4),
+                "distance_after": round(sum(abs(row["after"] - row["target"]) for row in own) / len(own), 4),
+            }
+    return result

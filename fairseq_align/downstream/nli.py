@@ -1,0 +1,227 @@
+"""Natural language inference: files of sentence pairs in the layouts of XNLI and MultiNLI, and their binarized form.
+
+Layout of ``<data>``, that of fairseq's task ``sentence_prediction``; a language is a subset of each split:
+
+    <data>/input0/dict.txt, <data>/label/dict.txt     vocabulary; the classes in a fixed order
+    <data>/input0/<split>_<lang>.bin, .idx            premises, ``</s>`` at the end of each
+    <data>/input1/<split>_<lang>.bin, .idx            hypotheses
+    <data>/label/<split>_<lang>.bin, .idx             classes, each with ``</s>`` behind, as of fairseq-preprocess
+    <data>/<lang>/derivation.json                     what was done to a derived language
+
+With ``--init-token 0 --separator-token 2`` the model reads ``<s> premise </s> </s> hypothesis </s>``, as RoBERTa does.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from fairseq.data import Dictionary
+from sentencepiece import SentencePieceProcessor
+
+from fairseq_align.data import binarized
+from fairseq_align.derivation.transforms import Derivation, derive_corpus
+from fairseq_align.errors import InputError
+from fairseq_align.files import read_lines
+from fairseq_align.text import subword
+from fairseq_align.text.corpus import Cleaning
+
+LABELS = ("contradiction", "neutral", "entailment")  # the order of fairseq's roberta.large.mnli
+SPELLINGS = {**{label: label for label in LABELS}, "contradictory": "contradiction"}  # the latter in XNLI-MT
+NO_CONSENSUS = "-"  # gold label of pairs whose annotators disagree
+# what the layouts call a column, in the order of preference: XTREME and ours, XNLI and MultiNLI 1.0, XNLI-MT
+COLUMNS = {
+    "premise": ("premise", "sentence1"),
+    "hypothesis": ("hypothesis", "sentence2", "hypo"),
+    "label": ("gold_label", "label"),
+}
+INPUTS = ("input0", "input1")
+AROUND = 2  # <s> in front and the second </s> between the sentences
+
+
+class Pair(NamedTuple):
+    """A premise, a hypothesis and one of ``LABELS``."""
+
+    premise: str
+    hypothesis: str
+    label: str
+
+
+def read(path: str | Path, lang: str, counts: Counter) -> Iterator[Pair]:
+    """Pairs of a language in a TSV or JSONL file, plain or gzipped.
+
+    Rows of other languages (the files of XNLI 1.0 hold 15) and pairs without consensus are left out and counted.
+
+    Args:
+        counts: gets ``other`` and ``no_consensus``.
+
+    Raises:
+        InputError: the file cannot be read, or lacks a column, a label or the language.
+    """
+    rows = _json_rows(path) if ".jsonl" in Path(path).suffixes else _tsv_rows(path)
+    found, langs = False, set()
+    for number, row in rows:
+        langs.add(row.get("language", lang))
+        if row.get("language", lang) != lang:
+            counts["other"] += 1
+            continue
+        found = True
+        premise, hypothesis, label = (_field(path, number, row, name) for name in COLUMNS)
+        if label == NO_CONSENSUS:
+            counts["no_consensus"] += 1
+            continue
+        if label not in SPELLINGS:
+            raise InputError(
+                f"{path}:{number}: found label {label!r}, expected one of {', '.join(LABELS)} or {NO_CONSENSUS}; "
+                "mend the line"
+            )
+        yield Pair(premise, hypothesis, SPELLINGS[label])
+    if not found:
+        there = f"languages {' '.join(sorted(langs))}" if langs else "no pair"
+        raise InputError(f"{path}: found {there}, expected pairs of {lang}; check --lang and the file")
+
+
+def _tsv_rows(path: str | Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows below the header, with their line numbers; quotation marks mean nothing."""
+    header: list[str] = []
+    for number, line in read_lines(path):
+        columns = line.split("\t")
+        if not header:
+            header = columns
+            missing = [name for name, spellings in COLUMNS.items() if not set(spellings) & set(columns)]
+            if missing:
+                raise InputError(
+                    f"{path}:{number}: found no column {' or '.join(COLUMNS[missing[0]])} in {line!r:.80}, expected a "
+                    "header of premise, hypothesis and label, or that of XNLI or MultiNLI; add it"
+                )
+            continue
+        if line.strip():
+            yield number, dict(zip(header, columns, strict=False))  # MultiNLI leaves out empty columns at the end
+
+
+def _json_rows(path: str | Path) -> Iterator[tuple[int, dict]]:
+    for number, line in read_lines(path):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path}:{number}: found {error}, expected one JSON object a line; mend it") from error
+        if not isinstance(row, dict):
+            raise InputError(f"{path}:{number}: found {line!r:.40}, expected one JSON object a line; mend it")
+        yield number, row
+
+
+def _field(path: str | Path, number: int, row: dict, name: str) -> str:
+    value = next((row[spelling] for spelling in COLUMNS[name] if spelling in row), None)
+    if not isinstance(value, str):
+        raise InputError(f"{path}:{number}: found no {name}, expected {' or '.join(COLUMNS[name])}; mend the line")
+    return value
+
+
+def shortened(first: list[int], second: list[int], room: int) -> tuple[list[int], list[int]]:
+    """Two lists of tokens that together fit: the longer one loses its end, both of them once they are equally long."""
+    over = len(first) + len(second) - room
+    if over <= 0:
+        return first, second
+    kept = min(len(first), room - min(len(second), room // 2))
+    return first[:kept], second[: room - kept]
+
+
+class Encoder:
+    """Text to token ids, as the pre-training text was made: tokenised, then encoded word by word.
+
+    Args:
+        tokenized: the words of the text are separated by spaces already.
+    """
+
+    def __init__(self, processor: SentencePieceProcessor, dictionary: Dictionary, lang: str, tokenized: bool):
+        self.processor, self.dictionary = processor, dictionary
+        self.cleaning, self.tokenized = Cleaning(lang, split=False), tokenized
+
+    def __call__(self, text: str) -> list[int]:
+        """Ids without ``</s>``; none for a text without words."""
+        words = " ".join(self.cleaning.sentences(text, self.tokenized)).split()
+        return [self.dictionary.index(piece) for word in subword.encode_words(self.processor, words) for piece in word]
+
+
+def binarize(
+    pairs: Iterable[Pair],
+    data: Path,
+    subset: str,
+    encode: Encoder,
+    labels: Dictionary,
+    max_tokens: int,
+    progress: Callable[[int], object] = lambda pairs: None,
+) -> Counter:
+    """Write a subset into ``input0``, ``input1`` and ``label`` of ``data``.
+
+    Args:
+        max_tokens: most tokens of a pair, with the four specials around it; longer pairs are shortened, and counted.
+
+    Returns:
+        counts of ``pairs``, ``tokens`` (pieces and ``</s>``), ``unknown`` (``<unk>``) and ``shortened`` pairs.
+    """
+    counts = Counter({name: 0 for name in ("pairs", "tokens", "unknown", "shortened")})
+    eos, size = encode.dictionary.eos(), len(encode.dictionary)
+    with ExitStack() as stack:
+        outs = [stack.enter_context(binarized.writer(data / name / subset, size)) for name in INPUTS]
+        label_out = stack.enter_context(binarized.writer(data / "label" / subset, len(labels)))
+        for pair in pairs:
+            whole = encode(pair.premise), encode(pair.hypothesis)
+            sides = shortened(*whole, max_tokens - AROUND - len(INPUTS))
+            for out, side in zip(outs, sides, strict=True):
+                out.add(np.array([*side, eos]), np.array([len(side) + 1]))
+                counts.update(tokens=len(side) + 1, unknown=side.count(encode.dictionary.unk()))
+            label_out.add(np.array([labels.index(pair.label), labels.eos()]), np.array([2]))
+            counts.update(pairs=1, shortened=int(sides != whole))
+            progress(1)
+    return counts
+
+
+def label_dictionary() -> Dictionary:
+    """The classes in their fixed order; the first has id 4."""
+    dictionary = Dictionary()
+    for label in LABELS:
+        dictionary.add_symbol(label)
+    return dictionary
+
+
+def is_data(folder: Path) -> bool:
+    """Whether a folder has the layout of sentence pairs."""
+    return all((folder / name).is_dir() for name in (*INPUTS, "label"))
+
+
+def splits(data: Path, lang: str) -> list[str]:
+    """Names of the splits that a language has, sorted."""
+    names = (path.name.removesuffix(".idx").partition("_") for path in (data / INPUTS[0]).glob("*.idx"))
+    return sorted(split for split, _, named in names if named == lang)
+
+
+def derive(
+    data: Path,
+    split: str,
+    source_lang: str,
+    lang: str,
+    derivation: Derivation,
+    dictionary: Dictionary,
+    progress: Callable[[int], object] = lambda tokens: None,
+) -> int:
+    """Derive ``<split>_<lang>`` from ``<split>_<source_lang>``; classes stay as they are.
+
+    Args:
+        dictionary: the vocabulary after derivation.
+
+    Returns:
+        number of tokens.
+    """
+    source, target = f"{split}_{source_lang}", f"{split}_{lang}"
+    labels = binarized.read(data / "label" / source)
+    with binarized.writer(data / "label" / target, int(labels.tokens.max(initial=0)) + 1) as out:
+        out.add(labels.tokens, labels.sizes)
+    return sum(
+        derive_corpus(data / name / source, data / name / target, derivation, dictionary, progress) for name in INPUTS
+    )

@@ -1,0 +1,208 @@
+"""fairseq's spelling of an encoder: its checkpoints, read safely and written."""
+
+import pickle
+import warnings
+from argparse import Namespace
+from pathlib import Path
+
+import torch
+from fairseq import options
+from fairseq.dataclass.utils import convert_namespace_to_omegaconf
+from fairseq.models.roberta.model import base_architecture
+from omegaconf import OmegaConf
+from torch import Tensor
+
+from fairseq_align.errors import InputError
+from fairseq_align.huggingface.architecture import HEAD_NAME, Architecture, Model, check, fresh_lm_head, take
+
+TASKS = {"masked_lm": "align_mlm", "tagger": "sequence_tagging", "classifier": "sentence_prediction"}
+UNKNOWN_LANG = "und"  # ISO 639 for undetermined
+
+# settings of fairseq that Hugging Face's architecture has one value for
+FIXED = {
+    "encoder_normalize_before": False,
+    "layernorm_embedding": True,
+    "encoder_learned_pos": True,
+    "no_scale_embedding": True,
+    "no_token_positional_embeddings": False,
+    "adaptive_input": False,
+    "quant_noise_pq": 0,
+    "quant_noise_scalar": 0,
+    "spectral_norm_classification_head": False,
+    "pooler_activation_fn": "tanh",
+}
+
+
+def read_torch(path: str | Path) -> dict:
+    """What a file of ``torch.save`` holds, on the CPU.
+
+    Raises:
+        InputError: the file is missing, damaged, holds anything but tensors and settings, or is no mapping.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"{path}: found no file, expected a checkpoint; check the path")
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"{path}: found a pickle that is damaged or holds more than tensors and settings "
+            f"({_first_line(error):.160}), expected weights alone; take them from someone who gives safetensors"
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, IndexError) as error:
+        raise InputError(
+            f"{path}: found a damaged file ({_first_line(error):.160}), expected one of torch.save; get a whole copy"
+        ) from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: found a {type(found).__name__}, expected a mapping of names; get another file")
+    return found
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__).strip(" .")
+
+
+def settings(path: str | Path, state: dict) -> tuple[Namespace, dict]:
+    """Those of the model, and all, of a checkpoint of fairseq.
+
+    Raises:
+        InputError: it has no settings.
+    """
+    everything = state.get("cfg")
+    found = everything.get("model") if isinstance(everything, dict) else state.get("args")
+    if isinstance(found, dict):
+        found = Namespace(**found)
+    if not isinstance(found, Namespace) or not isinstance(state.get("model"), dict):
+        raise InputError(f"{path}: found no model with its settings, expected a checkpoint of fairseq-train")
+    return Namespace(**vars(found)), everything if isinstance(everything, dict) else {}
+
+
+def _upgrade(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Names of old checkpoints (``xlmr.base`` of 2019) as they are now; what is no weight is left out."""
+    upgraded = {}
+    for name, tensor in tensors.items():
+        name = name.replace("emb_layer_norm.", "layernorm_embedding.")
+        if name.startswith("decoder."):
+            name = "encoder." + name.removeprefix("decoder.")
+        if ".in_proj_" in name:
+            for letter, part in zip("qkv", tensor.chunk(3), strict=True):
+                upgraded[name.replace(".in_proj_", f".{letter}_proj.")] = part.clone()
+        elif not name.endswith(".version"):
+            upgraded[name] = tensor
+    return upgraded
+
+
+def from_fairseq(path: str | Path, state: dict) -> Model:
+    """The model of a fairseq checkpoint.
+
+    The labels of a classifier are not in it: they are ``0``, ``1`` and so on; ``replace`` them.
+
+    Raises:
+        InputError: it is no RoBERTa, or one that Hugging Face's XLM-R cannot express.
+    """
+    args, _ = settings(path, state)
+    tensors = _upgrade(state["model"])
+    words = tensors.get("encoder.sentence_encoder.embed_tokens.weight")
+    if not isinstance(words, Tensor) or words.dim() != 2:
+        raise InputError(f"{path}: found no embeddings of a RoBERTa encoder, expected --arch roberta or roberta_tagger")
+    base_architecture(args)
+    args.quant_noise_pq, args.quant_noise_scalar = args.quant_noise_pq or 0, args.quant_noise_scalar or 0
+    for name, value in FIXED.items():
+        if getattr(args, name) != value:
+            raise InputError(
+                f"{path}: found {name} {getattr(args, name)}, expected {value}; XLM-R of Hugging Face has no other"
+            )
+    head, labels = _head(path, tensors, state)
+    output = tensors.get("encoder.lm_head.weight")
+    if head != "masked_lm":
+        tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith("encoder.lm_head.")}
+    elif not args.untie_weights_roberta:
+        if output is not None and not torch.equal(output, words):
+            raise InputError(f"{path}: found an output layer that is not the word embeddings; train it again")
+        tensors.pop("encoder.lm_head.weight", None)
+    size = Architecture(
+        head=head,
+        vocabulary=len(words),
+        layers=args.encoder_layers,
+        dim=args.encoder_embed_dim,
+        ffn_dim=args.encoder_ffn_embed_dim,
+        heads=args.encoder_attention_heads,
+        positions=args.max_positions,
+        activation=args.activation_fn,
+        tied=not args.untie_weights_roberta,
+        dropout=args.dropout,
+        attention_dropout=args.attention_dropout,
+        head_dropout=args.pooler_dropout,
+        labels=labels,
+        dtype=str(words.dtype).removeprefix("torch."),
+    )
+    return take(str(path), check(str(path), size), tensors, "fairseq")
+
+
+def _head(path: str | Path, tensors: dict[str, Tensor], state: dict) -> tuple[str, tuple[str, ...]]:
+    """What stands on the encoder, told by its tensors, and its labels."""
+    if "tagging_head.out_proj.bias" in tensors:
+        names = (state.get("task_state") or {}).get("labels") or range(len(tensors["tagging_head.out_proj.bias"]))
+        return "tagger", tuple(map(str, names))
+    heads = sorted({name.split(".")[1] for name in tensors if name.startswith("classification_heads.")})
+    if heads not in ([], [HEAD_NAME]):
+        raise InputError(f"{path}: found heads {', '.join(heads)}, expected {HEAD_NAME} alone; train it alone")
+    if heads:
+        bias = tensors.get(f"classification_heads.{HEAD_NAME}.out_proj.bias", torch.empty(0))
+        return "classifier", tuple(map(str, range(len(bias))))
+    return "masked_lm", ()
+
+
+def model_flags(size: Architecture) -> list[str]:
+    """Arguments of fairseq-train that build the model of a checkpoint."""
+    flags = ["--arch", "roberta_tagger" if size.head == "tagger" else "roberta_base"]
+    flags += ["--encoder-layers", size.layers, "--encoder-embed-dim", size.dim, "--encoder-ffn-embed-dim", size.ffn_dim]
+    flags += ["--encoder-attention-heads", size.heads, "--max-positions", size.positions]
+    flags += ["--activation-fn", size.activation] if size.activation != "gelu" else []
+    flags += [] if size.tied else ["--untie-weights-roberta"]
+    return [str(flag) for flag in flags]
+
+
+def flags(size: Architecture, data: str, lang: str) -> list[str]:
+    """All arguments that a checkpoint remembers.
+
+    Args:
+        data: folder with dict.txt.
+        lang: language of the data.
+    """
+    task = TASKS[size.head]
+    of_task = {
+        "masked_lm": ["--criterion", "masked_lm", "--langs", lang, "--tokens-per-sample", size.positions],
+        "tagger": ["--criterion", task, "--lang", lang, "--tokens-per-sample", size.positions],
+        "classifier": ["--criterion", task, "--num-classes", len(size.labels), "--init-token", 0]
+        + ["--separator-token", 2, "--train-subset", f"train_{lang}"],
+    }[size.head]
+    dropout = ["--dropout", size.dropout, "--attention-dropout", size.attention_dropout]
+    dropout += ["--pooler-dropout", size.head_dropout]
+    return [str(word) for word in (data, "--task", task, *of_task, *model_flags(size), *dropout)]
+
+
+def to_checkpoint(model: Model, data: str, lang: str = UNKNOWN_LANG) -> dict:
+    """What fairseq-train writes, before its first update: weights and settings, no state of an optimizer.
+
+    A classifier gets a masked-LM head, which fairseq's model always has; it starts afresh and nothing uses it.
+    """
+    size, tensors = model
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # hydra's deprecations, of fairseq's way to make settings
+        args = options.parse_args_and_arch(options.get_training_parser(), flags(size, data, lang))
+        cfg = OmegaConf.to_container(convert_namespace_to_omegaconf(args), resolve=True, enum_to_str=True)
+    tensors = dict(tensors) | {"encoder.sentence_encoder.version": torch.tensor([3.0])}
+    if size.head == "classifier":
+        tensors |= fresh_lm_head(size)
+    if size.head != "tagger":
+        tensors.setdefault("encoder.lm_head.weight", tensors["encoder.sentence_encoder.embed_tokens.weight"])
+    iterator = {"version": 2, "epoch": 1, "iterations_in_epoch": 0, "shuffle": True}
+    return {
+        "args": None,
+        "cfg": cfg,
+        "model": tensors,
+        "criterion": None,
+        "optimizer_history": [{"criterion_name": "", "optimizer_name": "", "lr_scheduler_state": {}, "num_updates": 0}],
+        "task_state": {"labels": list(size.labels)} if size.head == "tagger" else {},
+        "extra_state": {"train_iterator": iterator},
+    }

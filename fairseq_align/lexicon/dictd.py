@@ -1,0 +1,109 @@
+"""Dictionaries of dictd, the form of FreeDict and of Debian's dict-freedict packages: ``.index`` and ``.dict[.dz]``.
+
+A line of the index is ``headword<TAB>offset<TAB>length``, the two numbers in base 64: where the entry stands in the
+other file, which dictzip, a kind of gzip, may have compressed. An entry as made from FreeDict's TEI:
+
+    house /haʊs/ <n, sg>
+    1. maison, logis
+    2. chambre (parlement)
+
+Format: dictd(8); https://freedict.org
+"""
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase, digits
+
+from fairseq_align.errors import InputError
+from fairseq_align.lexicon.wordlist import Pair
+
+DIGITS = {digit: value for value, digit in enumerate(ascii_uppercase + ascii_lowercase + digits + "+/")}
+ABOUT = "00database", "00-database"  # headwords of what says something of the dictionary itself
+NOTES = re.compile(r"\([^()]*\)|\[[^][]*\]|<[^<>]*>|\{[^{}]*\}")  # usage, grammar, references
+PRONUNCIATION = re.compile(r"\s/.*/")
+NUMBER = re.compile(r"^(\d+|[a-z])[.)]\s+")
+UNPACKED, ROOM = 10, 1 << 20  # a compressed dictionary holds up to this many times its size, and this many bytes
+SENSES = re.compile(r"[,;،؛]")
+
+
+def read(path: str | Path) -> Iterator[Pair]:
+    """Pairs of a dictionary, in the order of its index; the target is empty where an entry names no translation.
+
+    Args:
+        path: the ``.index``; ``.dict`` or ``.dict.dz`` stands beside it.
+
+    Raises:
+        InputError: a file is missing or broken, or a line of the index does not lead to an entry.
+    """
+    path = Path(path)
+    entries = _entries(path.with_suffix(""))
+    seen = set()
+    for number, line in enumerate(_text(path, path.read_bytes() if path.exists() else None).splitlines(), 1):
+        headword, *place = line.split("\t")
+        if headword.startswith(ABOUT):
+            continue
+        start, length = map(_number, place[:2]) if len(place) >= 2 else (None, None)
+        if start is None or length is None or start + length > len(entries):
+            raise InputError(
+                f"{path}:{number}: found {line!r}, expected 'headword<TAB>offset<TAB>length' within the entries; "
+                "the index is not that of the .dict file beside it"
+            )
+        if (headword.lower(), start) in seen:  # an index may hold a headword in two spellings of one entry
+            continue
+        seen.add((headword.lower(), start))
+        yield from _pairs(_text(path, entries[start : start + length]), headword)
+
+
+def _pairs(entry: str, headword: str) -> Iterator[Pair]:
+    """The translations of one entry; its first line, which may spell the headword in capitals, too, holds none."""
+    first, *lines = entry.strip().splitlines() or [headword]
+    spelt = NOTES.sub("", PRONUNCIATION.sub("", first)).strip() or headword
+    found = [
+        sense.strip()
+        for line in lines
+        if not line.lstrip().startswith('"')  # an example
+        for sense in SENSES.split(NOTES.sub("", NUMBER.sub("", line.strip())))
+    ]
+    for sense in filter(None, found):
+        yield Pair(spelt, sense)
+    if not any(found):
+        yield Pair(spelt, "")
+
+
+def _entries(path: Path) -> bytes:
+    packed, plain = path.with_name(f"{path.name}.dict.dz"), path.with_name(f"{path.name}.dict")
+    try:
+        if not packed.exists():
+            return plain.read_bytes()
+        room = ROOM + UNPACKED * packed.stat().st_size
+        with gzip.open(packed) as file:
+            content = file.read(room + 1)
+    except FileNotFoundError as error:
+        raise InputError(f"{plain}: found no such file nor {packed.name}, expected the entries of the index") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{packed}: {error}, expected what dictzip compressed; fetch the file again") from error
+    if len(content) > room:
+        raise InputError(f"{packed}: found more than {room:,} bytes inside, expected a dictionary; fetch another one")
+    return content
+
+
+def _text(path: Path, data: bytes | None) -> str:
+    if data is None:
+        raise InputError(f"{path}: found no such file, expected the index of a dictd dictionary")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: {error}, expected a dictionary in UTF-8") from error
+
+
+def _number(text: str) -> int | None:
+    """A number in base 64, the most significant digit first; None: not one."""
+    value = 0
+    for digit in text:
+        if digit not in DIGITS:
+            return None
+        value = 64 * value + DIGITS[digit]
+    return value if text else None

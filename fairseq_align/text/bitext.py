@@ -1,0 +1,69 @@
+"""Parallel text: two columns of a table, cleaned side by side; line i of one file translates line i of the other."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from fairseq_align.errors import InputError
+from fairseq_align.files import read_lines, writing
+from fairseq_align.text.corpus import Cleaning
+
+
+def read(path: str | Path, columns: tuple[int, int]) -> Iterator[tuple[str, str]]:
+    """Two columns, numbered from 1, of each line of a TSV file, plain or gzipped.
+
+    Raises:
+        InputError: as ``text.read_lines``; or a line has too few columns.
+    """
+    for number, line in read_lines(path):
+        fields = line.split("\t")
+        if len(fields) < max(columns):
+            raise InputError(
+                f"{path}:{number}: found {len(fields)} columns, expected at least {max(columns)}; "
+                "check --columns, and that tabs separate the sentences"
+            )
+        yield fields[columns[0] - 1], fields[columns[1] - 1]
+
+
+def build(
+    files: Sequence[tuple[str | Path, tuple[int, int]]],
+    out: tuple[Path, Path],
+    langs: tuple[str, str],
+    max_words: int = 0,
+    progress: Callable[[int], object] = lambda n: None,
+) -> Counter:
+    """Normalise and tokenise both sides as ``preprocess/corpus.py`` does, and write a line for each pair.
+
+    Args:
+        files: each with its two columns.
+        out: text files of the two sides.
+        max_words: longer sentences take their pair with them; 0: none is too long.
+        progress: called with 1 for each pair read.
+
+    Returns:
+        the counts ``read``, ``kept``, ``empty`` (one side is, or is too long) and ``duplicate``; the last three sum to
+        the first.
+    """
+    cleanings = [Cleaning(lang, False, 1, max_words) for lang in langs]
+    counts, seen = Counter(dict.fromkeys(("read", "kept", "empty", "duplicate"), 0)), set()
+    with ExitStack() as stack:
+        sides = [stack.enter_context(writing(path)) for path in out]
+        for path, columns in files:
+            for pair in read(path, columns):
+                counts["read"] += 1
+                progress(1)
+                cleaned = [cleaning.sentences(text) for cleaning, text in zip(cleanings, pair, strict=True)]
+                sentences = tuple(found[0] for found in cleaned if found)
+                if len(sentences) < 2:
+                    counts["empty"] += 1
+                elif sentences in seen:
+                    counts["duplicate"] += 1
+                else:
+                    seen.add(sentences)
+                    counts["kept"] += 1
+                    for side, sentence in zip(sides, sentences, strict=True):
+                        side.write(sentence + "\n")
+        if not counts["kept"]:
+            raise InputError(f"{out[0]}: found no pair of sentences in {counts['read']:,} lines, expected some")
+    return counts

@@ -1,0 +1,224 @@
+"""Subwords: SentencePiece models, their vocabulary as fairseq's ``dict.txt``, and text written in pieces.
+
+Ids follow XLM-R's convention: fairseq id = piece id + 1. SentencePiece has ``<unk> <s> </s>`` at 0, 1, 2, fairseq has
+``<s> <pad> </s> <unk>`` at 0 to 3; every other piece stands in ``dict.txt`` in SentencePiece order.
+
+Text is encoded word by word, everywhere: pre-training text, treebanks and word lists give the same pieces for the same
+word. A word starts with a piece that starts with U+2581. Unknown characters are written as ``<unk>``, so text in pieces
+holds symbols of the dictionary alone.
+"""
+
+import io
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from random import Random
+
+from fairseq.data import Dictionary
+from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
+from sentencepiece.sentencepiece_model_pb2 import ModelProto
+
+from fairseq_align.errors import InputError
+from fairseq_align.files import read_lines, writing
+from fairseq_align.text import vocabulary
+
+UNKNOWN = "<unk>"
+RESERVED = frozenset({"<s>", "<pad>", "</s>", UNKNOWN, vocabulary.MASK})  # symbols that mean something to fairseq
+MODEL_TYPES = ("unigram", "bpe")
+SCORE_STEP = 2**-10  # nats; sums of such scores are exact in float32 up to 16,384
+THREADS = 16  # fixed: sums over threads are rounded in an order that depends on their number
+
+_RESERVED = re.compile("|".join(sorted(map(re.escape, RESERVED))))
+
+
+def load(path: str | Path) -> SentencePieceProcessor:
+    """Load a SentencePiece model whose first pieces are ``<unk> <s> </s>``.
+
+    Raises:
+        InputError: the file is missing, is no SentencePiece model, or numbers its special symbols otherwise.
+    """
+    if not Path(path).is_file():
+        raise InputError(
+            f"{path}: found no file, expected a SentencePiece model; train one with preprocess/subword.py train"
+        )
+    processor = SentencePieceProcessor()
+    try:
+        processor.LoadFromSerializedProto(Path(path).read_bytes())
+        first = [processor.id_to_piece(index) for index in range(min(3, len(processor)))]
+    except RuntimeError as error:
+        raise InputError(
+            f"{path}: found no SentencePiece model, expected the spm.model of preprocess/subword.py train"
+        ) from error
+    if first != [UNKNOWN, "<s>", "</s>"]:
+        raise InputError(
+            f"{path}: found first pieces {' '.join(first)}, expected <unk> <s> </s>; "
+            "train with SentencePiece's default unk_id, bos_id and eos_id"
+        )
+    return processor
+
+
+def pieces(processor: SentencePieceProcessor) -> list[str]:
+    """Pieces of a model without ``<unk> <s> </s>``, in id order; the one at position ``i`` has fairseq id ``i + 4``."""
+    return [processor.id_to_piece(index) for index in range(3, len(processor))]
+
+
+@lru_cache(maxsize=1 << 17)
+def _encode_word(processor: SentencePieceProcessor, word: str) -> tuple[str, ...]:
+    if word == UNKNOWN:
+        return (UNKNOWN,)
+    return tuple(processor.id_to_piece(index) for index in processor.encode(word))
+
+
+def encode_words(processor: SentencePieceProcessor, words: Iterable[str]) -> list[list[str]]:
+    """Pieces of each word.
+
+    A word's first piece starts with U+2581, and the lists joined are SentencePiece's encoding of the sentence. A word
+    that the model's normalisation erases (a lone zero-width space, control character or U+2581) gives an empty list;
+    callers that need a piece for every word put ``UNKNOWN`` there. A word of unknown characters alone is U+2581 and
+    ``<unk>``; U+2581 alone does not come up. The word ``<unk>`` of tokenised text (WikiText) is the symbol ``<unk>``.
+    A "word" with a space inside (``50 000`` of a treebank) gives the pieces of its parts, so U+2581 comes up twice.
+    """
+    return [list(_encode_word(processor, word)) for word in words]
+
+
+def _sample(sentences: Iterable[str], count: int, seed: int) -> list[str]:
+    """``count`` sentences drawn at random in one pass (reservoir), all of them if there are no more or ``count`` is 0.
+
+    Source: Vitter 1985, Random Sampling with a Reservoir, algorithm R.
+    """
+    random = Random(seed)
+    chosen = []
+    for index, sentence in enumerate(sentences):
+        if not count or index < count:
+            chosen.append(sentence)
+        elif (place := random.randrange(index + 1)) < count:
+            chosen[place] = sentence
+    return chosen
+
+
+def _training_text(files: Iterable[str | Path]) -> Iterator[str]:
+    """Sentences without symbols that fairseq reserves: what is not in the text is in no piece of the model."""
+    for path in files:
+        for _, line in read_lines(path):
+            sentence = " ".join(_RESERVED.sub(" ", line).split())
+            if sentence:
+                yield sentence
+
+
+def train(
+    files: Iterable[str | Path],
+    out: str | Path,
+    vocab_size: int,
+    character_coverage: float = 0.9995,
+    model_type: str = "unigram",
+    input_sentences: int = 0,
+    seed: int = 1,
+    verbose: bool = False,
+) -> Dictionary:
+    """Train a model and write ``spm.model`` and ``dict.txt`` into the folder ``out``.
+
+    The same text and arguments give the same bytes.
+
+    Args:
+        files: text of all languages, one sentence a line, plain or .gz.
+        vocab_size: pieces of the model, ``<unk> <s> </s>`` included; fairseq's dictionary has ``<pad>`` besides.
+        character_coverage: fraction of the characters of the text that get a piece, in (0, 1]; the others are unknown.
+        model_type: ``unigram`` or ``bpe``.
+        input_sentences: train on so many sentences, drawn at random with ``seed``; 0: all. They are held in memory.
+        verbose: let SentencePiece log its progress to stderr.
+
+    Raises:
+        InputError: there is no text, or it does not fit the vocabulary size.
+    """
+    sentences = _sample(_training_text(files), input_sentences, seed)
+    if not sentences:
+        raise InputError(
+            f"{', '.join(map(str, files))}: found no sentence, expected one a line; "
+            "make the files with preprocess/corpus.py"
+        )
+    model = io.BytesIO()
+    try:
+        SentencePieceTrainer.train(
+            sentence_iterator=iter(sentences),
+            model_writer=model,
+            vocab_size=vocab_size,
+            character_coverage=character_coverage,
+            model_type=model_type,
+            max_sentence_length=1 << 20,  # bytes; longer sentences are skipped without a word
+            num_threads=THREADS,
+            minloglevel=0 if verbose else 2,
+        )
+    except RuntimeError as error:
+        reason = str(error).rpartition("] ")[2].strip(" .")
+        raise InputError(
+            f"--vocab-size {vocab_size}: found that it does not fit the text ({reason}); change it, or give more text"
+        ) from error
+    return _save(with_exact_scores(model.getvalue()), Path(out))
+
+
+def with_exact_scores(model: bytes) -> bytes:
+    """The model with its scores rounded to multiples of ``SCORE_STEP``.
+
+    Two segmentations are often equally good (``00 0`` and ``0 00``). SentencePiece adds scores up in float32, other
+    implementations in float64: with rounding errors, each would break ties in its own way, and by what stands before.
+    """
+    proto = ModelProto.FromString(model)
+    for piece in proto.pieces:
+        piece.score = round(piece.score / SCORE_STEP) * SCORE_STEP
+    return proto.SerializeToString()
+
+
+def _save(model: bytes, out: Path) -> Dictionary:
+    out.mkdir(parents=True, exist_ok=True)
+    part = out / "spm.model.part"
+    try:
+        part.write_bytes(model)
+        dictionary = dictionary_of(load(part))
+        with writing(out / "dict.txt") as file:
+            dictionary.save(file)
+        os.replace(part, out / "spm.model")
+    finally:
+        part.unlink(missing_ok=True)
+    return dictionary
+
+
+def dictionary_of(processor: SentencePieceProcessor) -> Dictionary:
+    """fairseq's vocabulary of a model: its pieces in SentencePiece order, each with the count 1.
+
+    Raises:
+        InputError: a piece cannot be a symbol of fairseq, whose text format separates symbols by white space.
+    """
+    dictionary = Dictionary()
+    for piece in pieces(processor):
+        if piece in RESERVED or piece.split() != [piece]:
+            raise InputError(
+                f"found piece {piece!r}, expected no white space and none of {' '.join(sorted(RESERVED))}; "
+                "remove it from the text"
+            )
+        dictionary.add_symbol(piece)
+    return dictionary
+
+
+def apply(
+    processor: SentencePieceProcessor,
+    source: str | Path,
+    target: str | Path,
+    progress: Callable[[int], object] = lambda sentences: None,
+) -> Counter:
+    """Write a text in pieces separated by spaces, line by line; an empty line stays an empty line.
+
+    Returns:
+        counts of ``sentences``, ``words``, ``pieces`` and ``unknown`` (pieces that are ``<unk>``).
+    """
+    counts = Counter({name: 0 for name in ("sentences", "words", "pieces", "unknown")})
+    with writing(target) as file:
+        for _, line in read_lines(source):
+            words = line.split()
+            found = [piece for word in encode_words(processor, words) for piece in word]
+            file.write(" ".join(found) + "\n")
+            counts.update(sentences=1, words=len(words), pieces=len(found), unknown=found.count(UNKNOWN))
+            progress(1)
+    return counts

@@ -1,0 +1,253 @@
+"""The alignment loss and the retrieval scores: by hand, against float64, and their properties."""
+
+import numpy as np
+import pytest
+import torch
+from fairseq.data import Dictionary
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairseq_align.embeddings import alignment_loss as alignment
+from fairseq_align.lexicon import file as lexicon
+from fairseq_align.lexicon.file import Pairs, Words
+
+# cos(row 0, row 1) = 24/25, cos(row 2, row 3) = 0
+TABLE = torch.tensor([[3.0, 4.0], [4.0, 3.0], [1.0, 0.0], [0.0, 2.0]])
+
+
+def pairs(source: list[list[int]], target: list[list[int]], weights=None) -> Pairs:
+    weights = torch.ones(len(source)) if weights is None else torch.tensor(weights)
+    return Pairs(Words.of(source), Words.of(target), weights)
+
+
+def test_cosine_loss_by_hand():
+    loss = alignment.alignment_loss(TABLE, pairs([[0], [2]], [[1], [3]]))
+    assert loss.item() == pytest.approx(-0.48)  # -(0.96 + 0) / 2
+
+
+def test_l2_loss_by_hand():
+    loss = alignment.alignment_loss(TABLE, pairs([[0], [2]], [[1], [3]]), "l2")
+    assert loss.item() == pytest.approx(3.5)  # (1 + 1) and (1 + 4), halved
+
+
+def test_weights_make_a_weighted_mean():
+    loss = alignment.alignment_loss(TABLE, pairs([[0], [2]], [[1], [3]], [3.0, 1.0]))
+    assert loss.item() == pytest.approx(-0.72)  # -(3 * 0.96 + 0) / 4
+
+
+def test_words_of_several_pieces_are_the_mean_of_their_pieces():
+    # rows 2 and 3 have the mean (0.5, 1), whose cosine with row 0 is (1.5 + 4) / (5 * sqrt(1.25)) = 0.98387
+    loss = alignment.alignment_loss(TABLE, pairs([[2, 3]], [[0]]))
+    assert loss.item() == pytest.approx(-0.98387, abs=1e-5)
+
+
+words = st.lists(st.lists(st.integers(0, 19), min_size=1, max_size=4), min_size=6, max_size=6)
+
+
+def float64_loss(table, source, target, weights, kind):
+    """Written from the formula, one pair after the other."""
+    table = table.detach().numpy().astype(np.float64)
+    if kind == "contrastive":
+        return float64_contrastive(table, source, target, weights)
+    total = 0.0
+    for s, t, weight in zip(source, target, weights, strict=True):
+        a, b = table[s].mean(0), table[t].mean(0)
+        total += weight * (-(a @ b) / np.sqrt((a @ a) * (b @ b)) if kind == "cosine" else ((a - b) ** 2).sum())
+    return total / sum(weights)
+
+
+def float64_contrastive(table, source, target, weights, temperature=0.1):
+    pairs = {(tuple(s), tuple(t)) for s, t in zip(source, target, strict=True)}
+    sources, targets = ({pair[side] for pair in pairs} for side in (0, 1))
+
+    def score(s, t):
+        a, b = (table[list(word)].mean(0) for word in (s, t))
+        return a @ b / np.sqrt((a @ a) * (b @ b)) / temperature
+
+    total = 0.0
+    for s, t, weight in zip(map(tuple, source), map(tuple, target), weights, strict=True):
+        others = [score(s, other) for other in targets if (s, other) not in pairs]
+        back = [score(other, t) for other in sources if (other, t) not in pairs]
+        for wrong in (others, back):
+            total += weight * (np.log(np.exp([score(s, t), *wrong]).sum()) - score(s, t)) / 2
+    return total / sum(weights)
+
+
+@pytest.mark.parametrize("kind", alignment.LOSSES)
+@given(source=words, target=words, seed=st.integers(0, 99))
+def test_loss_equals_the_formula_in_float64(kind, source, target, seed):
+    generator = torch.Generator().manual_seed(seed)
+    table = torch.randn(20, 8, generator=generator)
+    weights = (torch.rand(6, generator=generator) + 0.1).tolist()
+    loss = alignment.alignment_loss(table, pairs(source, target, weights), kind)
+    expected = float64_loss(table, source, target, weights, kind)
+    assert loss.item() == pytest.approx(expected, rel=1e-5 if kind == "contrastive" else 1e-6, abs=1e-6)
+
+
+def test_contrastive_loss_by_hand():
+    # cosines: (0, 1) 0.96, (0, 3) 0.8, (2, 1) 0.8, (2, 3) 0; each word has one wrong answer in each direction
+    some = pairs([[0], [2]], [[1], [3]])
+    right, wrong = np.exp([9.6, 0]), np.exp(8)
+    expected = -np.log(right / (right + wrong)).mean()
+    assert alignment.alignment_loss(TABLE, some, "contrastive").item() == pytest.approx(expected, rel=1e-5)
+    # with all four pairs in the lexicon no answer is wrong, and nothing is learnt
+    table = TABLE.clone().requires_grad_()
+    loss = alignment.alignment_loss(table, pairs([[0], [0], [2], [2]], [[1], [3], [1], [3]]), "contrastive")
+    loss.backward()
+    assert loss.item() == 0 and not table.grad.any()
+
+
+@pytest.mark.parametrize("kind", alignment.LOSSES)
+def test_gradient_is_right(kind):
+    table = torch.randn(7, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    some = pairs([[0], [1, 2], [3]], [[4], [5], [6, 0, 6]], [1.0, 0.5, 2.0])
+    assert torch.autograd.gradcheck(lambda t: alignment.alignment_loss(t, some, kind), table)
+
+
+def gradient(loss, table, some, kind, batches=(1.0,)) -> tuple[list[float], torch.Tensor]:
+    """Values and gradient of a loss beside another one of the same table, which autograd adds up over batches."""
+    table = table.clone().requires_grad_()
+    values = []
+    for scale in batches:
+        values.append(loss(table, some, kind))
+        (scale * (3 * values[-1] + table.square().sum())).backward()
+    return [value.item() for value in values], table.grad
+
+
+@pytest.mark.parametrize("kind", alignment.LOSSES)
+@given(source=words, target=words, seed=st.integers(0, 99))
+def test_the_term_is_the_loss_with_its_gradient_added_in_place(kind, source, target, seed):
+    generator = torch.Generator().manual_seed(seed)
+    table = torch.randn(20, 8, generator=generator, dtype=torch.float64)
+    some = pairs(source, target, (torch.rand(6, generator=generator) + 0.1).tolist())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(alignment.BLOCKS, "cpu", 4)
+        found, found_gradient = gradient(alignment.alignment_term, table, some, kind, (0.5, 1024.0))
+    expected, expected_gradient = gradient(alignment.alignment_loss, table, some, kind, (0.5, 1024.0))
+    assert found == pytest.approx(expected, rel=1e-12)
+    assert torch.allclose(found_gradient, expected_gradient, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.bfloat16, 1e-2), (torch.float16, 2e-3)])
+def test_the_term_keeps_small_gradients_of_halves(dtype, tolerance):
+    """With the scale of the loss of fp16 training; unscaled, they are below the smallest half."""
+    table = torch.randn(2000, 8, generator=torch.Generator().manual_seed(1)).to(dtype)
+    some = pairs([[row] for row in range(1000)], [[row] for row in range(1000, 2000)])
+    table_gradient = table.clone().requires_grad_()
+    (1e-3 * alignment.alignment_term(table_gradient, some) * 2**14 + 0 * table_gradient.sum()).backward()
+    exact = table.double().requires_grad_()
+    (1e-3 * alignment.alignment_loss(exact, some) * 2**14).backward()
+    assert table_gradient.grad.dtype == dtype
+    assert torch.allclose(table_gradient.grad.double(), exact.grad, rtol=tolerance, atol=1e-6)
+
+
+def test_a_value_that_nobody_uses_adds_nothing_to_the_next_update():
+    table = TABLE.clone().requires_grad_()
+    some = pairs([[0], [2]], [[1], [3]])
+    alignment.alignment_term(table, some)  # an update that is skipped before it goes backward
+    table.sum().backward()
+    assert torch.equal(table.grad, torch.ones_like(TABLE))
+    with torch.no_grad():
+        assert not alignment.alignment_term(table, some).requires_grad
+
+
+@pytest.mark.parametrize("kind", alignment.LOSSES)
+@pytest.mark.parametrize("scale", [0.0, 1e-9, 1e4, 1e8])
+def test_zero_equal_and_huge_vectors_have_finite_losses_and_gradients(kind, scale):
+    table = torch.ones(4, 8) * scale
+    found, found_gradient = gradient(alignment.alignment_term, table, pairs([[0], [2]], [[1], [3]]), kind)
+    assert np.isfinite(found).all() and found_gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("kind", alignment.LOSSES)
+@given(source=words, target=words, order=st.permutations(range(6)))
+def test_loss_ignores_pair_order_side_and_repetition(kind, source, target, order):
+    table = torch.randn(20, 8, generator=torch.Generator().manual_seed(1))
+    loss = alignment.alignment_loss(table, pairs(source, target), kind)
+    shuffled = pairs([source[i] for i in order], [target[i] for i in order])
+    for same in (shuffled, pairs(target, source), pairs(source * 2, target * 2)):
+        assert alignment.alignment_loss(table, same, kind).item() == pytest.approx(loss.item(), rel=1e-5, abs=1e-6)
+    assert loss.item() >= (-1 - 1e-6 if kind == "cosine" else 0) and (kind != "cosine" or loss.item() <= 1 + 1e-6)
+
+
+@given(st.floats(1e-3, 1e3))
+def test_cosine_ignores_the_length_of_vectors(scale):
+    some = pairs([[0], [2]], [[1], [3]])
+    table = TABLE * torch.tensor([[scale], [1], [1], [1 / scale]])
+    assert alignment.alignment_loss(table, some).item() == pytest.approx(-0.48, abs=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_tables_are_computed_in_float32(dtype):
+    table = TABLE.to(dtype)
+    some = pairs([[0], [2]], [[1], [3]])
+    loss = alignment.alignment_loss(table, some)
+    assert loss.dtype == torch.float32 and loss.item() == pytest.approx(-0.48, abs=1e-6)
+
+
+def test_zero_and_identical_vectors_give_finite_gradients():
+    table = torch.tensor([[0.0, 0.0], [1.0, 2.0], [1.0, 2.0]], requires_grad=True)
+    alignment.alignment_loss(table, pairs([[0], [1]], [[1], [2]])).backward()
+    assert table.grad.isfinite().all()
+
+
+@given(words, st.lists(st.integers(0, 5), min_size=1, max_size=9))
+def test_taking_rows_of_words_keeps_their_pieces(rows, chosen):
+    taken = Words.of(rows).take(torch.tensor(chosen))
+    expected = Words.of([rows[i] for i in chosen])
+    assert taken.ids.tolist() == expected.ids.tolist() and taken.offsets.tolist() == expected.offsets.tolist()
+
+
+@given(words)
+def test_equal_words_have_equal_numbers(rows):
+    numbers = Words.of(rows).numbers().tolist()
+    assert {n: row for n, row in zip(numbers, rows, strict=True)} == {n: rows[numbers.index(n)] for n in set(numbers)}
+    assert len(set(numbers)) == len(set(map(tuple, rows))) == max(numbers) + 1
+
+
+@given(st.lists(words, min_size=1, max_size=3))
+def test_words_of_several_lists_are_laid_one_after_the_other(lists):
+    joined, expected = Words.cat([Words.of(rows) for rows in lists]), Words.of(sum(lists, []))
+    assert joined.ids.tolist() == expected.ids.tolist() and joined.offsets.tolist() == expected.offsets.tolist()
+
+
+def brute_force_p1(table, source, target, candidates):
+    """Share of distinct source words whose nearest candidate is one of their translations, in float64."""
+    table = table.numpy().astype(np.float64)
+    vector = lambda word: table[list(word)].mean(0) / np.linalg.norm(table[list(word)].mean(0))  # noqa: E731
+    right = {}
+    for s, t in zip(source, target, strict=True):
+        right.setdefault(tuple(s), set()).add(tuple(t))
+    hits = 0
+    for s, translations in right.items():
+        scores = [vector(s) @ vector(candidate) for candidate in candidates]
+        hits += tuple(candidates[int(np.argmax(scores))]) in translations
+    return hits / len(right)
+
+
+@given(source=words, target=words, seed=st.integers(0, 20))
+def test_precision_at_1_equals_brute_force(source, target, seed):
+    table = torch.randn(20, 8, generator=torch.Generator().manual_seed(seed))
+    candidates = [list(word) for word in dict.fromkeys(map(tuple, target + [[19, 0, 1, 2, 3]]))]
+    found = alignment.precision_at_1(table, pairs(source, target), Words.of(candidates))
+    assert found.item() == pytest.approx(brute_force_p1(table, source, target, candidates))
+
+
+def test_any_of_several_translations_is_right():
+    # row 0 is nearest to row 1; it translates as 1 and as 3, and is asked once
+    some = pairs([[0], [0]], [[3], [1]])
+    assert alignment.precision_at_1(TABLE, some, Words.of([[1], [3]])).item() == 1
+    assert alignment.precision_at_1(TABLE, pairs([[0]], [[3]]), Words.of([[1], [3]])).item() == 0
+
+
+def test_distinct_words_keep_their_first_order():
+    merged = lexicon.unique(Words.of([[5], [1, 2]]), Words.of([[1, 2], [7], [5]]))
+    assert merged.ids.tolist() == [5, 1, 2, 7] and merged.offsets.tolist() == [0, 1, 3]
+
+
+def test_dictionary_symbols_become_ids():
+    dictionary = Dictionary()
+    for symbol in ("a", "b", "c"):
+        dictionary.add_symbol(symbol)
+    found = lexicon.pairs([lexicon.Entry(("a", "c"), ("b",), 0.5)], dictionary)
+    assert (found.source.ids.tolist(), found.target.ids.tolist(), found.weights.tolist()) == ([4, 6], [5], [0.5])

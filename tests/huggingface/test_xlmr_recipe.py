@@ -1,0 +1,68 @@
+"""examples/xlmr runs from a tiny XLM-R and invented languages to a report and a model for transformers."""
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from fairseq_align.data import binarized
+from fairseq_align.downstream import nli
+from fairseq_align.huggingface import fairseq_checkpoint as roberta
+from fairseq_align.results import records as results
+from fairseq_align.text import subword
+from tests.huggingface.test_huggingface import TINY, random_model, sentences
+
+pytest.importorskip("safetensors", reason="waits for the extra hf: EXTRAS=hf bash install.sh")
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """A model in fairseq's layout with its checksum, a word list, and binarized text of two invented languages."""
+    work = tmp_path_factory.mktemp("xlmr")
+    xlmr = work / "toy" / "xlmr"
+    texts = {lang: sentences(200, seed) for seed, lang in enumerate(("en", "fr"), 1)}
+    xlmr.mkdir(parents=True)
+    (work / "toy" / "text").write_text("\n".join(sum(texts.values(), [])), encoding="utf-8")
+    dictionary = subword.train([work / "toy" / "text"], xlmr, vocab_size=60, character_coverage=1.0)
+    encode = nli.Encoder(subword.load(xlmr / "spm.model"), dictionary, "en", tokenized=True)
+    for lang, text in texts.items():
+        (work / "corpus" / lang).mkdir(parents=True)
+        (work / "corpus" / lang / "counts.json").write_text("{}")  # the corpus is made
+        (work / "data-bin" / lang).mkdir(parents=True)
+        for split in ("train", "valid", "test"):
+            with binarized.writer(work / "data-bin" / lang / split, len(dictionary)) as out:
+                for sentence in text:
+                    ids = [*encode(sentence), dictionary.eos()]
+                    out.add(np.array(ids), np.array([len(ids)]))
+    words = [list(dict.fromkeys(" ".join(text).split()))[:40] for text in texts.values()]
+    lines = [f"{source}\t{target}\n" for source, target in zip(*words, strict=True) if source != target]
+    (work / "toy" / "words.tsv").write_text("".join(lines[:25]), encoding="utf-8")
+    (work / "toy" / "heldout.tsv").write_text("".join(lines[25:]), encoding="utf-8")
+    (xlmr / "spm.model").rename(xlmr / "sentencepiece.bpe.model")
+    size = replace(TINY, ffn_dim=4 * TINY.dim, vocabulary=len(dictionary) + 1)
+    torch.save(roberta.to_checkpoint(random_model(size), str(xlmr)), xlmr / "model.pt")
+    digest = hashlib.sha256((xlmr / "model.pt").read_bytes()).hexdigest()
+    (work / "toy" / "SHA256SUMS").write_text(f"{digest}  {xlmr / 'model.pt'}\n")
+    return work
+
+
+def test_a_study_from_xlmr_runs_to_a_report_and_to_transformers(run, work):
+    run(["bash", "examples/xlmr/grid.sh", "smoke.sh"], WORK=work)
+    assert (work / "spm" / "dict.txt").read_bytes() == (work / "toy" / "xlmr" / "dict.txt").read_bytes()
+    records = results.read(work / "results.jsonl")
+    assert {(r["task"], r["lang"]) for r in records} == {
+        ("mlm", "en"), ("mlm", "fr"), ("alignment", "fr"),
+    }  # fmt: skip
+    log = (work / "runs" / "align_mlm-fr-1" / "pretrain" / "train.log").read_text()
+    assert "loading pretrained model from" in log
+    card = (work / "hf" / "align_mlm-fr-1" / "README.md").read_text(encoding="utf-8")
+    assert "ALIGN-MLM, alpha = 10.0" in card and "mlm loss" in card
+
+
+def test_a_download_with_another_checksum_is_not_imported(run, work, tmp_path):
+    (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  {work / 'toy' / 'xlmr' / 'model.pt'}\n")
+    variables = {"WORK": tmp_path, "CHECKSUMS": tmp_path / "SHA256SUMS", "XLMR": work / "toy" / "xlmr"}
+    done = run(["bash", "examples/xlmr/prepare.sh"], check=False, **variables)
+    assert done.returncode == 1 and "model.pt: FAILED" in done.stdout and not (tmp_path / "xlmr").exists()

@@ -1,0 +1,155 @@
+"""The recipes in examples/ run, end with a report, and go on where they were stopped."""
+
+import gzip
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from fairseq_align.data import binarized
+from fairseq_align.downstream import nli
+from fairseq_align.results import records as results
+from tests.support import warm
+
+CELLS = 4  # mlm, tlm, dict_mlm, align_mlm: presets/smoke.sh
+STEPS = 2 * CELLS  # pre-training and POS
+
+
+@pytest.fixture(scope="module")
+def study(toy, tmp_path_factory) -> Path:
+    """A folder for a smoke study, its data prepared already."""
+    work = tmp_path_factory.mktemp("study")
+    for name in ("toy", "corpus", "spm", "data-bin", "pos-bin"):
+        shutil.copytree(toy / name, work / name)
+    return work
+
+
+def test_a_grid_that_is_killed_goes_on_and_repeats_no_finished_step(run, study):
+    command = ["bash", "examples/derived/grid.sh", "smoke.sh"]
+    nowhere = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    variables = warm.environment() | {"WORK": str(study)}
+    first = subprocess.Popen(command, cwd=warm.REPO, env=variables, start_new_session=True, **nowhere)
+    while first.poll() is None and not list(study.glob("runs/*/*.jsonl")):
+        time.sleep(0.2)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    finished = {path: path.stat().st_mtime_ns for path in study.glob("runs/*/*.jsonl")}
+    assert 1 <= len(finished) < STEPS
+
+    second = run(command, WORK=study)
+    done = {path: path.stat().st_mtime_ns for path in study.glob("runs/*/*.jsonl")}
+    assert len(done) == STEPS and all(done[path] == when for path, when in finished.items())
+
+    records = results.read(study / "results.jsonl")
+    assert len(records) == len(results.latest(records)) == CELLS * 57  # 4 of MLM, 38 of alignment, 15 of POS
+    assert {record["objective"] for record in records} == {"mlm", "tlm", "dict_mlm", "align_mlm"}
+    assert "POS zero-shot" in second.stdout and "ALIGN-MLM" in second.stdout
+    for name in ("report.md", "report.csv", "report.png"):
+        assert (study / "report" / name).stat().st_size > 0
+
+
+def test_a_cell_takes_ablations_and_refuses_unknown_objectives(run, study):
+    """``run.sh OBJECTIVE TRANSFORMS SETTING=VALUE...``"""
+    command = [
+        "bash",
+        "examples/derived/run.sh",
+        "align_mlm",
+        "transliterate,invert",
+        "RATE=1",
+        "UPDATES=4",
+        "EPOCHS=1",
+    ]
+    command += ["LAYERS=1", "DIM=16", "HEADS=2", "TOKENS=32"]
+    run(command, WORK=study)
+    (cell,) = study.glob("runs/align_mlm-1-*")
+    records = [json.loads(line) for path in cell.glob("*.jsonl") for line in path.read_text().splitlines()]
+    assert {record["lexicon_rate"] for record in records} == {1.0}
+    splits = {record["split"] for record in records if record["task"] == "alignment"}
+    assert splits == {"seen", "vocabulary"}  # nothing is held out
+    command[2] = "blm"
+    done = run(command, check=False, WORK=study)
+    assert done.returncode == 1 and "found objective blm, expected mlm, tlm, dict_mlm or align_mlm" in done.stderr
+
+
+def chain(words: list[str]) -> str:
+    """CoNLL-U of some words, each of which depends on the next."""
+    rows = [
+        (number, word, "_", "NOUN", "_", "_", *((number + 1, "nmod") if number < len(words) else (0, "root")), "_", "_")
+        for number, word in enumerate(words, 1)
+    ]
+    return "\n".join("\t".join(map(str, row)) for row in rows) + "\n\n"
+
+
+def test_syntax_is_a_transform_of_the_text_by_given_trees(run, study):
+    """``prepare.sh syntax,transliterate``; item by item parallel, as TLM wants its directories."""
+    trees, target = study / "trees", study / "target.conllu"
+    trees.mkdir()
+    for split in ("train", "valid", "test"):
+        lines = (study / "corpus" / f"{split}.txt").read_text(encoding="utf-8").splitlines()
+        with gzip.open(trees / f"{split}.conllu.gz", "wt", encoding="utf-8") as file:
+            file.writelines(chain(line.split()) for line in lines)
+    target.write_text("1\ta\t_\tNOUN\t_\t_\t0\troot\t_\t_\n2\tb\t_\tNOUN\t_\t_\t1\tnmod\t_\t_\n\n" * 20)  # heads first
+    files = {split.upper(): study / "toy" / f"{split}.conllu" for split in ("train", "valid", "test")}
+    command = ["bash", "examples/derived/prepare.sh", "syntax,transliterate"]
+    run(command, WORK=study, SYNTAX_TREES=trees, SYNTAX_NOUNS=target, **files)
+    for data in ("data-bin", "pos-bin"):
+        for split in ("train", "valid", "test"):
+            source, syntax, derived = (
+                binarized.read(study / data / name / split) for name in ("en", "en-syntax", "en-syntax+transliterate")
+            )
+            assert source.sizes.tolist() == syntax.sizes.tolist() == derived.sizes.tolist()
+            assert source.tokens.tolist() != syntax.tokens.tolist()
+            pieces = derived.tokens[derived.tokens > 3].astype(int) - syntax.tokens[syntax.tokens > 3]
+            assert (pieces == pieces[0]).all()  # the shift of the new script
+    for split in ("train", "valid", "test"):
+        source, syntax = ((study / name / f"{split}.txt").read_text().split("\n") for name in ("corpus", "syntax"))
+        assert [sorted(line.split()) for line in source] == [sorted(line.split()) for line in syntax]
+        assert source != syntax
+
+
+IOB2 = "ba\tB-PER\nzu\tO\n\nmo\tO\nli\tB-LOC\nka\tI-LOC\n\n"
+PAIRS = "premise\thypothesis\tlabel\n" + "".join(f"ba zu\tmo {i}\t{c}\n" for i, c in enumerate(nli.LABELS))
+SMALL = {"LAYERS": "1", "DIM": "16", "HEADS": "2", "TOKENS": "32", "EPOCHS": "1", "UPDATES": "1", "BATCH": "4"}
+LONG = {"POSITIONS": "40", "LONG_UPDATES": "2"}  # items of 32 tokens, then of 40
+
+
+def test_every_task_is_fine_tuned_on_source_and_derived_language_and_scored(run, study):
+    """prepare_tasks.sh; finetune.sh by TASK, with SOURCE=<derived> for the supervised score B_S of the paper."""
+    target = "en-transliterate+invert"
+    files = {"NER": study / "a.iob2", "XNLI": study / "a.tsv"}
+    files["NER"].write_text(IOB2)
+    files["XNLI"].write_text(PAIRS)
+    given = {f"{task}_{split}": str(path) for task, path in files.items() for split in ("TRAIN", "VALID", "TEST")}
+
+    def recipe(*command, **variables):
+        run(command, **SMALL | LONG | variables, WORK=study)
+
+    recipe("bash", "examples/derived/prepare_tasks.sh", target, **given)
+    lexicon = ["preprocess/lexicon.py", "derived", "--dict", study / "data-bin" / "dict.txt", "--out", study / "l.tsv"]
+    recipe("python", *lexicon)
+    data = {"DATA": str(study / "data-bin"), "LANGS": f"en,{target}", "LEXICON": str(study / "l.tsv"), "HELDOUT": ""}
+    recipe("bash", "examples/derived/pretrain.sh", "--cpu", SAVE=str(study / "pre"), **data)
+    evaluate = ["fairseq-align", "evaluate", "--objective", "align_mlm", "--results", str(study / "tasks.jsonl")]
+    pretrained = str(study / "pre" / "model.pt")
+    short = torch.load(study / "pre" / "short.pt", weights_only=True)["model"]
+    positions = short["encoder.sentence_encoder.embed_positions.weight"][2:]  # two rows stand before the first position
+    assert len(positions) == 40 and torch.equal(positions[32:], positions[:8])
+    assert "num_updates 2 " in (study / "pre" / "train.log").read_text()
+    for task, source in (("ner", "en"), ("ner", target), ("xnli", target)):
+        save, tune_data = study / f"{task}-{source}", str(study / f"{task}-bin")
+        tuned = {"TASK": task, "SOURCE": source, "TUNE_DATA": tune_data, "SAVE": str(save), "MODEL": pretrained}
+        recipe("bash", "examples/derived/finetune.sh", "--cpu", **tuned)
+        recipe(*evaluate, str(save / "model.pt"), tune_data, "--subset", f"test_en,test_{target}")
+    retrieval = ["--task", "retrieval", "--layer", "0", "--subset", f"test_en,test_{target}"]
+    recipe(*evaluate, pretrained, data["DATA"], *retrieval)
+    records = results.read(study / "tasks.jsonl")
+    assert len(records) == 3 * 2 + 3 * 2 + 2 + 2
+    assert {(r["source_lang"], r["lang"]) for r in records if r["task"] == "xnli"} == {(target, "en"), (target, target)}
+    forth, back = [r for r in records if r["task"] == "retrieval"]
+    assert forth["layer"] == back["layer"] == 0 and back["direction"] == "backward" and forth["n"] == 300

@@ -1,0 +1,432 @@
+"""Training through the real commands: what is learnt, what is equal to what, and what is refused."""
+
+import importlib.metadata
+import json
+import math
+import re
+import shutil
+import socket
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fairseq_align.data import binarized
+from fairseq_align.training.checkpoints import SAFE_CLASSES
+from tests.support.events import scalars
+
+TRANSFORMS = "transliterate,invert"
+TARGET = "en-transliterate+invert"
+MODEL = [
+    "--encoder-layers",
+    2,
+    "--encoder-embed-dim",
+    32,
+    "--encoder-ffn-embed-dim",
+    64,
+    "--encoder-attention-heads",
+    2,
+]
+MODEL += ["--tokens-per-sample", 32, "--max-positions", 32]
+OPTIMIZER = ["--optimizer", "adam", "--lr", "5e-3", "--lr-scheduler", "fixed", "--clip-norm", 1]
+RUN = ["--cpu", "--log-format", "json", "--log-interval", 1, "--num-workers", 0, "--disable-validation"]
+RUN += ["--data-buffer-size", 0]  # no thread reads ahead: fairseq's can abort a process that ends inside an epoch
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    """Parameters of a checkpoint of ours, read by torch's safe loader."""
+    assert SAFE_CLASSES
+    return torch.load(path, weights_only=True)["model"]
+
+
+def same(a: Path, b: Path) -> bool:
+    one, other = weights(a), weights(b)
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def logged(output: str, name: str) -> list[dict]:
+    """JSON records of a progress bar (``train_inner``, ``valid``) in a training log."""
+    found = re.findall(rf"\| {name} \| (\{{.*\}})", output)
+    return [{key: float(value) for key, value in json.loads(line).items()} for line in found]
+
+
+def updates(output: str, key: str) -> list[float]:
+    return [record[key] for record in logged(output, "train_inner")]
+
+
+def validated(run, data: Path, checkpoint: Path, langs: str, subsets: str) -> dict[str, dict]:
+    """What fairseq-validate logs of each subset, by its name."""
+    command = ["fairseq-validate", data, "--user-dir", "fairseq_align", "--task", "align_mlm", "--langs", langs]
+    command += ["--path", checkpoint, "--valid-subset", subsets, "--batch-size", 8, "--cpu", "--log-format", "json"]
+    done = run(command)
+    found = {}
+    for subset in subsets.split(","):
+        (record,) = logged(done.stdout + done.stderr, re.escape(subset))
+        found[subset] = {key.removeprefix(f"{subset}_"): value for key, value in record.items()}
+    return found
+
+
+@pytest.fixture
+def pretrain(run, toy, tmp_path):
+    """Pre-train on the toy data; returns the output, the checkpoints are in ``tmp_path / name``."""
+
+    def pretrain(
+        name: str,
+        *flags,
+        criterion="align_mlm",
+        data=toy / "data-bin",
+        check=True,
+        command=("fairseq-train",),
+        user_dir="fairseq_align",
+    ):
+        lexicons = ["--lexicon", toy / "lexicon.tsv", "--heldout-lexicon", toy / "lexicon.heldout.tsv"]
+        flags = [*(lexicons if criterion == "align_mlm" and "--lexicon" not in flags else []), *flags]
+        done = run(
+            [
+                *command,
+                data,
+                "--user-dir",
+                user_dir,
+                "--task",
+                "align_mlm",
+                "--langs",
+                f"en,{TARGET}",
+                "--arch",
+                "roberta_base",
+            ]
+            + [
+                "--criterion",
+                criterion,
+                "--batch-size",
+                8,
+                "--save-dir",
+                tmp_path / name,
+                *MODEL,
+                *OPTIMIZER,
+                *RUN,
+                *flags,
+            ],
+            check=check,
+        )
+        return done if not check else done.stdout + done.stderr
+
+    return pretrain
+
+
+def test_alignment_brings_pairs_of_the_lexicon_together(pretrain, tmp_path):
+    flags = ["--max-update", 40, "--no-epoch-checkpoints"]
+    aligned = updates(pretrain("aligned", *flags), "align_cos")
+    plain = updates(pretrain("plain", *flags, "--align-weight", 0), "align_cos")
+    assert aligned[0] == pytest.approx(plain[0], abs=1e-3) and abs(aligned[0]) < 0.2
+    assert aligned[-1] > 0.95 and plain[-1] < aligned[-1] - 0.1
+
+
+def test_the_weight_of_the_alignment_loss_grows(pretrain):
+    """``--align-warmup 4``: a quarter of the weight more with every update, whole from the fifth."""
+    output = pretrain("model", "--max-update", 6, "--align-warmup", 4)
+    losses, mlm, align = (np.array(updates(output, key)) for key in ("loss", "mlm_loss", "align_loss"))
+    weights = (losses - mlm) / align * math.log(2)
+    assert weights == pytest.approx(10 * np.array([0, 0.25, 0.5, 0.75, 1, 1]), abs=0.1)
+
+
+def test_tensorboard_shows_the_metrics_of_training(pretrain, tmp_path):
+    pretrain("run", "--max-update", 2, "--tensorboard-logdir", tmp_path / "events")
+    assert scalars(tmp_path / "events")["train_inner"] >= {"loss", "mlm_loss", "align_loss", "align_cos", "ppl"}
+
+
+def test_several_lexicons_are_contrasted_and_scored_apart(run, pretrain, toy, tmp_path):
+    """``--lexicon a.tsv:b.tsv``, sampled by their weights; fairseq-validate scores each held-out file."""
+    names = {"lexicon": [], "lexicon.heldout": []}
+    for name, paths in names.items():
+        lines = [line for line in (toy / f"{name}.tsv").read_text().splitlines() if "\t" in line]
+        for part in range(2):
+            paths.append(str(tmp_path / f"en-{'xy'[part]}.{name}.tsv"))
+            Path(paths[-1]).write_text("".join(f"{line}\t{1 + part}\n" for line in lines[part::2]))
+    flags = ["--align-loss", "contrastive", "--align-pairs", 64, "--align-sampling", "weights", "--max-update", 30]
+    files = [flag for name, flag in (("lexicon", "--lexicon"), ("lexicon.heldout", "--heldout-lexicon"))
+             for flag in (flag, ":".join(names[name]))]  # fmt: skip
+    output = pretrain("model", *files, *flags)
+    losses, cosines = updates(output, "align_loss"), updates(output, "align_cos")
+    assert losses[0] > 3 and losses[-1] < losses[0] / 2 and cosines[-1] > cosines[0] + 0.2
+    scores = validated(run, toy / "data-bin", tmp_path / "model" / "checkpoint_last.pt", "en", "valid_en")["valid_en"]
+    for name in ("en-x", "en-y"):
+        assert 0 <= scores[f"heldout_p1_{name}"] <= 1 and -1 <= scores[f"heldout_cos_{name}"] <= 1
+    assert "heldout_p1" not in scores
+    done = pretrain("bad", *files[:3], names["lexicon.heldout"][0], "--max-update", 1, check=False)
+    assert done.returncode == 0  # one held-out file for all
+    done = pretrain("bad", *files, "--align-loss", "contrastive", "--align-temperature", 0, check=False)
+    assert done.returncode == 1 and "error: found --align-temperature 0.0, expected a number above 0" in done.stderr
+
+
+def test_weight_0_is_the_stock_criterion_to_the_bit(pretrain, tmp_path):
+    ours = pretrain("ours", "--align-weight", 0, "--max-update", 20)
+    stock = pretrain("stock", "--max-update", 20, criterion="masked_lm")
+    assert updates(ours, "mlm_loss") == updates(ours, "loss") == updates(stock, "loss")
+    assert len(updates(ours, "loss")) == 20
+    assert same(tmp_path / "ours" / "checkpoint_last.pt", tmp_path / "stock" / "checkpoint_last.pt")
+
+
+def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(pretrain, tmp_path):
+    flags = ["--align-pairs", 8, "--save-interval-updates", 50, "--optimizer", "adamw", "--logits-chunk", 5]
+    whole = pretrain("whole", *flags, "--max-update", 100)
+    pretrain("halves", *flags, "--max-update", 50)
+    second = pretrain("halves", *flags, "--max-update", 100)
+    assert "Loaded checkpoint" in second and updates(second, "num_updates")[0] == 51
+    assert updates(second, "loss") == updates(whole, "loss")[50:]
+    assert same(tmp_path / "whole" / "checkpoint_last.pt", tmp_path / "halves" / "checkpoint_last.pt")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def sixteen(toy, tmp_path_factory):
+    """Data of which one update of 16 items is a whole epoch, so that every split of it sees the same items."""
+    folder = tmp_path_factory.mktemp("sixteen")
+    for lang in ("en", TARGET):
+        corpus = binarized.read(toy / "data-bin" / lang / "train")
+        with binarized.writer(folder / lang / "train", int(corpus.tokens.max()) + 1) as out:
+            out.add(corpus.tokens[: 8 * 31], np.array([8 * 31]))
+    shutil.copy(toy / "data-bin" / "dict.txt", folder)
+    return folder
+
+
+def test_the_gradient_does_not_depend_on_how_the_batch_is_split(pretrain, sixteen, run, toy, tmp_path, repo):
+    """One SGD step of rate 100: 16 items at once, 2 x 8 accumulated, 8 on each of two gloo processes, in chunks."""
+    flags = ["--optimizer", "sgd", "--lr", 100, "--clip-norm", 0, "--dropout", 0, "--attention-dropout", 0]
+    pretrain("start", *flags, "--max-update", 1, "--lr", 0, "--batch-size", 16, data=sixteen)
+    pretrain("whole", *flags, "--max-update", 1, "--batch-size", 16, data=sixteen)
+    pretrain("accumulated", *flags, "--max-update", 1, "--update-freq", 2, "--logits-chunk", 5, data=sixteen)
+    ranks = [
+        "--distributed-world-size",
+        2,
+        "--distributed-backend",
+        "gloo",
+        "--distributed-no-spawn",
+        "--ddp-backend",
+        "legacy_ddp",
+    ]
+    ranks += ["--distributed-init-method", f"tcp://127.0.0.1:{free_port()}", "--max-update", 1]
+    ranks += ["--logits-chunk", 5]
+    with ThreadPoolExecutor(2) as both:
+        list(both.map(lambda rank: pretrain("ranks", *flags, *ranks, "--distributed-rank", rank, data=sixteen), (0, 1)))
+    start = weights(tmp_path / "start" / "checkpoint_last.pt")
+    gradients = {
+        name: torch.cat(
+            [(start[key] - after).flatten() for key, after in weights(tmp_path / name / "checkpoint_last.pt").items()]
+        )
+        for name in ("whole", "accumulated", "ranks")
+    }
+    assert gradients["whole"].norm() > 0.1
+    for name in ("accumulated", "ranks"):
+        assert (gradients[name] - gradients["whole"]).norm() / gradients["whole"].norm() < 1e-5
+
+
+def test_validation_logs_every_language_and_the_held_out_pairs(run, pretrain, toy, tmp_path):
+    pretrain("model", "--max-update", 5)
+    subsets = f"valid,valid_en,valid_{TARGET}"
+    checkpoint = tmp_path / "model" / "checkpoint_last.pt"
+    for scores in validated(run, toy / "data-bin", checkpoint, f"en,{TARGET}", subsets).values():
+        assert scores["ppl"] == pytest.approx(2 ** scores["mlm_loss"], rel=2e-3)
+        assert scores["align_cos"] == -scores["align_loss"] and -1 <= scores["heldout_cos"] <= 1
+        assert 0 <= scores["heldout_p1"] <= 1
+
+
+def test_stock_roberta_loads_our_checkpoint(pretrain, toy, tmp_path, run):
+    """``RobertaModel.from_pretrained`` with the SentencePiece model, as README shows it."""
+    pretrain("model", "--max-update", 1)
+    code = f"""
+import fairseq_align
+from fairseq.models.roberta import RobertaModel
+roberta = RobertaModel.from_pretrained(
+    {str(tmp_path / "model")!r}, "checkpoint_last.pt", {str(toy / "data-bin")!r},
+    bpe="sentencepiece", sentencepiece_model={str(toy / "spm" / "spm.model")!r},
+)
+print(tuple(roberta.extract_features(roberta.encode("the house")).shape)[::2])
+"""
+    assert "(1, 32)" in run(["python", "-c", code]).stdout
+
+
+def test_stock_tasks_keep_working_with_the_plugin_loaded(run, toy, tmp_path):
+    command = ["fairseq-train", toy / "data-bin" / "en", "--user-dir", "fairseq_align", "--task", "masked_lm"]
+    command += ["--criterion", "masked_lm", "--arch", "roberta_base", "--batch-size", 8, "--max-update", 2]
+    done = run([*command, "--save-dir", tmp_path, *MODEL, *OPTIMIZER, *RUN])
+    assert len(updates(done.stdout + done.stderr, "loss")) == 2
+
+
+def test_the_plugin_works_by_name_from_any_folder_when_installed(toy, tmp_path):
+    """``--user-dir fairseq_align`` finds the installed package where there is no folder of that name."""
+    try:
+        importlib.metadata.distribution("fairseq_align")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("waits for fairseq_align to be installed: bash install.sh")
+    command = ["fairseq-train", toy / "data-bin", "--user-dir", "fairseq_align", "--task", "align_mlm", "--langs", "en"]
+    command += [
+        "--criterion",
+        "masked_lm",
+        "--arch",
+        "roberta_base",
+        "--batch-size",
+        8,
+        "--max-update",
+        1,
+        "--no-save",
+        *MODEL,
+        *OPTIMIZER,
+        *RUN,
+    ]
+    done = subprocess.run(list(map(str, command)), cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_hydra_runs_the_same_training(pretrain, toy, tmp_path, run, repo):
+    """The YAML in examples/ with the flags' values as overrides logs what ``fairseq-train`` logs."""
+    settings = {
+        "common": {"user_dir": repo / "fairseq_align", "cpu": "true", "log_format": "json", "log_interval": 1},
+        "checkpoint": {"save_dir": tmp_path / "hydra"},
+        "task": {"data": toy / "data-bin", "langs": f"'en,{TARGET}'", "tokens_per_sample": 32},
+        "criterion": {"lexicon": toy / "lexicon.tsv"},
+        "model": {"encoder_layers": 2, "encoder_embed_dim": 32, "encoder_ffn_embed_dim": 64},
+        "dataset": {"batch_size": 8, "disable_validation": "true", "num_workers": 0},
+        "optimization": {"max_update": 3, "lr": "[5e-3]", "clip_norm": 1, "update_freq": "[1]"},
+        "hydra": {"run.dir": tmp_path / "run"},
+    }
+    settings["model"] |= {"encoder_attention_heads": 2, "max_positions": 32}
+    overrides = [f"{group}.{key}={value}" for group, keys in settings.items() for key, value in keys.items()]
+    run(["fairseq-hydra-train", "--config-dir", repo / "examples", "--config-name", "pretrain", *overrides])
+    log = (tmp_path / "run" / "hydra_train.log").read_text()
+    hydra = [float(json.loads(line)["loss"]) for line in re.findall(r"\[train_inner\]\[INFO\] - (\{.*\})", log)]
+    flags = ["--lr-scheduler", "polynomial_decay", "--warmup-updates", 10000, "--total-num-update", 500000]
+    flags += ["--weight-decay", 0.01, "--max-update", 3]
+    assert hydra == updates(pretrain("flags", *flags), "loss")
+
+
+def test_tagger_is_fine_tuned_frozen_or_not_and_scored_on_both_languages(pretrain, run, toy, tmp_path):
+    pretrain("model", "--max-update", 5)
+    embeddings = "encoder.sentence_encoder.embed_tokens.weight"
+    before = weights(tmp_path / "model" / "checkpoint_last.pt")[embeddings]
+    for name, flags in {"tuned": [], "frozen": ["--freeze-embeddings", "--autocast", "bf16"]}.items():
+        command = [
+            "fairseq-train",
+            toy / "pos-bin",
+            "--user-dir",
+            "fairseq_align",
+            "--task",
+            "sequence_tagging",
+            "--lang",
+            "en",
+        ]
+        command += [
+            "--criterion",
+            "sequence_tagging",
+            "--arch",
+            "roberta_tagger",
+            *MODEL,
+            *OPTIMIZER,
+            "--batch-size",
+            16,
+        ]
+        command += ["--finetune-from-model", tmp_path / "model" / "checkpoint_last.pt", "--save-dir", tmp_path / name]
+        command += [
+            "--max-epoch",
+            2,
+            "--best-checkpoint-metric",
+            "accuracy",
+            "--maximize-best-checkpoint-metric",
+            "--cpu",
+        ]
+        done = run([*command, "--log-format", "json", "--num-workers", 0, "--no-epoch-checkpoints", *flags])
+        valid = logged(done.stdout + done.stderr, "valid")
+        assert len(valid) == 2 and valid[1]["valid_accuracy"] > 40  # a constant tag gets about 20 %
+        assert 0 < valid[1]["valid_f1"] < 100
+        after = weights(tmp_path / name / "checkpoint_best.pt")
+        assert torch.equal(after[embeddings], before) == (name == "frozen")
+        assert not any("lm_head" in key for key in after)
+    results = tmp_path / "results.jsonl"
+    about = [
+        "--objective",
+        "align_mlm",
+        "--derivation",
+        "transliterate+invert",
+        "--lexicon-rate",
+        0.5,
+        "--results",
+        results,
+    ]
+    best = tmp_path / "frozen" / "checkpoint_best.pt"
+    run(["fairseq-align", "evaluate", best, toy / "pos-bin", "--subset", f"test_en,test_{TARGET}", *about])
+    model = tmp_path / "model" / "checkpoint_last.pt"
+    run(["fairseq-align", "evaluate", model, toy / "data-bin", "--subset", "valid_en", *about])
+    lexicons = ["--lexicon", toy / "lexicon.tsv", "--heldout-lexicon", toy / "lexicon.heldout.tsv"]
+    run(["fairseq-align", "alignment", model, toy / "data-bin", "--lang", TARGET, *lexicons, *about])
+    records = [json.loads(line) for line in results.read_text().splitlines()]
+    aligned = [r for r in records if r["task"] == "alignment"]
+    assert [(r["task"], r["metric"], r["lang"], r["split"]) for r in records[: -len(aligned)]] == [
+        *(("pos", metric, lang, "test") for lang in ("en", TARGET) for metric in ("accuracy", "f1", "seqeval_f1")),
+        ("mlm", "loss", "en", "valid"),
+        ("mlm", "unigram_entropy", "en", "valid"),
+    ]
+    # of each lexicon both ways P@1, P@5, P@10 and MRR by cosine and by CSLS, and the cosine; and two of shape
+    assert len(aligned) == 2 * 2 * 9 + 2 and {r["lang"] for r in aligned} == {TARGET}
+    assert {r["split"] for r in aligned} == {"seen", "heldout", "vocabulary"}
+    assert records[0]["source_lang"] == "en" and records[0]["freeze_embeddings"] is True and records[0]["value"] > 0.4
+
+
+def other_pieces(toy, tmp_path):
+    path = tmp_path / "other.tsv"
+    text = (toy / "lexicon.tsv").read_text()
+    path.write_text(re.sub("dictionary: .*", "dictionary: 0123456789ab", text))
+    return path
+
+
+def empty(toy, tmp_path):
+    path = tmp_path / "empty.tsv"
+    path.write_text("# nothing but a comment\n")
+    return path
+
+
+def three_columns(toy, tmp_path):
+    path = tmp_path / "three.tsv"
+    path.write_text("▁the\t▁the~\tdeterminer\n")
+    return path
+
+
+def out_of_vocabulary(toy, tmp_path):
+    path = tmp_path / "oov.tsv"
+    path.write_text("▁ыыы\t▁жжж\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda toy, tmp_path: tmp_path / "nowhere.tsv",
+            "nowhere.tsv: found no such file, expected a lexicon; make it with",
+        ),
+        (other_pieces, "made for dictionary 0123456789ab, found [0-9a-f]{12} with the data; make the lexicon again"),
+        (out_of_vocabulary, "kept 0 of 1 pairs"),
+        (empty, "found no translation pair"),
+        (three_columns, "three.tsv:1: found weight 'determiner', expected a positive number"),
+    ],
+)
+def test_training_refuses_a_bad_lexicon_in_one_line(pretrain, toy, tmp_path, make, message):
+    done = pretrain("model", "--lexicon", make(toy, tmp_path), "--max-update", 1, check=False)
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1 and re.search(message, last) and last.startswith("error: ")
+    assert "Traceback" not in done.stderr and not (tmp_path / "model" / "checkpoint_last.pt").exists()
+
+
+def test_training_refuses_data_without_dictionary_and_unknown_languages(pretrain, toy, tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = pretrain("model", "--max-update", 1, data=tmp_path / "empty", check=False)
+    assert done.returncode == 1 and "dict.txt: found no dictionary" in done.stderr.strip().splitlines()[-1]
+    done = pretrain("model", "--max-update", 1, "--langs", "en,xx", check=False)
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1 and "xx/train.idx: found no binarized data" in last and "check --langs" in last

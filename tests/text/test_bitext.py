@@ -1,0 +1,47 @@
+"""Parallel text: both sides cleaned, line by line, every pair counted."""
+
+import gzip
+import sys
+
+import pytest
+
+from fairseq_align.errors import InputError
+from fairseq_align.text import bitext
+
+
+def test_pairs_stay_side_by_side(run, tmp_path):
+    (tmp_path / "a.tsv").write_text("The cat. It sat.\tx\tLe chat. Assis.\n\tx\tvide\nOh!\tx\tOh !\n", encoding="utf-8")
+    (tmp_path / "b.tsv.gz").write_bytes(gzip.compress(b"Le  chat. Assis.\tThe cat. It sat.\nOui\tYes\n"))
+    script = ["python", "preprocess/parallel.py", "--langs", "en,fr", "--out", tmp_path / "out"]
+    done = run([*script, "--input", f"{tmp_path}/a.tsv:1,3", f"{tmp_path}/b.tsv.gz:2,1"])
+    assert "5 read, 3 kept, 1 empty, 1 duplicate" in done.stdout
+    english, french = ((tmp_path / "out" / lang / "train.txt").read_text().splitlines() for lang in ("en", "fr"))
+    assert english == ["The cat . It sat .", "Oh !", "Yes"] and french == ["Le chat . Assis .", "Oh !", "Oui"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["a.tsv:1,3"], "a.tsv:1: found 2 columns, expected at least 3"),
+        (["a.tsv"], "--input: found 'a.tsv', expected a file and two of its columns"),
+        (["a.tsv:0,1"], "--input: found 'a.tsv:0,1'"),
+        (["no.tsv:1,2"], "no.tsv: found .*No such file"),
+    ],
+)
+def test_what_is_wrong_is_named_and_nothing_is_left(tmp_path, monkeypatch, capsys, flags, message):
+    from preprocess import parallel
+
+    (tmp_path / "a.tsv").write_text("a\tb\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["parallel.py", "--langs", "en,fr", "--out", "out", "--input", *flags])
+    with pytest.raises(InputError, match=message):
+        parallel.build(parallel.parse_args())
+    assert not list(tmp_path.glob("out/**/*.txt*"))
+
+
+def test_tatoeba_loses_no_line(data_dir, tmp_path):
+    for lang, lines in {"fr": 850, "de": 970, "ar": 1000, "hi": 1000}.items():
+        path = data_dir / "parallel" / f"tatoeba.en-{lang}.tsv"
+        out = (tmp_path / f"en.{lang}", tmp_path / lang)
+        counts = bitext.build([(path, (1, 2))], out, ("en", lang))
+        assert counts["read"] == lines and counts["kept"] + counts["duplicate"] == lines

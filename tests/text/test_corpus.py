@@ -1,0 +1,214 @@
+import gzip
+import json
+import os
+import random
+import re
+import runpy
+import sys
+import unicodedata
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairseq_align.errors import InputError
+from fairseq_align.files import normalise, read_lines, writing
+from fairseq_align.text import corpus
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "preprocess" / "corpus.py"
+DATA = Path(os.environ.get("FAIRSEQ_ALIGN_DATA", ROOT.parent / "shared" / "data"))
+
+PARAGRAPHS = [
+    (
+        "en",
+        '"Is it he?" said Mr. Smith. "No. It is U.S. Grant."',
+        ['"Is it he?" said Mr. Smith.', '"No.', 'It is U.S. Grant."'],
+    ),
+    (
+        "en",
+        "See No. 5 in the list. No. Go at 5 p.m. or 3.30.",
+        ["See No. 5 in the list.", "No.", "Go at 5 p.m. or 3.30."],
+    ),
+    (
+        "en",
+        "“Never!” she cried… Then Mrs. X—Mr. Y. Z.’s wife—left.",
+        ["“Never!” she cried…", "Then Mrs. X—Mr. Y. Z.’s wife—left."],
+    ),
+    ("en", "It ends (so they say.) [True!] Why?! 12 men.", ["It ends (so they say.)", "[True!]", "Why?!", "12 men."]),
+    ("en", "MR. SMITH AND DR. JONES. THE END", ["MR. SMITH AND DR. JONES.", "THE END"]),
+    ("fr", "— Hé ! dit-il. « Bonjour ! » M. Dupont part.", ["— Hé ! dit-il.", "« Bonjour ! »", "M. Dupont part."]),
+    ("ar", "هل جاء؟ نعم. «ذهب.» قال", ["هل جاء؟", "نعم.", "«ذهب.»", "قال"]),
+    ("hi", 'यह है।वह है। "अच्छा।" 5 लोग।', ["यह है।", "वह है।", '"अच्छा।"', "5 लोग।"]),
+    ("ur", "یہ ہے۔ وہ ہے؟ ہاں", ["یہ ہے۔", "وہ ہے؟", "ہاں"]),
+    ("zh", "你好。你是谁？“好。”他说。", ["你好。", "你是谁？", "“好。”", "他说。"]),
+    # tokenised: the first quote opens, the second closes, and so on
+    (
+        "en",
+        '" Go . " He left . " Stay , " she said . <unk> sat .',
+        ['" Go . "', "He left .", '" Stay , " she said .', "<unk> sat ."],
+    ),
+    ("en", "H. americanus . It grew 2 @.@ 5 kg .", ["H. americanus .", "It grew 2 @.@ 5 kg ."]),
+]
+
+
+@pytest.mark.parametrize(
+    ("lang", "paragraph", "sentences"), PARAGRAPHS, ids=[f"{p[0]}-{i}" for i, p in enumerate(PARAGRAPHS)]
+)
+def test_paragraphs_are_cut_where_a_reader_would(lang, paragraph, sentences):
+    assert corpus.split_sentences(paragraph, lang) == sentences
+
+
+@given(st.text("aB.!?\"'() ।。5…—\u00a0", max_size=60))
+def test_splitting_moves_no_character(text):
+    sentences = corpus.split_sentences(text, "en")
+    assert "".join("".join(sentences).split()) == "".join(text.split())
+    assert all(sentences)
+
+
+@given(st.text(max_size=40))
+def test_normalised_text_is_nfc_with_single_spaces_and_stays_as_it_is(text):
+    clean = normalise(text)
+    assert unicodedata.is_normalized("NFC", clean)
+    assert clean == " ".join(clean.split())
+    assert normalise(clean) == clean
+
+
+def test_a_line_is_normalised_split_and_tokenised():
+    line = "Cafe\u0301s,\u00a0 don't\u2028close!\x00 (Mr. A. said.)"
+    assert corpus.Cleaning("en").sentences(line) == ["Cafés , don 't close !", "( Mr. A. said . )"]
+    assert corpus.Cleaning("en", split=False).sentences(line) == ["Cafés , don 't close ! ( Mr. A. said . )"]
+
+
+def test_tokenised_text_keeps_its_words():
+    assert corpus.Cleaning("en").sentences("a 2 @-@ 3 <unk>  b . Don 't", tokenized=True) == [
+        "a 2 @-@ 3 <unk> b .",
+        "Don 't",
+    ]
+
+
+def test_markup_is_not_escaped():
+    assert corpus.Cleaning("en").sentences("a & b < c") == ["a & b < c"]
+
+
+def test_sentences_are_kept_by_their_number_of_words():
+    # 2, 3 and 4 words, the full stop included
+    assert corpus.Cleaning("en", min_words=3, max_words=3).sentences("Go. We go. We go on.") == ["We go ."]
+
+
+def test_only_newline_ends_a_line(tmp_path):
+    path = tmp_path / "a.txt.gz"
+    path.write_bytes(gzip.compress("\ufeffone\u2028two\r\nthr\u0085ee\x0c".encode()))
+    assert list(read_lines(path)) == [(1, "one\u2028two"), (2, "thr\u0085ee\x0c")]
+
+
+def test_a_byte_that_is_not_utf8_is_named_with_its_line(tmp_path):
+    path = tmp_path / "latin.txt"
+    path.write_bytes("fine\ncafé\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"latin.txt:2: found byte 0xe9, expected UTF-8"):
+        list(read_lines(path))
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"no gzip", gzip.compress(b"cut short" * 99)[:-9]], ids=["missing", "plain", "cut"]
+)
+def test_an_unreadable_file_is_named(tmp_path, content):
+    path = tmp_path / "a.gz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a.gz: found .*expected text, plain or .gz"):
+        list(read_lines(path))
+
+
+def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError), writing(path) as file:
+        file.write("new")
+        raise ZeroDivisionError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def write_lines(path: Path, lines: list[str]) -> Path:
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def build(path: Path, out: Path, seed: int = 1, workers: int = 1) -> dict[str, str]:
+    corpus.build([(path, False)], out, corpus.Cleaning("en"), valid=20, test=30, seed=seed, workers=workers)
+    return {split: (out / f"{split}.txt").read_text() for split in corpus.SPLITS}
+
+
+def test_the_split_depends_on_seed_and_sentences_alone(tmp_path):
+    lines = [f"Sentence {n} is here. It is {n % 7}." for n in range(1200)]
+    first = build(write_lines(tmp_path / "a.txt", lines), tmp_path / "one")
+    assert build(tmp_path / "a.txt", tmp_path / "two", workers=2) == first
+    assert build(tmp_path / "a.txt", tmp_path / "three", seed=2)["valid"] != first["valid"]
+    random.Random(0).shuffle(lines)
+    shuffled = build(write_lines(tmp_path / "b.txt", lines), tmp_path / "four")
+    for split in corpus.SPLITS:
+        assert sorted(shuffled[split].split("\n")) == sorted(first[split].split("\n"))
+
+
+def test_each_sentence_is_in_one_split_once(tmp_path):
+    lines = [f"Number {n % 100} ." for n in range(1000)]
+    splits = build(write_lines(tmp_path / "a.txt", lines), tmp_path / "out")
+    found = [line for text in splits.values() for line in text.splitlines()]
+    assert sorted(found) == sorted(set(lines))
+    assert [len(splits[split].splitlines()) for split in corpus.SPLITS] == [50, 20, 30]
+
+
+def test_too_little_text_for_the_splits_is_an_error_that_leaves_nothing(tmp_path):
+    with pytest.raises(InputError, match="found 50 different sentences, expected more than the 50 of valid and test"):
+        build(write_lines(tmp_path / "a.txt", [f"Number {n} ." for n in range(50)]), tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_the_script_writes_splits_and_counts(run, tmp_path):
+    raw = write_lines(tmp_path / "raw.txt", ["He doesn't know. Do you?", "Do you?", ""])
+    tokenised = write_lines(tmp_path / "wiki.txt", ["It weighs 2 @.@ 5 kg . It does n't know ."])
+    command = ["python", "preprocess/corpus.py", "--input", raw, "--tokenized", tokenised, "--lang", "en"]
+    command += ["--out", tmp_path / "out", "--valid", "1", "--test", "0", "--workers", "2"]
+    shown = run(command).stdout
+    train, valid = (
+        (tmp_path / "out" / f"{split}.txt").read_text().removesuffix("\n").split("\n") for split in ("train", "valid")
+    )
+    # 5 + 3 + 7 + 5 words
+    assert sorted(train + valid) == ["Do you ?", "He doesn 't know .", "It does n't know .", "It weighs 2 @.@ 5 kg ."]
+    counts = json.loads((tmp_path / "out" / "counts.json").read_text())
+    assert counts["train"]["words"] + counts["valid"]["words"] == 20
+    assert f"train: 3 sentences, {counts['train']['words']} words\n" in shown
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["counts.json", "train.txt", "valid.txt"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "advice"),
+    [
+        ([], "name at least one file"),
+        (["--input", "missing.txt"], "missing.txt: found .*No such file.*check the path"),
+        (["--input", "missing.txt", "--valid", "-1"], "expected numbers of sentences from 0"),
+    ],
+)
+def test_the_script_says_what_to_mend(tmp_path, monkeypatch, capsys, flags, advice):
+    monkeypatch.setattr(sys, "argv", ["corpus.py", "--lang", "en", "--out", str(tmp_path / "out"), *flags])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+    assert end.value.code == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: ") and shown.count("\n") == 1
+    assert re.search(advice, shown)
+
+
+def test_real_novels_are_cut_after_sentences_not_after_titles(tmp_path):
+    path = DATA / "text" / "en.novels.txt.gz"
+    if not path.exists():
+        pytest.skip(f"needs {path}; set FAIRSEQ_ALIGN_DATA")
+    lines = [normalise(line) for _, line in islice(read_lines(path), 3000)]
+    cut = [corpus.split_sentences(line, "en") for line in lines]
+    assert 2 < sum(map(len, cut)) / len(lines) < 5
+    # the last sentence of a line ends where the line ends
+    assert not [s for found in cut for s in found[:-1] if re.search(r"\b(Mr|Mrs|Dr|Messrs|Rev)\.$", s)]
+    assert not [s for found in cut for s in found[1:] if s.lstrip(corpus.OPENERS)[:1].islower()]

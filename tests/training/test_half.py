@@ -1,0 +1,65 @@
+"""Training with ``--fp16``: weights in half precision, master weights in float32, and a scale of the loss.
+
+fairseq names its master weights by the current GPU. Where there is none they are named ``None``, as tensors of the CPU
+name their device; all else, halves included, is computed as it would be there.
+"""
+
+import pytest
+
+from tests.tasks.test_align_mlm import pretrain, same, updates  # noqa: F401
+
+SCRIPT = """
+import torch
+from fairseq_cli.train import cli_main
+
+if not torch.cuda.is_available():
+    torch.cuda.current_device = lambda: None
+    torch.Tensor.cuda = lambda tensor: tensor
+cli_main()
+"""
+FLAGS = ["--dropout", 0, "--attention-dropout", 0, "--no-epoch-checkpoints"]
+
+
+@pytest.fixture
+def half(pretrain, tmp_path):  # noqa: F811
+    (tmp_path / "fairseq-train").write_text(SCRIPT)
+    return lambda name, *flags, **more: pretrain(
+        name, *FLAGS, "--fp16", *flags, command=("python", tmp_path / "fairseq-train"), **more
+    )
+
+
+def test_weight_0_is_the_stock_criterion_to_the_bit(half, tmp_path):
+    ours = half("ours", "--align-weight", 0, "--max-update", 20)
+    stock = half("stock", "--max-update", 20, criterion="masked_lm")
+    assert updates(ours, "mlm_loss") == updates(stock, "loss") and len(updates(ours, "loss")) == 20
+    assert updates(ours, "loss_scale") == updates(stock, "loss_scale")
+    assert same(tmp_path / "ours" / "checkpoint_last.pt", tmp_path / "stock" / "checkpoint_last.pt")
+
+
+@pytest.mark.parametrize(
+    "flags", ["", "--optimizer adamw --logits-chunk 5", "--align-loss contrastive --align-pairs 64"]
+)
+def test_half_precision_follows_float32(half, pretrain, flags):  # noqa: F811
+    found = half("half", *flags.split(), "--max-update", 30)
+    expected = pretrain("whole", *FLAGS, *flags.split(), "--max-update", 30)
+    for name, tolerance in (("mlm_loss", 0.01), ("align_loss", 0.02), ("gnorm", 0.1)):
+        assert updates(found, name) == pytest.approx(updates(expected, name), rel=tolerance, abs=5e-3), name
+
+
+def test_an_update_that_overflows_is_left_out_and_the_scale_halved(half):
+    flags = ["--optimizer", "adamw", "--logits-chunk", 5, "--max-update", 10]
+    output = half("model", *flags, "--fp16-init-scale", 2**24)
+    lost = output.count("gradient overflow detected")
+    assert lost > 0 and updates(output, "loss_scale")[-1] == 2 ** (24 - lost)
+    assert updates(output, "num_updates") == list(range(1, 11))
+    assert updates(output, "loss")[-1] < updates(output, "loss")[0]
+
+
+def test_a_resumed_run_goes_on_from_the_halves_of_the_checkpoint(half):
+    """fairseq saves no master weights, so the losses are not those of an uninterrupted run to the bit."""
+    flags = ["--align-pairs", 8, "--save-interval-updates", 10, "--optimizer", "adamw", "--logits-chunk", 5]
+    whole = half("whole", *flags, "--max-update", 20)
+    half("halves", *flags, "--max-update", 10)
+    second = half("halves", *flags, "--max-update", 20)
+    assert updates(second, "num_updates")[0] == 11 and updates(second, "loss")[0] == updates(whole, "loss")[10]
+    assert updates(second, "loss") == pytest.approx(updates(whole, "loss")[10:], abs=0.01)

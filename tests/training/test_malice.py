@@ -1,0 +1,146 @@
+"""Checkpoints of strangers: refused in one line by whatever reads checkpoints, and no code of theirs runs."""
+
+import re
+import shutil
+
+import pytest
+import torch
+from fairseq import checkpoint_utils, hub_utils
+
+from benchmarks import malice, runs
+from fairseq_align import cli
+from fairseq_align.errors import InputError
+from fairseq_align.evaluation import tasks as evaluation
+
+pytestmark = pytest.mark.forks
+
+
+@pytest.fixture(scope="module")
+def attack(tmp_path_factory):
+    """Folder of the data and of one trained checkpoint, its state, the crafted files, and what these try to write."""
+    folder = tmp_path_factory.mktemp("malice")
+    data = runs.write_data(folder / "data")
+    cfg = runs.settings(data)
+    assert runs.finish(cfg, folder / "good", 2) == 0
+    state = torch.load(folder / "good" / "checkpoint_last.pt", weights_only=True)
+    marker = folder / "marker"
+    return folder, cfg, malice.files(state, folder / "crafted", marker), marker
+
+
+def read(path, data):
+    return checkpoint_utils.load_checkpoint_to_cpu(str(path))
+
+
+def score(path, data):
+    """As ``fairseq-align evaluate`` and ``alignment`` do."""
+    return evaluation.load(path, data)
+
+
+def hub(path, data):
+    return hub_utils.from_pretrained(str(path.parent), path.name, str(data))
+
+
+READERS = [read, score, hub]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("reader", READERS)
+def test_a_crafted_checkpoint_is_refused_in_one_line(attack, reader):
+    folder, _, crafted, marker = attack
+    assert len(crafted) > 60 and reader(folder / "good" / "checkpoint_last.pt", folder / "data")
+    for path in crafted:
+        with pytest.raises(InputError) as refusal:
+            reader(path, folder / "data")
+        assert re.match(rf"{re.escape(str(path))}: found .*, expected .*; .*", str(refusal.value))
+        assert "\n" not in str(refusal.value) and len(str(refusal.value)) < 600
+        assert not marker.exists(), path
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_attacks_would_work_on_a_careless_reader(attack):
+    """Else the test above would show nothing."""
+    folder, _, crafted, marker = attack
+    for name in ("os.system-in-weights", "eval-in-optimizer", "class-of-a-module-in-settings", "exec-raw"):
+        path = folder / "crafted" / f"{name}.pt"
+        assert path in crafted
+        if name.endswith("raw"):
+            malice.pickle.loads(path.read_bytes())
+        else:
+            torch.load(path, weights_only=False)
+        assert marker.exists(), name
+        marker.unlink()
+    path = str(folder / "crafted" / "evaluated-by-fconv_lm.pt")
+    state = checkpoint_utils.load_checkpoint_to_cpu.__wrapped__(path)  # torch's safe loader finds nothing wrong with it
+    with pytest.raises(IndexError):  # after the setting was evaluated
+        checkpoint_utils.load_model_ensemble_and_task([path], state=state)
+    assert marker.exists()
+    marker.unlink()
+
+
+PLACES = ("os.system-in-weights", "evaluated-by-fconv_lm", "eval-in-optimizer")
+
+
+@pytest.mark.parametrize("flag", ["restore_file", "finetune_from_model", "checkpoint_last.pt"])
+@pytest.mark.parametrize("name", PLACES)
+def test_training_refuses_a_crafted_checkpoint(attack, tmp_path, flag, name):
+    folder, cfg, _, marker = attack
+    cfg, save = runs.copy.deepcopy(cfg), tmp_path / "run"
+    crafted = folder / "crafted" / f"{name}.pt"
+    if flag == "checkpoint_last.pt":
+        save.mkdir()
+        shutil.copy(crafted, save / flag)
+    else:
+        cfg.checkpoint[flag] = str(crafted)
+    assert runs.finish(cfg, save, 4) == 1
+    last = runs.log_of(save).read_text().splitlines()[-1]
+    assert re.match(r"error: .*\.pt: found .*, expected .*; .*", last) and not marker.exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["fairseq-validate", "{data}", "--user-dir", "fairseq_align", "--task", "align_mlm", "--langs", "a"]
+        + ["--path", "{crafted}", "--valid-subset", "valid", "--batch-size", "8", "--cpu"],
+        ["fairseq-align", "evaluate", "{crafted}", "{data}", "--subset", "valid_a", "--objective", "mlm"],
+        ["fairseq-align", "alignment", "{crafted}", "{data}", "--lang", "b"]
+        + ["--lexicon", "{data}/lexicon.tsv", "--objective", "mlm"],
+    ],
+    ids=["validate", "evaluate", "alignment"],
+)
+def test_a_command_refuses_a_crafted_checkpoint(attack, run, command):
+    folder, _, _, marker = attack
+    names = {"data": folder / "data", "crafted": folder / "crafted" / "os.system-in-optimizer.pt"}
+    done = run([word.format(**names) for word in command], check=False)
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1 and re.match(r"error: .*\.pt: found the global posix.system, expected", last)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("door", ["export", "model.pt", "pytorch_model.bin"])
+def test_a_crafted_model_is_not_converted(attack, tmp_path, capsys, door):
+    folder, _, crafted, marker = attack
+    pytest.importorskip("safetensors", reason="waits for the extra hf: EXTRAS=hf bash install.sh")
+    model, out = tmp_path / "model", tmp_path / "out"
+    model.mkdir()
+    if door == "pytorch_model.bin":
+        (model / "config.json").write_text("{}")
+    for path in crafted:
+        if door == "export":
+            command = ["export", path, out, "--data", folder / "data", "--model", tmp_path / "none"]
+        else:
+            shutil.copy(path, model / door)
+            command = ["import", model, out]
+        assert cli.main([str(word) for word in command]) == 1, path
+        (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+        assert "found" in line and "expected" in line and not marker.exists() and not out.exists()
+
+
+def test_a_plain_expression_among_the_settings_is_no_attack(attack, tmp_path):
+    """``(0.9, 0.98)`` and ``[(512, 10, 5)] * 2`` stand in honest checkpoints."""
+    folder, *_ = attack
+    state = torch.load(folder / "good" / "checkpoint_last.pt", weights_only=True)
+    state["cfg"]["optimizer"]["adam_betas"] = "(0.9, 0.98)"
+    state["cfg"]["model"].conv_feature_layers = "[(512, 10, 5)] * 2"
+    torch.save(state, tmp_path / "model.pt")
+    assert read(tmp_path / "model.pt", folder)
+    assert hub(tmp_path / "model.pt", folder / "data")
