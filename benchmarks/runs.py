@@ -24,6 +24,7 @@ from fairseq.distributed import utils as distributed_utils
 from fairseq_cli import train
 
 from fairseq_align.data import binarized
+from fairseq_align.errors import show_in_one_line
 from fairseq_align.lexicon import file as lexicon
 from fairseq_align.text import vocabulary
 
@@ -117,7 +118,7 @@ def fork(work: Callable[[], object], log: Path) -> int:
     except SystemExit as error:
         status = error.code
     except BaseException:
-        sys.excepthook(*sys.exc_info())
+        show_in_one_line(sys.excepthook, *sys.exc_info())
     finally:
         logging.shutdown()
         os._exit(status)
