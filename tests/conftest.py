@@ -18,7 +18,7 @@ FRONT_DOOR = 900  # seconds that a test of commands may take with its fixtures; 
 
 def pytest_collection_modifyitems(items) -> None:
     for item in items:
-        if "run" in item.fixturenames and not item.get_closest_marker("timeout"):
+        if {"run", "toy"} & set(item.fixturenames) and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(FRONT_DOOR))
 
 

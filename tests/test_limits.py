@@ -8,6 +8,8 @@ import pytest
 
 from tests import processes, warm
 
+pytestmark = pytest.mark.timeout(600)  # more than the runs of pytest that they start
+
 HANGS = """
 import ctypes
 import time
