@@ -26,8 +26,9 @@ from fairseq_align.data import binarized
 from fairseq_align.downstream import iob2
 from fairseq_align.downstream import labels as tags
 from fairseq_align.errors import InputError
-from fairseq_align.files import normalise, read_lines, writing
+from fairseq_align.files import read_lines, writing
 from fairseq_align.text import subword, vocabulary
+from fairseq_align.text.normalise import normalise
 
 # https://universaldependencies.org/u/pos/, alphabetical
 UPOS = tuple("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split())

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from fairseq_align.data.tagging import cuts
 from fairseq_align.errors import InputError
-from fairseq_align.files import normalise
 from fairseq_align.text import subword
+from fairseq_align.text.normalise import normalise
 
 
 class TaggingHead(nn.Module):

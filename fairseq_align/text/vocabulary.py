@@ -14,13 +14,11 @@ from fairseq.data import Dictionary
 
 from fairseq_align.errors import InputError
 from fairseq_align.files import writing
+from fairseq_align.text.sentences import TERMINATORS
 
 WORD_START = "\u2581"
 MASK = "<mask>"
 _MASKS = re.compile(r"<mask(:[^>]+)?>")
-SENTENCE_FINAL = frozenset(
-    ".!?\u2026\u203d\u3002\uff01\uff1f\u061f\u06d4\u0964\u0965"
-)  # also CJK, Arabic, Urdu, Devanagari
 SUFFIX = "~"
 
 
@@ -90,7 +88,7 @@ def sentence_final(dictionary: Dictionary) -> np.ndarray:
     """Which ids are sentence-final punctuation alone (``.``, ``?!``, their transliterations): bool, shape (V,)."""
     suffix = suffix_of(dictionary)
     texts = (symbol.removesuffix(suffix).removeprefix(WORD_START) for symbol in dictionary.symbols)
-    return np.array([bool(text) and SENTENCE_FINAL.issuperset(text) for text in texts])
+    return np.array([bool(text) and set(text) <= TERMINATORS for text in texts])
 
 
 def derived_size(dictionary: Dictionary) -> int | None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 
 from fairseq_align.errors import InputError
-from fairseq_align.files import normalise, read_lines
+from fairseq_align.files import read_lines
 from fairseq_align.text import subword, vocabulary
+from fairseq_align.text.normalise import normalise
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("FAIRSEQ_ALIGN_DATA", ROOT.parent / "shared" / "data"))
