@@ -63,7 +63,7 @@ def main() -> None:
             minloglevel=2,
         )
         processor = SentencePieceProcessor(model_proto=model.getvalue())
-        dictionary = subword.dictionary_of(processor)
+        dictionary = subword.to_dictionary(processor)
         rows, sampled = [], {}
         for pairs in sorted({min(args.pairs, 10**exponent) for exponent in range(3, 7)}):
             path = Path(folder) / f"{pairs}.tsv"

@@ -15,7 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from fairseq_align.errors import status_of
-from fairseq_align.text import subword, vocabulary
+from fairseq_align.text import encoder, subword, vocabulary
 
 
 def parse_args():
@@ -79,7 +79,7 @@ def train(args) -> None:
 def apply(args) -> None:
     processor = subword.load(args.model)
     with tqdm(desc=str(args.output), unit=" sentences", unit_scale=True, disable=None) as bar:
-        counts = subword.apply(processor, args.input, args.output, bar.update)
+        counts = encoder.encode_file(processor, args.input, args.output, bar.update)
     unknown = 100 * counts["unknown"] / max(counts["pieces"], 1)
     print(
         f"{args.output}: {counts['sentences']:,} sentences, {counts['words']:,} words, {counts['pieces']:,} pieces, "
