@@ -11,18 +11,29 @@ from typing import TextIO
 
 from fairseq_align.errors import InputError
 
+TEXT = "text, plain or .gz; check the path and the copy"
 LONGEST_LINE = 1 << 24  # bytes; a small compressed file can hold a line that no memory has room for
 
 
-def read_lines(
-    path: str | Path, expected: str = "text, plain or .gz; check the path and the copy"
-) -> Iterator[tuple[int, str]]:
+def check_exists(path: str | Path, expected: str = TEXT) -> None:
+    """Raise ``InputError`` unless there is a file; commands ask before they import what takes seconds.
+
+    Args:
+        expected: end of the message: what the file should be, and what to do.
+    """
+    try:
+        os.stat(path)  # a pipe must not be opened twice
+    except OSError as error:
+        raise InputError(f"{path}: found {error}, expected {expected}") from error
+
+
+def read_lines(path: str | Path, expected: str = TEXT) -> Iterator[tuple[int, str]]:
     """Lines of a UTF-8 text file, plain or gzipped, with their numbers from 1, without the end of line.
 
     Only "\\n" ends a line (U+2028 and U+0085 do not); a carriage return before it and a byte order mark are dropped.
 
     Args:
-        expected: end of the message for a file that is missing or cannot be read: what it should be, and what to do.
+        expected: end of the message for a file that is missing or cannot be read, as ``check_exists``.
 
     Raises:
         InputError: the file is missing or cannot be read, or a line is not UTF-8 or longer than ``LONGEST_LINE``.

@@ -21,7 +21,7 @@ from fairseq_align.huggingface import fairseq_checkpoint as roberta
 from fairseq_align.huggingface import tokenizer
 from fairseq_align.huggingface import xlm_roberta as xlmr
 from fairseq_align.huggingface.architecture import Model, with_rows
-from fairseq_align.lexicon import wordlist
+from fairseq_align.lexicon import formats
 from fairseq_align.text import subword, vocabulary
 
 logger = logging.getLogger(__name__)
@@ -227,7 +227,7 @@ def extend(found: Pretrained, pieces_path: Path, lexicon_path: Path | None) -> P
 def _translations(path: Path, processor: SentencePieceProcessor) -> dict[str, list[str]]:
     """Known pieces of the translations of each word of a word list, without its U+2581."""
     found = defaultdict(list)
-    for pair in wordlist.read(path):
+    for pair in formats.read(path):
         parts = (part for word in subword.encode_words(processor, pair.target.split()) for part in word)
         found[pair.source.removeprefix(vocabulary.WORD_START)] += [part for part in parts if part != subword.UNKNOWN]
     return found
