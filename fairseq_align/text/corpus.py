@@ -10,7 +10,6 @@ import heapq
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +29,7 @@ CHUNK = 500  # lines that a worker gets at a time
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What is done to each line.
+    """Cleaning of the lines of a text: normalised, split into sentences, tokenised, filtered by length.
 
     Attributes:
         lang: ISO 639-1 code, for the rules of tokenisation and abbreviations; English rules where Moses has none.
@@ -48,12 +47,16 @@ class Cleaning:
 
         Args:
             tokenized: the words of the line are separated by spaces already and stay as they are.
+
+        Example:
+            >>> Cleaning("en").sentences("He doesn't know. Do you?")
+            ["He doesn 't know .", 'Do you ?']
         """
         line = normalise(line)
-        found = split_sentences(line, self.lang) if self.split else [line]
+        sentences = split_sentences(line, self.lang) if self.split else [line]
         if not tokenized:
-            found = [" ".join(tokenizer(self.lang).tokenize(sentence, escape=False)) for sentence in found]
-        return [sentence for sentence in found if self._keeps(sentence)]
+            sentences = [" ".join(tokenizer(self.lang).tokenize(sentence, escape=False)) for sentence in sentences]
+        return [sentence for sentence in sentences if self._keeps(sentence)]
 
     def _keeps(self, sentence: str) -> bool:
         words = len(sentence.split())
@@ -77,6 +80,8 @@ def _map_in_order(function: Callable, items: Iterable, workers: int) -> Iterator
     if workers <= 1:
         yield from map(function, items)
         return
+    from concurrent.futures import ProcessPoolExecutor
+
     with ProcessPoolExecutor(workers) as pool:
         pending = deque()
         for item in items:
@@ -88,7 +93,7 @@ def _map_in_order(function: Callable, items: Iterable, workers: int) -> Iterator
 
 
 def _digest(sentence: str, seed: int) -> int:
-    """Place of a sentence in the seeded order of all sentences, an integer of 64 bits.
+    """Rank of a sentence in the seeded order of all sentences, an integer of 64 bits.
 
     Of n different sentences two share a digest, and one of them is lost, with probability n^2 / 2^65: 3e-4 for 10^8.
     """
@@ -96,12 +101,12 @@ def _digest(sentence: str, seed: int) -> int:
 
 
 def _unique(sentences: Iterable[str], digest: Callable[[str], int], out: TextIO) -> set[int]:
-    """Write each sentence the first time it comes; returns the digests of all that were written."""
+    """Write each sentence once, at its first occurrence; returns the digests of all that were written."""
     seen = set()
     for sentence in sentences:
-        place = digest(sentence)
-        if place not in seen:
-            seen.add(place)
+        rank = digest(sentence)
+        if rank not in seen:
+            seen.add(rank)
             out.write(sentence + "\n")
     return seen
 
@@ -146,13 +151,13 @@ def build(
     everything = out / "sentences.part"
     try:
         with open(everything, "w", encoding="utf-8", newline="\n") as file:
-            places = _unique(sentences(), digest, file)
-        if len(places) <= valid + test:
+            ranks = _unique(sentences(), digest, file)
+        if len(ranks) <= valid + test:
             raise InputError(
-                f"{out}: found {len(places):,} different sentences, expected more than the {valid + test:,} of "
+                f"{out}: found {len(ranks):,} different sentences, expected more than the {valid + test:,} of "
                 "valid and test; give more text or smaller splits"
             )
-        first = heapq.nsmallest(valid + test, places)
+        first = heapq.nsmallest(valid + test, ranks)
         split_of = dict.fromkeys(first[:valid], "valid") | dict.fromkeys(first[valid:], "test")
         return _divide(everything, out, lambda sentence: split_of.get(digest(sentence), "train"))
     finally:
