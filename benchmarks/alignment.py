@@ -19,7 +19,7 @@ from step import SHAPES, SPECIAL, sample
 from timing import RESULTS, interleaved, peak, save
 
 from fairseq_align.embeddings import alignment_loss as alignment
-from fairseq_align.lexicon.file import Pairs, Words
+from fairseq_align.lexicon.words import Pairs, Words
 
 
 class Task:

@@ -21,8 +21,8 @@ from fairseq_align.criterions import chunked_cross_entropy as logits
 from fairseq_align.embeddings import alignment_loss as alignment
 from fairseq_align.embeddings.shared_gradient import looked_up
 from fairseq_align.errors import InputError
-from fairseq_align.lexicon import file as lexicon
-from fairseq_align.lexicon.file import Pairs, Words
+from fairseq_align.lexicon import words as lexicon
+from fairseq_align.lexicon.words import Pairs, Words
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fairseq_align.lexicon.file import Pairs
+from fairseq_align.lexicon.words import Pairs
 
 
 class Translations:

@@ -9,8 +9,8 @@ from torch import Tensor
 from fairseq_align.embeddings import retrieval
 from fairseq_align.embeddings.retrieval import Space, pooled, word_vectors
 from fairseq_align.embeddings.shared_gradient import accumulated
-from fairseq_align.lexicon import file as lexicon
-from fairseq_align.lexicon.file import Pairs, Words
+from fairseq_align.lexicon import words as lexicon
+from fairseq_align.lexicon.words import Pairs, Words
 
 LOSSES = ("cosine", "l2", "contrastive")
 TEMPERATURE = 0.1

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fairseq_align.lexicon.file import Words
+from fairseq_align.lexicon.words import Words
 
 BLOCK = 1024  # words; on a CPU half again as fast as 4,096, whose cosines leave the cache
 NEIGHBOURS = 10  # of CSLS, as in its paper

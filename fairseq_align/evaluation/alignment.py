@@ -25,8 +25,8 @@ from fairseq_align.embeddings.retrieval import Ranks, Space
 from fairseq_align.errors import InputError
 from fairseq_align.evaluation import tasks as evaluation
 from fairseq_align.lexicon import coverage, frequency
-from fairseq_align.lexicon import file as lexicon
-from fairseq_align.lexicon.file import Words
+from fairseq_align.lexicon import words as lexicon
+from fairseq_align.lexicon.words import Words
 from fairseq_align.results import records as results
 from fairseq_align.tasks.align_mlm import AlignMlmTask
 from fairseq_align.text import vocabulary
@@ -140,7 +140,7 @@ def bands_of(
     """
     names: list[list[str]] = []
     if "frequency" in kinds:
-        names.append([f"frequency:{frequency.band(count)}" for count in frequency.occurrences(tokens, words).tolist()])
+        names.append([f"frequency:{coverage.band(count)}" for count in frequency.occurrences(tokens, words).tolist()])
     if "pieces" in kinds:
         names.append([f"pieces:{coverage.pieces_band(length)}" for length in words.lengths.tolist()])
     if "overlap" in kinds:  # a word that shares pieces with its translation is near to it untrained

@@ -1,3 +1,7 @@
-"""Bilingual dictionaries: the lexicon file, the formats that it is made from, its words as token ids, its coverage."""
+"""Bilingual dictionaries, called lexicons: fairseq's *dictionary* is the vocabulary.
 
-import fairseq  # noqa: F401   registers the plugin, before a module of this room is half imported
+wordlist, dictd, tei    forms of dictionary files; ``formats.READERS`` holds a reader for each suffix
+build                   lexicons made of them, of derived vocabularies, of other lexicons; pairs held out
+file, words             the file of a lexicon; its words and pairs as token ids
+coverage, frequency     words of a lexicon in a text, and in binarized text
+"""

@@ -20,7 +20,7 @@ from fairseq_align.data.masking import DICT_MODES, Masking
 from fairseq_align.data.sentence_pairs import ParallelItems
 from fairseq_align.data.translations import Translations
 from fairseq_align.errors import InputError
-from fairseq_align.lexicon import file as lexicon
+from fairseq_align.lexicon import words as lexicon
 from fairseq_align.text import vocabulary
 from fairseq_align.training.autocast import PrecisionConfig, PrecisionTask
 

@@ -1,3 +1,7 @@
-"""From raw text to subwords: cleaning, sentences, parallel text, SentencePiece models, ``dict.txt``."""
+"""Text: raw text to sentences, to subwords, to token ids.
 
-import fairseq  # noqa: F401   registers the plugin, before a module of this room is half imported
+normalise, sentences    one line of text
+corpus, bitext          a corpus folder; parallel text
+subword, encoder        SentencePiece models; text in their pieces and ids
+vocabulary              fairseq's ``Dictionary`` and its file ``dict.txt``
+"""

@@ -18,8 +18,8 @@ from fairseq_align.data.sentence_pairs import ParallelItems
 from fairseq_align.data.tagging import cuts
 from fairseq_align.data.translations import Translations, entries
 from fairseq_align.errors import InputError
-from fairseq_align.lexicon import file as lexicon
-from fairseq_align.lexicon.file import Words
+from fairseq_align.lexicon import words as lexicon
+from fairseq_align.lexicon.words import Words
 from tests.derivation.test_derivation import make_dictionary
 
 PAD, MASK = 1, 14  # make_dictionary() has 4 specials and 10 pieces, <mask> follows

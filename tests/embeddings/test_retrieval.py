@@ -11,7 +11,7 @@ from scipy.linalg import orthogonal_procrustes
 from fairseq_align.embeddings import alignment_loss as alignment
 from fairseq_align.embeddings import retrieval
 from fairseq_align.embeddings.retrieval import Space
-from fairseq_align.lexicon.file import Words
+from fairseq_align.lexicon.words import Words
 
 KS = (1, 5, 10)
 
