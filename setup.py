@@ -24,14 +24,13 @@ setup(
         "sacremoses>=0.1",
         "scipy>=1.15",
         "sentencepiece>=0.2",
-        "seqeval>=1.2.2",
         "torch>=2.10",
         "tqdm",
     ],
     extras_require={
         "hf": ["huggingface_hub", "safetensors", "tokenizers", "transformers>=4.50"],
         "plot": ["matplotlib>=3.8", "tensorboardX>=2.6"],
-        "test": ["hypothesis", "pytest>=8", "pytest-xdist", "ruff", "scikit-learn", "setuptools", "wheel"],
+        "test": ["hypothesis", "pytest>=8", "pytest-timeout", "pytest-xdist", "ruff", "scikit-learn", "setuptools", "wheel"],
     },
     entry_points={"console_scripts": ["fairseq-align = fairseq_align.cli:main"]},
 )
