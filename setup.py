@@ -5,7 +5,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-BESIDE_FAIRSEQ = "fairseq looks here for --user-dir fairseq_align, and imports the package from the clone of its source.\n"
+BESIDE_FAIRSEQ = "fairseq looks here for --user-dir fairseq_align, and imports it from the clone of its source.\n"
 
 
 class BuildPy(build_py):

@@ -20,7 +20,6 @@ with_torch() {
     torch=$("$env/bin/python" -c 'import torch; print(torch.__version__)')
 }
 with_build_requirements() { with_torch --constraint "$constraints" torch cython numpy setuptools wheel; }
-without_build_requirements() { with_torch --constraint "$constraints" torch; }
 with_pip() { "$env/bin/pip" install -q --no-build-isolation "$@"; }
 with_uv() { (cd "$HERE" && uv pip install -q --python "$env/bin/python" "$@"); }
 
@@ -47,9 +46,9 @@ row() {
         pip) with_build_requirements && with_pip "$HERE" ;;
         pip-constraints) with_build_requirements && with_pip --constraint "$constraints" "$HERE" ;;
         pip-editable) with_build_requirements && with_pip --constraint "$constraints" --editable "$HERE" ;;
-        uv) without_build_requirements && with_uv . ;;
-        uv-constraints) without_build_requirements && with_uv --constraint "$constraints" . ;;
-        uv-editable) without_build_requirements && with_uv --constraint "$constraints" --editable . ;;
+        uv) with_build_requirements && with_uv . ;;
+        uv-constraints) with_build_requirements && with_uv --constraint "$constraints" . ;;
+        uv-editable) with_build_requirements && with_uv --constraint "$constraints" --editable . ;;
         *) echo "no row $1; there are: ${ROWS[*]}" >&2 && return 2 ;;
     esac
 }
