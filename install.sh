@@ -64,6 +64,7 @@ stop_all() {
 
 clean_up() {
     trap '' INT TERM HUP
+    exec 2> /dev/null  # bash would report each job that it ends
     stop_all
     rm -rf "$WORK"
 }

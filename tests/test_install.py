@@ -277,7 +277,7 @@ def wheels(tmp_path) -> Path:
 
 def running(word: str) -> list[str]:
     """Commands of the processes, zombies apart, that have this word in them."""
-    shown = subprocess.run(["ps", "-eo", "stat,args"], capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run(["ps", "-eww", "-o", "stat,args"], capture_output=True, text=True, check=True).stdout
     return [line for line in shown.splitlines() if word in line and not line.startswith("Z")]
 
 
@@ -292,9 +292,13 @@ def until(condition, seconds: float = 60) -> None:
 def test_only_two_distributions_may_be_built_from_source(repo):
     text = (repo / "install.sh").read_text(encoding="utf-8")
     assert re.findall(r"^FROM_SOURCE='(.*)'", text, re.MULTILINE) == ["fairseq-fixed|antlr4-python3-runtime"]
-    calls = re.findall(r"\bpip (?:install|download|wheel)\b.*", re.sub(r"^#.*", "", text, flags=re.MULTILINE))
-    open_to_source = [call for call in calls if "--only-binary=:all:" not in call and call.startswith("pip ")]
-    assert [call.split('"')[0].strip() for call in open_to_source if not call.startswith("pip install --python")] == []
+    code = re.sub(r"^ *#.*", "", text, flags=re.MULTILINE)
+    calls = re.findall(r"\bpip (?:install|download|wheel) [^&|;>}\n]*", code)
+    assert [call.strip() for call in calls if "--only-binary=:all:" not in call] == [
+        'pip install --python "$PY" pip',  # of uv
+        'pip wheel --no-deps --no-build-isolation --wheel-dir "$WORK" "$@"',
+    ]
+    assert re.findall(r".*\bbuild \$.*", code) == ['    start "$BUILD_LOG" build $sources']
 
 
 def test_what_has_no_wheel_is_an_error_and_is_not_built(repo, run, full_environment, tmp_path, wheels):
@@ -344,7 +348,12 @@ def test_a_truncated_wheel_stops_the_build_beside_it_and_the_next_run_goes_on(
     assert re.fullmatch(rf"error: installing packages failed: .*invented.*; the log is {log};.*\n", done.stderr)
     assert log.exists() and running(str(tmp_path)) == []
     write_wheel(wheels, "invented")
-    write_source(wheels, "antlr4-python3-runtime", "99", "from setuptools import setup\nsetup()")
+    write_source(
+        wheels,
+        "antlr4-python3-runtime",
+        "99",
+        "from setuptools import setup\nsetup(name='antlr4-python3-runtime', version='99')",
+    )
     run(["bash", script], VENV=full_environment, WHEELS=wheels)
     assert (site_packages(full_environment) / "invented.py").exists()
     assert any(site_packages(full_environment).glob("antlr4_python3_runtime-99.dist-info"))
@@ -363,5 +372,5 @@ def test_an_interrupt_stops_what_was_started(repo, full_environment, tmp_path, w
         process.send_signal(getattr(signal, f"SIG{name}"))
         assert process.wait(timeout=60) == status
     finally:
-        process.kill()
+        process.terminate()
     assert running(str(tmp_path)) == []
