@@ -12,7 +12,6 @@ TESTS="alignment bitext correlation corpus derivation dictionaries doctor fuzz i
 
 "$PYTHON" -m venv "$ENVIRONMENT"
 export PATH="$ENVIRONMENT/bin:$PATH" OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
-export PIP_CONSTRAINT= PIP_CONFIG_FILE=/dev/null  # of the machine: they would hide what is newest
 pip install -q torch numpy cython setuptools wheel
 pip install -q --no-build-isolation "$HERE[test,plot,hf]"
 if ! python -c 'import torchaudio'; then
