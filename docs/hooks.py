@@ -162,7 +162,19 @@ def _first_line(path: Path) -> str:
     return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).partition("\n\n")[0]
 
 
+def patches() -> str:
+    """The functions of fairseq that the plugin replaces."""
+    from fairseq_align.training.patches import PATCHES
+
+    lines = ["| replaced | by | because otherwise |", "| --- | --- | --- |"]
+    for patch in PATCHES:
+        by = f"{patch.wrapper.__module__.removeprefix('fairseq_align.')}.{patch.wrapper.__name__}"
+        lines.append(f"| `{patch.name}` | `{by}` | {_cell(patch.why)} |")
+    return "\n".join(lines)
+
+
 GENERATED = {
+    "patches": patches,
     "commands": lambda: sections(commands()),
     "scripts": lambda: sections(scripts()),
     "training": lambda: sections(training()),
