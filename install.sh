@@ -2,7 +2,7 @@
 # Install torch, fairseq and fairseq_align into an environment; a second run is quick and changes nothing.
 #   bash install.sh                                into the active environment (venv, uv, conda), or else .venv beside this file
 #   VENV=DIR PYTHON=python3.12 bash install.sh     into DIR, made with that Python if it is not there
-#   EXTRAS=hf bash install.sh                      with what the extra `hf` lists, too
+#   EXTRAS=hf,docs bash install.sh                 with what the extras `hf` and `docs` list, too
 #   WHEELS=DIR bash install.sh                     from the wheels in DIR alone, without a package index
 # All versions are those of constraints.txt, but a torch >= 2.10 that is there already stays, with its GPU build.
 # Where a step fails or is interrupted, all that it started is stopped; the next run goes on from there.
@@ -92,8 +92,9 @@ if "fairseq" in found:
              f"the same name; pip uninstall fairseq fairseq-fixed, {other}")
 if "torch" in found and [int(part) for part in found["torch"].split(".")[:2]] < [2, 10]:
     sys.exit(f"error: {sys.prefix}: found torch {found['torch']}, expected 2.10 or newer; upgrade it, {other}")
-common, hf = (here / "constraints.txt").read_text(encoding="utf-8").split("# what the extra hf adds\n")
-for pin in re.findall("^[^#\n].*", common + hf * ("hf" in extras.split(",")), re.MULTILINE):
+common, *added = re.split(r"^# what the extra (\w+) adds$", (here / "constraints.txt").read_text("utf-8"), flags=re.M)
+wanted = [pins for extra, pins in zip(added[::2], added[1::2]) if extra in extras.split(",")]
+for pin in re.findall("^[^#\n].*", "".join([common, *wanted]), re.MULTILINE):
     name, version = pin.split("==")
     if found.get(name) != version and not (name == "torch" and name in found):
         print(pin)

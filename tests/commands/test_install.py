@@ -201,7 +201,7 @@ def test_install_refuses_an_environment_that_it_would_spoil(run, environment, na
 def full_environment(constraints, environment) -> Path:
     """A new environment that sees what is installed here, so that only the package itself is missing."""
     here = {canonicalize_name(one.name): one.version for one in importlib.metadata.distributions()}
-    common = constraints.split("# what the extra hf adds")[0]
+    common = constraints.split("# what the extra ")[0]
     if any(here.get(name) != version for name, version in pins(common).items() if name != "torch"):
         pytest.skip("waits for an environment with the versions of constraints.txt: bash install.sh")
     (site_packages(environment) / "here.pth").write_text(f"{sysconfig.get_path('purelib')}\n", encoding="utf-8")
@@ -241,9 +241,10 @@ def install_copy(repo: Path, folder: Path, *invented: str) -> Path:
     for name in ("install.sh", "setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(repo / name, folder)
     shutil.copytree(repo / "fairseq_align", folder / "fairseq_align", ignore=shutil.ignore_patterns("__pycache__"))
-    pinned = pins((repo / "constraints.txt").read_text(encoding="utf-8")) | dict(pin.split("==") for pin in invented)
+    common = (repo / "constraints.txt").read_text(encoding="utf-8").split("# what the extra ")[0]
+    pinned = pins(common) | dict(pin.split("==") for pin in invented)
     text = "\n".join("==".join(pin) for pin in pinned.items())
-    (folder / "constraints.txt").write_text(f"{text}\n# what the extra hf adds\n", encoding="utf-8")
+    (folder / "constraints.txt").write_text(f"{text}\n", encoding="utf-8")
     return folder / "install.sh"
 
 
