@@ -1,0 +1,1 @@
+"""fairseq criterions: ``align_mlm``, masked-LM loss plus alignment loss, and ``sequence_tagging``."""

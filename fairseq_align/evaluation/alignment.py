@@ -19,7 +19,6 @@ from fairseq.tasks import FairseqTask
 from torch import Tensor
 
 from fairseq_align.data import binarized
-from fairseq_align.embeddings import alignment_loss as alignment
 from fairseq_align.embeddings import isomorphism, retrieval
 from fairseq_align.embeddings.retrieval import Ranks, Space
 from fairseq_align.errors import InputError
@@ -187,7 +186,7 @@ class View:
 
     Attributes:
         space: vectors of all candidates.
-        crowd: how near each is to the other language, see ``retrieval.neighbourhoods``.
+        crowd: how near each is to the other language, see ``retrieval.mean_similarities``.
     """
 
     language: Language
@@ -202,14 +201,14 @@ def lexicon_scores(asked: View, sought: View, pairs: Tensor, kinds: Sequence[str
         pairs: rows of candidates of ``asked`` and of ``sought`` that translate each other, int64, shape (P, 2).
         kinds: of ``BANDS``.
     """
-    rows, gold = alignment.questions(pairs)
+    rows, gold = retrieval.Queries.of(pairs)
     words = asked.language.candidates.take(rows)
     bands = bands_of(words, asked.language.tokens, sought.language.candidates, gold, kinds)
     gold = gold.to(asked.space.device)
     space = asked.space.subspace(rows.to(asked.space.device))
     for prefix, crowd in (("", None), ("csls_", sought.crowd)):
         yield from retrieval_scores(retrieval.ranks(space, sought.space, gold, crowd, block), bands, prefix)
-    yield from cosine_scores(retrieval.cosines(space, sought.space, gold, block), gold[:, 0], bands)
+    yield from cosine_scores(retrieval.pair_cosines(space, sought.space, gold, block), gold[:, 0], bands)
 
 
 def spaces(model: BaseFairseqModel, languages: Sequence[Language], layer: str) -> list[Space]:
@@ -239,7 +238,7 @@ def scores(
     block: int,
 ) -> Iterator[dict]:
     """All scores of a layer, as fields of a record."""
-    crowds = retrieval.neighbourhoods(*sides, block=block)
+    crowds = retrieval.mean_similarities(*sides, block=block)
     views = [View(*parts) for parts in zip(languages, sides, crowds, strict=True)]
     for direction, (asked, sought) in DIRECTIONS.items():
         for split, some in lexicons.items():
