@@ -1,0 +1,1 @@
+"""fairseq models: ``roberta_tagger``, RoBERTa with a label for every token."""

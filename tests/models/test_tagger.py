@@ -18,7 +18,7 @@ from fairseq_align.data.tagging import TaggingDataset
 from fairseq_align.downstream import iob2
 from fairseq_align.downstream import tagging as treebank
 from fairseq_align.errors import InputError
-from fairseq_align.models.tagger import RobertaTagger, Tagger
+from fairseq_align.models.tagger import RobertaTagger, Tagger, load_tagger
 from tests.support.events import scalars
 
 TARGET = "en-transliterate+invert"
@@ -151,16 +151,26 @@ def test_python_and_evaluate_agree(tagger, ner, run):
     ]
 
 
-def test_the_docstring_runs(ner, toy, tmp_path, monkeypatch):
+def test_the_docstrings_run(ner, toy, tmp_path, monkeypatch):
     (tmp_path / "checkpoints" / "pos").mkdir(parents=True)
     shutil.copy(ner / "checkpoint_best.pt", tmp_path / "checkpoints" / "pos" / "model.pt")
     (tmp_path / "pos-bin").symlink_to(ner / "ner-bin")
     (tmp_path / "spm").symlink_to(toy / "spm")
     monkeypatch.chdir(tmp_path)
-    (example,) = doctest.DocTestFinder().find(RobertaTagger.from_pretrained, globs={})
-    assert doctest.DocTestRunner().run(example) == doctest.TestResults(failed=0, attempted=4)
+    for documented, lines in ((RobertaTagger.from_pretrained, 4), (load_tagger, 3)):
+        (example,) = doctest.DocTestFinder().find(documented, globs={"load_tagger": load_tagger})
+        assert doctest.DocTestRunner().run(example) == doctest.TestResults(failed=0, attempted=lines)
     with pytest.raises(InputError, match="none.pt: found no file, expected a checkpoint"):
-        RobertaTagger.from_pretrained("checkpoints/pos", "none.pt")
+        load_tagger("checkpoints/pos/none.pt")
+
+
+def test_a_folder_with_everything_needs_no_other_path(ner, toy, tagger, tmp_path):
+    shutil.copy(ner / "checkpoint_best.pt", tmp_path / "model.pt")
+    for name in ("dict.txt", "label"):
+        (tmp_path / name).symlink_to(ner / "ner-bin" / name)
+    (tmp_path / "spm.model").symlink_to(toy / "spm" / "spm.model")
+    words = ["zu", "mo", "ba"]
+    assert load_tagger(tmp_path / "model.pt").tag(words) == tagger.tag(words)
 
 
 def test_long_sentences_lose_no_label(ner, tagger):
