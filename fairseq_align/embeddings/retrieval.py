@@ -58,6 +58,10 @@ class Space:
     def subspace(self, rows: Tensor) -> "Space":
         return Space(self.table, self.words.take(rows), self.mapping)
 
+    def mapped(self, mapping: Tensor) -> "Space":
+        """The same words, with another mapping."""
+        return Space(self.table, self.words, mapping)
+
     def blocks(self, size: int) -> Iterator[tuple[slice, Tensor]]:
         """All vectors, ``size`` at a time, each block with the rows of its words."""
         for start in range(0, len(self), size):

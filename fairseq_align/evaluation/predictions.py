@@ -1,7 +1,7 @@
-"""What a tagger predicts for a subset: whole sentences, their scores, and CoNLL files of them.
+"""Predictions of a tagger for a subset: whole sentences, their scores, and CoNLL files of them.
 
-The file of a part-of-speech tagger is CoNLL-U, with the reference as ``Gold=NOUN`` in the last column; that of named
-entities has the columns of conlleval, ``word<TAB>reference<TAB>predicted``. Words are spelt as the model saw them, see
+The file of a part-of-speech tagger is CoNLL-U, with the gold tag as ``Gold=NOUN`` in the last column; that of named
+entities has the columns of conlleval, ``word<TAB>gold<TAB>predicted``. Words are spelt as the model saw them, see
 ``TaggingDataset.sentences``. ``treebank.read`` and ``iob2.read`` read the files, as predictions.
 """
 
@@ -26,7 +26,7 @@ class Sentence(NamedTuple):
     """Words with their labels, equally many."""
 
     words: list[str]
-    reference: list[str]
+    gold: list[str]
     predicted: list[str]
 
 
@@ -47,37 +47,40 @@ def predict(
             start, end = dataset.bounds[item], dataset.bounds[item + 1]
             predicted[start:end] = best[row, 1 : 1 + end - start]  # <s> is no token of the data
     return [
-        Sentence(words, [labels[label] for label in reference], [labels[label] for label in found])
-        for words, reference, found in dataset.sentences(predicted)
+        Sentence(words, [labels[label] for label in gold], [labels[label] for label in sentence_predicted])
+        for words, gold, sentence_predicted in dataset.sentences(predicted)
     ]
 
 
 def scores(sentences: Sequence[Sentence], labels: Sequence[str]) -> list[tuple[str, float, int]]:
     """Name, value in [0, 1] and number of items scored, of each metric.
 
-    ``accuracy`` is the share of words that are right. ``f1`` is that of entities by seqeval in its strict IOB2 mode, or
-    the mean of the parts of speech that occur (macro). ``seqeval_f1`` is seqeval's figure for the raw tags in its
-    default mode, which XTREME and the ALIGN-MLM paper report: of entities it also takes those that begin with ``I-``;
-    of parts of speech it takes neighbours of one tag as one span.
+    ``accuracy`` is the share of words with the gold label. ``f1`` is that of entities by seqeval in its strict IOB2
+    mode, or the mean of the parts of speech that occur (macro). ``seqeval_f1`` is seqeval's figure for the raw tags in
+    its default mode, which XTREME and the ALIGN-MLM paper report: of entities it also takes those that begin with
+    ``I-``; of parts of speech it takes neighbours of one tag as one span.
 
     Raises:
         InputError: there is nothing to score.
     """
-    reference = [sentence.reference for sentence in sentences]
+    gold = [sentence.gold for sentence in sentences]
     predicted = [sentence.predicted for sentence in sentences]
     scheme = tags.scheme(labels)
-    there, found = (np.array([labels.index(tag) for row in rows for tag in row]) for rows in (reference, predicted))
-    units = int(scheme.begins[there].sum()) if len(there) else 0
+    numbers = {label: number for number, label in enumerate(labels)}
+    gold_ids, predicted_ids = (np.array([numbers[tag] for row in rows for tag in row]) for rows in (gold, predicted))
+    words = len(gold_ids)
+    units = int(scheme.begins[gold_ids].sum()) if words else 0
     if not units:
         raise InputError("found no entity or word in the subset, expected some to score; check the subset and its data")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # seqeval's, of types that it does not find and of tags that are not IOB2
-        raw = f1_score(reference, predicted)
-        strict = f1_score(reference, predicted, mode="strict", scheme=IOB2) if scheme.spans else None
-    f1 = tags.macro_f1(tags.counts(found, there, np.ones(len(there), dtype=bool), scheme)) if strict is None else strict
-    words = len(there)
+        raw = f1_score(gold, predicted)
+        strict = f1_score(gold, predicted, mode="strict", scheme=IOB2) if scheme.spans else None
+    f1 = strict
+    if strict is None:
+        f1 = tags.macro_f1(tags.counts(predicted_ids, gold_ids, np.ones(words, dtype=bool), scheme))
     return [
-        ("accuracy", float((there == found).mean()), words),
+        ("accuracy", float((gold_ids == predicted_ids).mean()), words),
         ("f1", float(f1), units),
         ("seqeval_f1", float(raw), units),
     ]
@@ -87,9 +90,9 @@ def write(path: Path, sentences: Iterable[Sentence], entities: bool) -> None:
     """Write a file of predictions; it appears under its name only when it is complete."""
     with writing(path) as file:
         for sentence in sentences:
-            for number, (word, reference, predicted) in enumerate(zip(*sentence, strict=True), 1):
-                columns = [word or "_", reference, predicted]
+            for number, (word, gold, predicted) in enumerate(zip(*sentence, strict=True), 1):
+                columns = [word or "_", gold, predicted]
                 if not entities:
-                    columns = [str(number), word or "_", "_", predicted, *"_____", f"Gold={reference}"]
+                    columns = [str(number), word or "_", "_", predicted, *"_____", f"Gold={gold}"]
                 file.write("\t".join(columns) + "\n")
             file.write("\n")

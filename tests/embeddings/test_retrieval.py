@@ -128,7 +128,7 @@ def test_the_map_is_scipys_and_finds_a_rotation_from_the_seen_pairs_alone():
     rotation = np.linalg.qr(rng.normal(size=(6, 6)))[0]
     source = space(target @ rotation.T)
     seen = torch.arange(20)
-    source.mapping = retrieval.procrustes(source.subspace(seen), space(target).subspace(seen), block=7)
+    source = source.mapped(retrieval.procrustes(source.subspace(seen), space(target).subspace(seen), block=7))
     assert np.allclose(source.mapping, rotation, atol=1e-5)
     unit = target[:20] / np.linalg.norm(target[:20], axis=1, keepdims=True)
     assert np.allclose(source.mapping, orthogonal_procrustes(unit @ rotation.T, unit)[0], atol=1e-5)

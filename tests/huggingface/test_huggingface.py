@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from fairseq_align import cli
 from fairseq_align.downstream import nli
 from fairseq_align.downstream import tagging as treebank
-from fairseq_align.evaluation import tasks as evaluation
+from fairseq_align.evaluation.checkpoint import load
 from fairseq_align.files import read_lines
 from fairseq_align.huggingface import architecture as encoder
 from fairseq_align.huggingface import convert as huggingface
@@ -201,7 +201,7 @@ def test_logits_agree_on_sentences_of_four_languages_with_padding(kind, natural,
     assert len(texts) == 200
     theirs = auto_model(kind).from_pretrained(folder).eval()
     data = checkpoint.parent
-    ours, _, task = evaluation.load(checkpoint, data)
+    ours = load(checkpoint, data).model
     batch = transformers.AutoTokenizer.from_pretrained(folder)(texts, return_tensors="pt", padding=True)
     tokens, kept = batch["input_ids"], batch["attention_mask"].bool()
     assert 0 < int((~kept).sum()) and tokens[~kept].eq(1).all()
