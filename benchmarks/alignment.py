@@ -18,7 +18,7 @@ from step import SHAPES, SPECIAL, sample
 from timing import RESULTS, interleaved, peak, save
 
 from fairseq_align.embeddings.alignment_loss import LOSSES, Blocks, PairLoss, alignment_loss
-from fairseq_align.lexicon.file import Pairs, Words
+from fairseq_align.lexicon.words import Pairs, Words
 
 
 class Task:

@@ -23,12 +23,12 @@ from fairseq_align.derivation.transforms import Derivation, transliteration
 from fairseq_align.downstream import iob2, nli
 from fairseq_align.downstream import tagging as treebank
 from fairseq_align.errors import InputError
-from fairseq_align.lexicon import dictd, tei, wordlist
 from fairseq_align.lexicon import file as lexicon
+from fairseq_align.lexicon import formats, wordlist, words
 from fairseq_align.results import records as results
 from fairseq_align.text import bitext, vocabulary
 
-SECONDS = 10  # a reader that takes longer on a few hundred bytes hangs
+SECONDS = 10  # of processor time; a reader that takes longer on a few hundred bytes hangs
 
 # what breaks parsers: bytes that end things, are not UTF-8, or are numbers too large for something
 TOKENS = (
@@ -95,6 +95,7 @@ TEI = b"""<?xml version='1.0' encoding='UTF-8'?>
 <sense><cit type='trans'><quote>maison</quote></cit></sense></entry></body></text></TEI>
 """
 DICTD = b"00databaseinfo\tA\tK\nhouse\tK\tY\ncat\ti\tL\n", b"about it..house /haus/\n1. maison, x.cat\n chat (a)"
+DICTIONARIES = {".index": {"x.index": DICTD[0], "x.dict": DICTD[1]}, ".tei": {"x.tei": TEI}}  # of formats.READERS
 XNLI = b"language\tgold_label\tsentence1\tsentence2\nfr\tneutral\ta b\tc\nen\t-\td\te\nfr\tentailment\tf\tg\n"
 DERIVATION = {"source": "en", "transforms": ["transliterate", "invert"], "unit": "word", "seed": 1, "source_pieces": 3}
 DERIVATION |= {"pieces": 6, "dictionary": "0123456789ab", "overlap": 0.25}
@@ -137,6 +138,11 @@ def read_derivation(folder: Path) -> None:
         transliteration(derivation)
 
 
+def dictionary_reader(suffix: str, files: dict[str, bytes]) -> Reader:
+    """Reader of a dictionary in the form that ``formats.READERS`` holds for a suffix."""
+    return Reader(files, lambda folder: drain(formats.read(folder / f"x{suffix}")))
+
+
 READERS = {
     "lexicon": Reader(
         {"x.tsv": "# dictionary: 52f1c0a8d3e7\n▁house\t▁maison\n▁cat s\t▁the\t0.5\n".encode()},
@@ -144,7 +150,7 @@ READERS = {
     ),
     "lexicon as ids": Reader(
         {"x.tsv": "▁house\t▁maison\n▁cat s\t▁the\t0.5\n".encode()},
-        lambda folder: lexicon.load(folder / "x.tsv", DICTIONARY),
+        lambda folder: words.load(folder / "x.tsv", DICTIONARY),
     ),
     "MUSE": Reader(
         {"x.txt": b"house maison\ncat\tchat\t2\neng-000\thouse\tfra-000\tlogis\t3\n"},
@@ -154,12 +160,8 @@ READERS = {
         {"x.txt.gz": gzip.compress(b"house maison\ncat\tchat\t2\n", mtime=0)},
         lambda folder: drain(wordlist.read(folder / "x.txt.gz")),
     ),
-    "dictd": Reader({"x.index": DICTD[0], "x.dict": DICTD[1]}, lambda folder: drain(dictd.read(folder / "x.index"))),
-    "dictd, dictzip": Reader(
-        {"x.index": DICTD[0], "x.dict.dz": gzip.compress(DICTD[1], mtime=0)},
-        lambda folder: drain(dictd.read(folder / "x.index")),
-    ),
-    "TEI": Reader({"x.tei": TEI}, lambda folder: drain(tei.read(folder / "x.tei"))),
+    **{suffix: dictionary_reader(suffix, DICTIONARIES[suffix]) for suffix in formats.READERS},
+    "dictd, dictzip": dictionary_reader(".index", {"x.index": DICTD[0], "x.dict.dz": gzip.compress(DICTD[1], mtime=0)}),
     "CoNLL-U": Reader(
         {"x.conllu": CONLLU}, lambda folder: drain(map(treebank.words_and_tags, treebank.read(folder / "x.conllu")))
     ),
@@ -198,7 +200,7 @@ class Hang(BaseException):
 
 
 def _hang(*_) -> None:
-    raise Hang(f"no answer in {SECONDS} s")
+    raise Hang(f"no answer in {SECONDS} s of processor time")
 
 
 @contextmanager
@@ -217,8 +219,8 @@ def answer(reader: Reader, files: dict[str, bytes], where: Path) -> str:
     """
     for name, content in files.items():
         (where / name).write_bytes(content)
-    signal.signal(signal.SIGALRM, _hang)
-    signal.alarm(SECONDS)
+    signal.signal(signal.SIGPROF, _hang)  # SIGALRM is that of the tests' own limit
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         reader.read(where)
         return "read"
@@ -227,7 +229,7 @@ def answer(reader: Reader, files: dict[str, bytes], where: Path) -> str:
         assert "\n" not in str(error), error
         return "refused"
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def random_files(reader: Reader, rng: random.Random) -> dict[str, bytes]:

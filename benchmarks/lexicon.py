@@ -17,8 +17,8 @@ from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 from timing import RESULTS, interleaved, peak, save
 
 from fairseq_align.criterions.align_mlm import AlignMlmLoss
+from fairseq_align.lexicon import build, wordlist
 from fairseq_align.lexicon import file as lexicon
-from fairseq_align.lexicon import wordlist
 from fairseq_align.text import subword
 
 LETTERS = np.array(list("eeeaaiioonnrrsttllducmp"))
@@ -63,13 +63,13 @@ def main() -> None:
             minloglevel=2,
         )
         processor = SentencePieceProcessor(model_proto=model.getvalue())
-        dictionary = subword.dictionary_of(processor)
+        dictionary = subword.to_dictionary(processor)
         rows, sampled = [], {}
         for pairs in sorted({min(args.pairs, 10**exponent) for exponent in range(3, 7)}):
             path = Path(folder) / f"{pairs}.tsv"
             (Path(folder) / "some.tsv").write_text("\n".join(lines[:pairs]) + "\n", encoding="utf-8")
             start = time.perf_counter()
-            entries, counts = wordlist.encode(wordlist.read(Path(folder) / "some.tsv"), processor, dictionary)
+            entries, counts = build.encode(wordlist.read(Path(folder) / "some.tsv"), processor, dictionary)
             lexicon.write(path, entries, dictionary)
             made = time.perf_counter() - start
             start = time.perf_counter()

@@ -19,7 +19,7 @@ from timing import RESULTS, peak, save
 
 from fairseq_align.embeddings import retrieval
 from fairseq_align.embeddings.retrieval import NEIGHBOURS, Space
-from fairseq_align.lexicon.file import Words
+from fairseq_align.lexicon.words import Words
 
 
 def blocks(tables: list[torch.Tensor]) -> list[float]:

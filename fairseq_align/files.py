@@ -1,9 +1,8 @@
-"""Text files and what every reader of them does first: lines with their numbers, bounded; one kind of white space."""
+"""Files: lines read with their numbers, bounded; files and folders written whole or not at all."""
 
 import gzip
 import os
-import re
-import unicodedata
+import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,18 +11,38 @@ from typing import TextIO
 
 from fairseq_align.errors import InputError
 
+TEXT = "text, plain or .gz; check the path and the copy"
 LONGEST_LINE = 1 << 24  # bytes; a small compressed file can hold a line that no memory has room for
-NOISE = "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff]"  # control characters but white space, byte order marks
-_NOISE = re.compile(NOISE)
 
 
-def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+def check_exists(path: str | Path, expected: str = TEXT) -> None:
+    """Raise ``InputError`` unless there is a file; commands ask before they import what takes seconds.
+
+    Args:
+        expected: end of the message: what the file should be, and what to do.
+    """
+    try:
+        os.stat(path)  # a pipe must not be opened twice
+    except OSError as error:
+        raise InputError(f"{path}: found {error}, expected {expected}") from error
+
+
+def read_lines(path: str | Path, expected: str = TEXT) -> Iterator[tuple[int, str]]:
     """Lines of a UTF-8 text file, plain or gzipped, with their numbers from 1, without the end of line.
 
     Only "\\n" ends a line (U+2028 and U+0085 do not); a carriage return before it and a byte order mark are dropped.
 
+    Args:
+        expected: end of the message for a file that is missing or cannot be read, as ``check_exists``.
+
     Raises:
         InputError: the file is missing or cannot be read, or a line is not UTF-8 or longer than ``LONGEST_LINE``.
+
+    Example:
+        >>> with writing("two.txt") as file:
+        ...     _ = file.write("first\\r\\nsecond")
+        >>> list(read_lines("two.txt"))
+        [(1, 'first'), (2, 'second')]
     """
     opened = gzip.open if str(path).endswith(".gz") else open
     number = 0
@@ -41,23 +60,66 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
         byte = f"byte 0x{error.object[error.start]:02x}"
         raise InputError(f"{path}:{number}: found {byte}, expected UTF-8; convert the file, e.g. with iconv") from error
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: found {error}, expected text, plain or .gz; check the path and the copy") from error
+        raise InputError(f"{path}: found {error}, expected {expected}") from error
 
 
 @contextmanager
-def writing(path: str | Path) -> Iterator[TextIO]:
-    """Open a text file for writing; it appears under its name only when the block ends without an error."""
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Context manager: a sibling path ``<name>.part`` to write to, renamed to ``path`` if the block ends without error.
+
+    The folder of ``path`` is made; the unfinished file is removed after an error.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     try:
-        with open(part, "w", encoding="utf-8", newline="\n") as file:
-            yield file
+        yield part
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
 
 
-def normalise(text: str) -> str:
-    """Unicode NFC, no control characters or byte order marks, every run of white space one space, none at the ends."""
-    return " ".join(_NOISE.sub("", unicodedata.normalize("NFC", text)).split())
+@contextmanager
+def writing(path: str | Path) -> Iterator[TextIO]:
+    """Context manager: a UTF-8 text file that appears under its name only if the block ends without an error.
+
+    Example:
+        >>> with writing("folder/greeting.txt") as file:
+        ...     _ = file.write("hello")
+        >>> Path("folder/greeting.txt").read_text()
+        'hello'
+    """
+    with replacing(path) as part, open(part, "w", encoding="utf-8", newline="\n") as file:
+        yield file
+
+
+def check_free(path: str | Path) -> None:
+    """Raise ``InputError`` if something other than an empty folder exists at the path."""
+    path = Path(path)
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise InputError(f"{path}: found something there, expected a new folder; remove it or name another one")
+
+
+@contextmanager
+def new_folder(path: str | Path, replace: bool = False) -> Iterator[Path]:
+    """Context manager: a sibling folder ``<name>.part`` to fill, renamed to ``path`` if the block ends without error.
+
+    Args:
+        replace: an existing folder at ``path`` is removed when the new one is complete, not before.
+
+    Raises:
+        InputError: without ``replace``, if something other than an empty folder exists at ``path``.
+    """
+    path = Path(path)
+    if not replace:
+        check_free(path)
+    part = path.with_name(path.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
+    part.mkdir(parents=True)
+    try:
+        yield part
+        if replace and path.exists():
+            shutil.rmtree(path)
+        os.replace(part, path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

@@ -9,9 +9,8 @@ Writes <out>/{train,valid,test}.txt and counts.json. The split depends on the se
 import argparse
 from pathlib import Path
 
-from tqdm import tqdm
-
 from fairseq_align.errors import InputError, status_of
+from fairseq_align.files import check_exists
 from fairseq_align.text import corpus
 
 
@@ -65,6 +64,10 @@ def build(args) -> None:
         raise InputError("found no text, expected --input FILE or --tokenized FILE; name at least one file")
     if min(args.valid, args.test) < 0:
         raise InputError(f"found --valid {args.valid} --test {args.test}, expected numbers of sentences from 0")
+    for path, _ in files:
+        check_exists(path)
+    from tqdm import tqdm
+
     cleaning = corpus.Cleaning(args.lang, args.split_sentences, args.min_words, args.max_words)
     with tqdm(desc=str(args.out), unit=" sentences", unit_scale=True, disable=None) as bar:
         counts = corpus.build(files, args.out, cleaning, args.valid, args.test, args.seed, args.workers, bar.update)

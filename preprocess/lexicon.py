@@ -11,16 +11,19 @@
 Training and held-out pairs share no source word and no target word.
 """
 
-import argparse
-from collections.abc import Iterator
-from itertools import chain
-from pathlib import Path
+from __future__ import annotations
 
-from fairseq_align.derivation.transforms import Derivation, shared_pieces
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from fairseq_align.errors import InputError, status_of
-from fairseq_align.lexicon import coverage, dictd, tei, wordlist
-from fairseq_align.lexicon import file as lexicon
+from fairseq_align.files import check_exists
+from fairseq_align.lexicon import build, coverage, file
 from fairseq_align.text import subword, vocabulary
+
+if TYPE_CHECKING:
+    from fairseq.data import Dictionary
 
 
 def parse_args():
@@ -97,111 +100,95 @@ def parse_args():
 
 
 def make_derived(args) -> None:
+    if args.derivation:
+        check_exists(args.derivation, "derivation.json of the derived language; run preprocess/derive.py")
     dictionary = vocabulary.load(args.dict)
-    shared = shared_pieces(Derivation.load(args.derivation)) if args.derivation else ()
-    train, heldout = lexicon.of_derivation(dictionary, args.rate, args.seed, shared)
-    write(args, train, heldout, dictionary, [f"transliteration pairs, rate {args.rate:g}, seed {args.seed}"])
+    shared = ()
+    if args.derivation:
+        from fairseq_align.derivation.transforms import Derivation, shared_pieces
 
-
-def read(path: Path, languages: str | None) -> Iterator[wordlist.Pair]:
-    """Pairs of a file, by the reader that its name asks for."""
-    suffix = Path(path.name.removesuffix(".gz")).suffix
-    if suffix == ".index":
-        return dictd.read(path)
-    if suffix == ".tei":
-        return tei.read(path)
-    codes = tuple(languages.split(":")) if languages else None
-    if codes and (len(codes) != 2 or "" in codes):
-        raise InputError(f"--languages: found {languages!r}, expected source and target like eng:fra")
-    return wordlist.read(path, codes)
+        shared = shared_pieces(Derivation.load(args.derivation))
+    write(args, build.of_derivation(dictionary, args.rate, args.seed, shared), dictionary)
 
 
 def make_words(args) -> None:
-    dictionary = vocabulary.load(args.dict)
+    lists = build.WordLists(
+        files=tuple(args.input),
+        heldout_files=tuple(args.heldout_input),
+        languages=languages(args.languages),
+        lower=args.lower,
+        form=args.normalization,
+        several_words=args.several_words == "pool",
+        heldout_rate=args.heldout_rate,
+        seed=args.seed,
+        frequency=args.frequency and tuple(args.frequency),
+        frequency_power=args.frequency_power,
+    )
+    for path in (*lists.files, *lists.heldout_files, *(lists.frequency or ())):
+        check_exists(path)
     processor = subword.load(args.model)
+    dictionary = vocabulary.load(args.dict)
+    write(args, build.of_word_lists(lists, processor, dictionary), dictionary)
 
-    def encoded(paths):
-        entries, counts = wordlist.encode(
-            chain.from_iterable(read(path, args.languages) for path in paths),
-            processor,
-            dictionary,
-            args.lower,
-            args.normalization,
-            args.several_words == "pool",
-        )
-        print(f"{' '.join(map(str, paths))}: {', '.join(f'{count:,} {name}' for name, count in counts.items())}")
-        return entries
 
-    entries = encoded(args.input)
-    if args.heldout_input:
-        heldout = encoded(args.heldout_input)
-        train = wordlist.without_words_of(entries, heldout)
-        print(f"{len(entries) - len(train):,} pairs left out of training: one of their words is held out")
-    else:
-        train, heldout = wordlist.split(entries, args.heldout_rate, args.seed)
-    names = ", ".join(path.name for path in args.input + args.heldout_input)
-    provenance = [f"word lists {names}, held-out rate {args.heldout_rate:g}, seed {args.seed}"]
-    if args.frequency:
-        train = coverage.weigh(train, *map(coverage.count_words, args.frequency), args.frequency_power)
-        provenance.append(f"weighted by frequency in the training texts to the power {args.frequency_power:g}")
-    write(args, train, heldout, dictionary, provenance)
+def languages(flag: str | None) -> tuple[str, str] | None:
+    """``eng:fra`` -> ``("eng", "fra")``."""
+    if flag is None:
+        return None
+    source, _, target = flag.partition(":")
+    if not source or not target or ":" in target:
+        raise InputError(f"--languages: found {flag!r}, expected source and target like eng:fra")
+    return source, target
 
 
 def make_pivot(args) -> None:
-    dictionary = vocabulary.load(args.dict)
-    entries = lexicon.pivot(*(lexicon.read(path)[0] for path in args.lexicon))
-    heldout = lexicon.pivot(*(lexicon.read(path)[0] for path in args.heldout_lexicon)) if args.heldout_lexicon else []
-    train = wordlist.without_words_of(entries, heldout)
-    print(f"{len(entries) - len(train):,} pairs left out of training: one of their words is held out")
-    names = ", ".join(path.name for path in args.lexicon + (args.heldout_lexicon or []))
-    write(args, train, heldout, dictionary, [f"pivot of {names}"])
+    lexicon = build.of_pivot(args.lexicon, args.heldout_lexicon)
+    write(args, lexicon, vocabulary.load(args.dict))
 
 
 def inspect_lexicon(args) -> None:
-    entries, _ = lexicon.read(args.lexicon)
+    texts = {"source": args.source_text, "target": args.target_text}
+    for text in filter(None, texts.values()):
+        check_exists(text)
+    entries, _ = file.read(args.lexicon)
     sides = {"source": [entry.source for entry in entries], "target": [entry.target for entry in entries]}
-    same = sum(entry.source == entry.target for entry in entries)
-    again = len(entries) - len({entry[:2] for entry in entries})
-    print(f"{args.lexicon}: {len(entries):,} pairs, {same:,} identical, {again:,} duplicate")
+    identical = sum(entry.source == entry.target for entry in entries)
+    duplicate = len(entries) - len({entry[:2] for entry in entries})
+    print(f"{args.lexicon}: {len(entries):,} pairs, {identical:,} identical, {duplicate:,} duplicate")
     for side, words in sides.items():
         split = coverage.in_characters(words)
         sizes = ", ".join(f"{count:,} of {size}" for size, count in coverage.lengths(words).items())
-        print(f"{side}: {len(set(words)):,} words; pieces: {sizes}; {len(split):,} in single characters", end="")
-        print(f", e.g. {' '.join(map(coverage.spelling, split[:5]))}" if split else "")
-    for side, text in (("source", args.source_text), ("target", args.target_text)):
+        examples = f", e.g. {' '.join(map(coverage.spelling, split[:5]))}" if split else ""
+        print(f"{side}: {len(set(words)):,} words; pieces: {sizes}; {len(split):,} in single characters{examples}")
+    for side, text in texts.items():
         if text:
             show_coverage(side, text, sides[side])
 
 
-def show_coverage(side: str, text: Path, words) -> None:
-    rows = coverage.bands(coverage.count_words(text), words)
+def show_coverage(side: str, text: Path, words: list[coverage.Word]) -> None:
+    bands = coverage.bands(coverage.count_words(text), words)
     line = "{:>12}  {:>9}  {:>8}  {:>13}  {:>8}".format
     print(f"{side} text {text}:")
     print(line("occurrences", "words", "covered", "running words", "covered"))
-    for name, distinct, covered, running, covered_running in rows:
-        shares = (f"{part / max(whole, 1):.1%}" for part, whole in ((covered, distinct), (covered_running, running)))
-        print(line(name, f"{distinct:,}", next(shares), f"{running:,}", next(shares)))
-    if 2 * rows[-1].covered_running < rows[-1].running:
+    for band in bands:
+        types, tokens = band.covered_types / max(band.types, 1), band.covered_tokens / max(band.tokens, 1)
+        print(line(band.name, f"{band.types:,}", f"{types:.1%}", f"{band.tokens:,}", f"{tokens:.1%}"))
+    if 2 * bands[-1].covered_tokens < bands[-1].tokens:
         print(
             f"warning: fewer than half of the running words of {text} are in the lexicon; are its words spelt as there "
             "(--lower, --normalization), and of that language?"
         )
 
 
-def write(args, train, heldout, dictionary, provenance) -> None:
-    if not train:
-        raise InputError(
-            f"{args.out}: no pair is left for training; check the counts above, the model and the dictionary"
-        )
-    lexicon.write(args.out, train, dictionary, [*provenance, f"training pairs: {len(train)}"])
-    print(f"{args.out}: {len(train):,} training pairs")
-    if args.heldout is None:
-        return
-    if heldout:
-        lexicon.write(args.heldout, heldout, dictionary, [*provenance, f"held-out pairs: {len(heldout)}"])
-    else:
-        args.heldout.unlink(missing_ok=True)  # of an earlier run with another rate
-    print(f"{args.heldout}: {len(heldout):,} held-out pairs" + ("" if heldout else ", no file"))
+def write(args, lexicon: build.Lexicon, dictionary: Dictionary) -> None:
+    for names, counts in lexicon.counts:
+        print(f"{names}: {', '.join(f'{count:,} {name}' for name, count in counts.items())}")
+    if lexicon.left_out is not None:
+        print(f"{lexicon.left_out:,} pairs left out of training: one of their words is held out")
+    build.write(lexicon, args.out, args.heldout, dictionary)
+    print(f"{args.out}: {len(lexicon.train):,} training pairs")
+    if args.heldout is not None:
+        print(f"{args.heldout}: {len(lexicon.heldout):,} held-out pairs" + ("" if lexicon.heldout else ", no file"))
 
 
 def main() -> int:

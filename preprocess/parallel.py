@@ -9,9 +9,8 @@ Writes <out>/<lang>/<split>.txt for both languages; binarized with fairseq-prepr
 import argparse
 from pathlib import Path
 
-from tqdm import tqdm
-
 from fairseq_align.errors import InputError, status_of
+from fairseq_align.files import check_exists
 from fairseq_align.text import bitext
 
 
@@ -34,11 +33,12 @@ def parse_args():
 
 
 def columns_of(text: str) -> tuple[Path, tuple[int, int]]:
-    path, _, columns = text.rpartition(":")
-    found = columns.split(",")
-    if not path or len(found) != 2 or not all(column.isdecimal() and int(column) for column in found):
+    """``quran.tsv.gz:1,2`` -> the path and the columns."""
+    path, _, numbers = text.rpartition(":")
+    columns = numbers.split(",")
+    if not path or len(columns) != 2 or not all(column.isdecimal() and int(column) for column in columns):
         raise InputError(f"--input: found {text!r}, expected a file and two of its columns, e.g. quran.tsv.gz:1,2")
-    return Path(path), (int(found[0]), int(found[1]))
+    return Path(path), (int(columns[0]), int(columns[1]))
 
 
 def build(args) -> None:
@@ -46,6 +46,10 @@ def build(args) -> None:
     if len(langs) != 2 or "" in langs:
         raise InputError(f"--langs: found {args.langs!r}, expected two, e.g. en,fr")
     files = [columns_of(text) for text in args.input]
+    for path, _ in files:
+        check_exists(path)
+    from tqdm import tqdm
+
     out = tuple(args.out / lang / f"{args.split}.txt" for lang in langs)
     with tqdm(desc=str(args.out), unit=" pairs", unit_scale=True, disable=None) as bar:
         counts = bitext.build(files, out, langs, args.max_words, bar.update)

@@ -12,10 +12,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from tqdm import tqdm
-
 from fairseq_align.errors import status_of
-from fairseq_align.text import subword, vocabulary
+from fairseq_align.files import check_exists
+from fairseq_align.text import encoder, subword, vocabulary
 
 
 def parse_args():
@@ -61,6 +60,8 @@ def parse_args():
 
 
 def train(args) -> None:
+    for path in args.input:
+        check_exists(path)
     dictionary = subword.train(
         args.input,
         args.out,
@@ -78,8 +79,11 @@ def train(args) -> None:
 
 def apply(args) -> None:
     processor = subword.load(args.model)
+    check_exists(args.input)
+    from tqdm import tqdm
+
     with tqdm(desc=str(args.output), unit=" sentences", unit_scale=True, disable=None) as bar:
-        counts = subword.apply(processor, args.input, args.output, bar.update)
+        counts = encoder.encode_file(processor, args.input, args.output, bar.update)
     unknown = 100 * counts["unknown"] / max(counts["pieces"], 1)
     print(
         f"{args.output}: {counts['sentences']:,} sentences, {counts['words']:,} words, {counts['pieces']:,} pieces, "

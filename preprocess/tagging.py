@@ -57,11 +57,11 @@ def binarize(args) -> None:
         raise InputError("found no file, expected --train, --valid or --test; name at least one")
     processor = subword.load(args.model)
     dictionary = vocabulary.load(args.dict)
-    treebank.check_vocabulary(processor, dictionary, args.dict)
+    subword.check_vocabulary(processor, dictionary, args.dict)
     types = args.types.split(",")
     labels = treebank.label_dictionary(args.task, types)
-    treebank.install(dictionary, args.out / "dict.txt", str(args.dict))
-    treebank.install(labels, args.out / "label" / "dict.txt", f"task {args.task}")
+    vocabulary.install(dictionary, args.out / "dict.txt", str(args.dict))
+    vocabulary.install(labels, args.out / "label" / "dict.txt", f"task {args.task}")
     for split, path in files.items():
         sentences = treebank.tagged_sentences(path, args.task, types, args.scheme)
         with tqdm(desc=f"{args.lang} {split}", unit=" sentences", unit_scale=True, disable=None) as bar:

@@ -19,9 +19,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from fairseq_align.downstream import nli
-from fairseq_align.downstream import tagging as treebank
 from fairseq_align.errors import InputError, status_of
 from fairseq_align.text import subword, vocabulary
+from fairseq_align.text.encoder import TextEncoder
 
 SPLITS = ("train", "valid", "test")
 
@@ -59,11 +59,11 @@ def binarize(args) -> None:
         raise InputError(f"found --max-tokens {args.max_tokens}, expected at least 8; four of them are specials")
     dictionary = vocabulary.load(args.dict)
     processor = subword.load(args.model)
-    treebank.check_vocabulary(processor, dictionary, args.dict)
-    labels = nli.label_dictionary()
-    treebank.install(dictionary, args.out / "input0" / "dict.txt", str(args.dict))
-    treebank.install(labels, args.out / "label" / "dict.txt", "XNLI")
-    encode = nli.Encoder(processor, dictionary, args.lang, args.tokenized)
+    subword.check_vocabulary(processor, dictionary, args.dict)
+    labels = vocabulary.of_symbols(nli.LABELS)
+    vocabulary.install(dictionary, args.out / "input0" / "dict.txt", str(args.dict))
+    vocabulary.install(labels, args.out / "label" / "dict.txt", "XNLI")
+    encode = TextEncoder(processor, dictionary, args.lang, args.tokenized)
     for split, paths in files.items():
         left_out = Counter()
         pairs = itertools.chain.from_iterable(nli.read(path, args.lang, left_out) for path in paths)

@@ -6,12 +6,12 @@ RoBERTa's (Beltagy, Peters & Cohan 2020, https://arxiv.org/abs/2004.05150): what
 """
 
 import argparse
-import os
 from pathlib import Path
 
 import torch
 
 from fairseq_align.errors import InputError, status_of
+from fairseq_align.files import replacing
 from fairseq_align.huggingface import fairseq_checkpoint as roberta
 from fairseq_align.huggingface.architecture import OFFSET
 
@@ -25,9 +25,8 @@ def main(args: argparse.Namespace) -> None:
         found = "no table of positions" if table is None else f"{len(table) - OFFSET} positions"
         raise InputError(f"{args.model}: found {found}, expected at least the {args.learnt} of --learnt")
     table[OFFSET:] = table[OFFSET + torch.arange(len(table) - OFFSET) % args.learnt]
-    part = args.out.with_name(args.out.name + ".part")
-    torch.save(state, part)
-    os.replace(part, args.out)
+    with replacing(args.out) as part:
+        torch.save(state, part)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ from fairseq_align.embeddings.alignment_loss import LOSSES, TEMPERATURE, alignme
 from fairseq_align.embeddings.retrieval import mean_cosine, precision_at_1
 from fairseq_align.embeddings.shared_gradient import looked_up
 from fairseq_align.errors import InputError
-from fairseq_align.lexicon import file as lexicon_file
-from fairseq_align.lexicon.file import Pairs, Words
+from fairseq_align.lexicon import words as lexicon_words
+from fairseq_align.lexicon.words import Pairs, Words
 
 SAMPLINGS = ("uniform", "weights")
 MOST_IN_A_BLOCK = 8192  # pairs of a loss that needs all of them: their cosines with each other take 256 MB
@@ -239,7 +239,7 @@ class AlignMlmLoss(MaskedLmLoss):
 
 def _load(paths: str, task) -> dict[str, Pairs]:
     """The lexicons named by a flag, by path."""
-    return {path: lexicon_file.load(path, task.source_dictionary) for path in paths.split(":")}
+    return {path: lexicon_words.load(path, task.source_dictionary) for path in paths.split(":")}
 
 
 def _heldout(train: dict[str, Pairs], heldout: dict[str, Pairs]) -> dict[str, tuple[Pairs, Words]]:
@@ -254,11 +254,11 @@ def _heldout(train: dict[str, Pairs], heldout: dict[str, Pairs]) -> dict[str, tu
         )
     if len(heldout) == 1:
         (pairs,) = heldout.values()
-        return {"": (pairs, lexicon_file.unique(*(part.target for part in train.values()), pairs.target))}
+        return {"": (pairs, lexicon_words.unique(*(part.target for part in train.values()), pairs.target))}
     suffixes = [f"_{Path(path).name.partition('.')[0]}" for path in heldout]
     if len(set(suffixes)) < len(suffixes):
         raise InputError(f"found held-out lexicons {', '.join(heldout)}, expected names with different beginnings")
     return {
-        suffix: (pairs, lexicon_file.unique(part.target, pairs.target))
+        suffix: (pairs, lexicon_words.unique(part.target, pairs.target))
         for suffix, part, pairs in zip(suffixes, train.values(), heldout.values(), strict=False)
     }

@@ -3,3 +3,5 @@
 binarized (a .bin / .idx pair) -> blocks, sentence_pairs (tokens of an item) -> masking -> masked_lm (a dataset)
 binarized with labels -> tagging (a dataset)
 """
+
+import fairseq  # noqa: F401   registers the plugin, before a module of this room is half imported

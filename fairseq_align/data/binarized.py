@@ -24,6 +24,7 @@ from fairseq.data.indexed_dataset import (
 )
 
 from fairseq_align.errors import InputError
+from fairseq_align.files import replacing
 
 HEADER = struct.Struct("<9sQBQ")  # magic, version, code of the integer type, number of items
 
@@ -113,7 +114,7 @@ def _read_index(path: str) -> tuple[np.ndarray, type]:
     return sizes, dtype
 
 
-def _write_index(path: str, sizes: list[np.ndarray], dtype: type) -> None:
+def _write_index(path: Path, sizes: list[np.ndarray], dtype: type) -> None:
     """Write the same file as fairseq's index writer, without a Python loop over the items."""
     joined = np.concatenate([np.empty(0, dtype=np.int32), *sizes])
     pointers = np.cumsum(joined, dtype=np.int64) - joined
@@ -161,18 +162,11 @@ def writer(prefix: str | Path, vocabulary_size: int) -> Iterator[Writer]:
         prefix: path without ``.bin`` / ``.idx``; folders are made.
         vocabulary_size: upper bound of the ids, fixes the width of the integers as fairseq does.
     """
-    prefix = str(prefix)
-    Path(prefix).parent.mkdir(parents=True, exist_ok=True)
-    dtype = best_fitting_int_dtype(vocabulary_size)
-    part = {path: f"{path}.part" for path in (data_file_path(prefix), index_file_path(prefix))}
-    try:
-        with open(part[data_file_path(prefix)], "wb") as file, ThreadPoolExecutor(1) as thread:
+    prefix, dtype = str(prefix), best_fitting_int_dtype(vocabulary_size)
+    # the index is renamed last: it is what tells that a corpus is there
+    with replacing(index_file_path(prefix)) as index, replacing(data_file_path(prefix)) as data:
+        with open(data, "wb") as file, ThreadPoolExecutor(1) as thread:
             out = Writer(file, dtype, thread)
             yield out
             out.finish()
-        _write_index(part[index_file_path(prefix)], out.sizes, dtype)
-        for path, unfinished in part.items():
-            os.replace(unfinished, path)
-    finally:
-        for unfinished in part.values():
-            Path(unfinished).unlink(missing_ok=True)
+        _write_index(index, out.sizes, dtype)

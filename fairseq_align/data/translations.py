@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fairseq_align.lexicon.file import Pairs
+from fairseq_align.lexicon.words import Pairs
 
 
 class Translations:
@@ -50,7 +50,7 @@ def entries(pairs: Pairs, mask_idx: int, reverse: bool = False) -> list[tuple[in
 
     Only a single piece can replace another one without moving the rest of the sentence.
 
-    >>> from fairseq_align.lexicon.file import Words
+    >>> from fairseq_align.lexicon.words import Words
     >>> entries(Pairs(Words.of([[4], [5, 6]]), Words.of([[8], [9]]), None), mask_idx=3)  # 5 6 is two pieces
     [(4, 8, 3)]
 

@@ -8,7 +8,7 @@ whole, so the result is projective:
 
 Forms do not change: a word that began the sentence keeps its capital. Punctuation is not ordered by the model:
 
-- sentence-final punctuation (``vocabulary.SENTENCE_FINAL``) stays last, as in ``derivation.py``;
+- sentence-final punctuation (``sentences.TERMINATORS``) stays last, as in ``derivation.py``;
 - marks at an edge of their head's phrase stay at that edge: brackets and quotes enclose what they enclosed;
 - any other mark stays behind the dependent, or the head, that it follows.
 """
@@ -27,8 +27,8 @@ from fairseq_align.derivation import word_order
 from fairseq_align.derivation.word_order import Head, WordOrder, universal
 from fairseq_align.downstream import tagging as treebank
 from fairseq_align.errors import InputError
-from fairseq_align.files import normalise
-from fairseq_align.text.vocabulary import SENTENCE_FINAL
+from fairseq_align.text.normalise import normalise
+from fairseq_align.text.sentences import TERMINATORS
 
 HEADS = {"nouns": ("NOUN", "PROPN", "PRON"), "verbs": ("VERB", "AUX")}
 HEADS["others"] = tuple(tag for tag in treebank.UPOS if tag not in HEADS["nouns"] + HEADS["verbs"])
@@ -168,7 +168,7 @@ def _final_punctuation(sentence: Tree) -> list[int]:
     """Words at the end of a sentence that stay there: sentence-final punctuation alone, not the root, no dependents."""
     final = []
     for word in reversed(range(len(sentence.words))):
-        mark = SENTENCE_FINAL.issuperset(sentence.words[word]["form"])
+        mark = TERMINATORS.issuperset(sentence.words[word]["form"])
         if not mark or not sentence.is_punctuation(word) or sentence.dependents[word]:
             break
         final.insert(0, word)

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from fairseq_align.downstream.labels import BEGIN, INSIDE, OUTSIDE, iob2_labels
 from fairseq_align.errors import InputError
-from fairseq_align.files import normalise, read_lines
+from fairseq_align.files import read_lines
+from fairseq_align.text.normalise import normalise
 
 SCHEMES = ("iob2", "iob1")
 DOCUMENT = "-DOCSTART-"  # separates the documents of CoNLL 2003

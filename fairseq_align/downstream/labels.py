@@ -4,11 +4,12 @@ Named entities are tagged in IOB2: ``B-PER I-PER O B-LOC`` is a person of two wo
 ``B-`` and goes on with ``I-`` of the same type; a stray ``I-`` belongs to none. Parts of speech have no spans: every
 word stands for itself.
 
-Counts are an int64 array (K, 3) of ``right``, ``found`` (predicted) and ``there`` (in the reference), one row a type.
-Counts of batches, and of ranks, add up to those of the whole, which scores of batches do not.
+Counts are an int64 array (K, 3) of ``tp`` (true positives), ``predicted`` and ``gold`` units, one row a type. Counts of
+batches, and of ranks, add up to those of the whole, which scores of batches do not.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -83,7 +84,7 @@ def unit_ends(labels: np.ndarray, first: np.ndarray, scheme: Scheme) -> np.ndarr
 
 
 def counts(predicted: np.ndarray, reference: np.ndarray, first: np.ndarray, scheme: Scheme) -> np.ndarray:
-    """Units that are right (same words, same type), found and there, by type; int64, shape (K, 3).
+    """True positives (same words, same type), predicted and gold units, by type; int64, shape (K, 3).
 
     With spans this is the strict IOB2 mode of seqeval (https://github.com/chakki-works/seqeval).
 
@@ -98,17 +99,56 @@ def counts(predicted: np.ndarray, reference: np.ndarray, first: np.ndarray, sche
     return np.stack([np.bincount(some, minlength=len(scheme.types)) for some in chosen], axis=1)
 
 
+def lenient_spans(sentences: Iterable[Sequence[str]]) -> set[tuple[str, int, int]]:
+    """Type, first and last word of the spans of any tags, as seqeval's default mode finds them.
+
+    A tag is its first letter and the type behind it: ``B-PER``, ``PER`` where it is ``I-PER`` alone, and also ``NOUN``,
+    which is ``N`` and ``OUN``. A span begins where the type changes, so that ``I-PER`` may begin one and neighbours of
+    one part of speech are one; ``B`` and ``S`` begin, ``E`` and ``S`` end one in any case. What this does to tags of no
+    scheme is seqeval's, since published scores count it: ``X`` has the type of ``O``, so a span of it neither begins
+    nor ends at the edge of a sentence.
+
+    Args:
+        sentences: tags of words; words are numbered through, with one number between two sentences.
+
+    Source: ``get_entities`` of seqeval 1.2.2, after conlleval, https://www.cnts.ua.ac.be/conll2000/chunking/output.html
+    """
+    spans = set()
+    first, previous, previous_type = 0, OUTSIDE, ""
+    for place, tag in enumerate(tag for sentence in sentences for tag in (*sentence, OUTSIDE)):
+        letter, kind = tag[0], tag[1:].split("-", maxsplit=1)[-1] or "_"
+        changed = kind != previous_type
+        if previous in "ES" or (previous in "BI" and letter in "BSO") or (previous not in "O." and changed):
+            spans.add((previous_type, first, place - 1))
+        if letter in "BS" or (previous in "ESO" and letter in "EI") or (letter not in "O." and changed):
+            first = place
+        previous, previous_type = letter, kind
+    return spans
+
+
+def lenient_counts(predicted: Iterable[Sequence[str]], gold: Iterable[Sequence[str]]) -> np.ndarray:
+    """Spans that are true positives, predicted and gold, by type in alphabetical order; int64, shape (K, 3).
+
+    Args:
+        predicted, gold: tags of the same words, sentence by sentence.
+    """
+    spans = lenient_spans(predicted), lenient_spans(gold)
+    counted = [Counter(kind for kind, _, _ in some) for some in (spans[0] & spans[1], *spans)]
+    types = sorted({kind for kind, _, _ in spans[0] | spans[1]})
+    return np.array([[some[kind] for some in counted] for kind in types], dtype=np.int64).reshape(-1, 3)
+
+
 def micro_f1(counts: np.ndarray) -> float:
     """F1 of all units together, in [0, 1]; 0 if there are none."""
-    right, found, there = np.asarray(counts).sum(0)
-    return float(2 * right / (found + there)) if found + there else 0.0
+    tp, predicted, gold = np.asarray(counts).sum(0)
+    return float(2 * tp / (predicted + gold)) if predicted + gold else 0.0
 
 
 def macro_f1(counts: np.ndarray) -> float:
-    """Mean F1 of the types that are found or there, in [0, 1]; 0 if there are none."""
-    right, found, there = np.asarray(counts, dtype=np.float64).T
-    some = found + there > 0
-    return float((2 * right[some] / (found + there)[some]).mean()) if some.any() else 0.0
+    """Mean F1 of the types that are predicted or in the reference, in [0, 1]; 0 if there are none."""
+    tp, predicted, gold = np.asarray(counts, dtype=np.float64).T
+    some = predicted + gold > 0
+    return float((2 * tp[some] / (predicted + gold)[some]).mean()) if some.any() else 0.0
 
 
 def well_formed(labels: np.ndarray, order: np.ndarray, scheme: Scheme) -> np.ndarray:

@@ -20,14 +20,12 @@ from typing import NamedTuple
 
 import numpy as np
 from fairseq.data import Dictionary
-from sentencepiece import SentencePieceProcessor
 
 from fairseq_align.data import binarized
 from fairseq_align.derivation.transforms import Derivation, derive_corpus
 from fairseq_align.errors import InputError
 from fairseq_align.files import read_lines
-from fairseq_align.text import subword
-from fairseq_align.text.corpus import Cleaning
+from fairseq_align.text.encoder import TextEncoder
 
 LABELS = ("contradiction", "neutral", "entailment")  # the order of fairseq's roberta.large.mnli
 SPELLINGS = {**{label: label for label in LABELS}, "contradictory": "contradiction"}  # the latter in XNLI-MT
@@ -131,28 +129,11 @@ def shortened(first: list[int], second: list[int], room: int) -> tuple[list[int]
     return first[:kept], second[: room - kept]
 
 
-class Encoder:
-    """Text to token ids, as the pre-training text was made: tokenised, then encoded word by word.
-
-    Args:
-        tokenized: the words of the text are separated by spaces already.
-    """
-
-    def __init__(self, processor: SentencePieceProcessor, dictionary: Dictionary, lang: str, tokenized: bool):
-        self.processor, self.dictionary = processor, dictionary
-        self.cleaning, self.tokenized = Cleaning(lang, split=False), tokenized
-
-    def __call__(self, text: str) -> list[int]:
-        """Ids without ``</s>``; none for a text without words."""
-        words = " ".join(self.cleaning.sentences(text, self.tokenized)).split()
-        return [self.dictionary.index(piece) for word in subword.encode_words(self.processor, words) for piece in word]
-
-
 def binarize(
     pairs: Iterable[Pair],
     data: Path,
     subset: str,
-    encode: Encoder,
+    encode: TextEncoder,
     labels: Dictionary,
     max_tokens: int,
     progress: Callable[[int], object] = lambda pairs: None,
@@ -180,14 +161,6 @@ def binarize(
             counts.update(pairs=1, shortened=int(sides != whole))
             progress(1)
     return counts
-
-
-def label_dictionary() -> Dictionary:
-    """The classes in their fixed order; the first has id 4."""
-    dictionary = Dictionary()
-    for label in LABELS:
-        dictionary.add_symbol(label)
-    return dictionary
 
 
 def is_data(folder: Path) -> bool:

@@ -26,8 +26,10 @@ from fairseq_align.data import binarized
 from fairseq_align.downstream import iob2
 from fairseq_align.downstream import labels as tags
 from fairseq_align.errors import InputError
-from fairseq_align.files import normalise, read_lines, writing
+from fairseq_align.files import read_lines
 from fairseq_align.text import subword, vocabulary
+from fairseq_align.text.encoder import WordEncoder
+from fairseq_align.text.normalise import normalise
 
 # https://universaldependencies.org/u/pos/, alphabetical
 UPOS = tuple("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split())
@@ -150,45 +152,13 @@ def tagged_sentences(
 
 def label_dictionary(task: str, types: Iterable[str] = ENTITY_TYPES) -> Dictionary:
     """Labels of a task in their fixed order, each with the count 1; the first label has id 4."""
-    dictionary = Dictionary()
-    for label in tags.iob2_labels(list(types)) if task == "ner" else UPOS:
-        dictionary.add_symbol(label)
-    return dictionary
-
-
-def install(dictionary: Dictionary, path: Path, made_by: str) -> None:
-    """Write ``dict.txt``; one that is there already stays, be it the same or the same with derived pieces behind.
-
-    Raises:
-        InputError: the file is there and gives other ids.
-    """
-    if not path.exists():
-        with writing(path) as file:
-            dictionary.save(file)
-        return
-    found = vocabulary.load(path)
-    present, half = vocabulary.pieces(found), vocabulary.derived_size(found)
-    if vocabulary.pieces(dictionary) not in (present, present[:half]):
-        raise InputError(
-            f"{path}: found other symbols than those of {made_by}, expected the same; "
-            "choose another --out, or remove the file and its data"
-        )
-
-
-def check_vocabulary(processor: SentencePieceProcessor, dictionary: Dictionary, path: Path) -> None:
-    """Raise ``InputError`` unless every piece of the model is a symbol of the dictionary read from ``path``."""
-    missing = [piece for piece in subword.pieces(processor) if piece not in dictionary]
-    if missing:
-        raise InputError(
-            f"{path}: found no {missing[0]!r} and {len(missing) - 1} other pieces of the model, expected all of them; "
-            "give the dict.txt and the spm.model of the same training"
-        )
+    return vocabulary.of_symbols(tags.iob2_labels(list(types)) if task == "ner" else UPOS)
 
 
 def encode(
     words: list[str],
     word_tags: list[str],
-    processor: SentencePieceProcessor,
+    encoder: WordEncoder,
     dictionary: Dictionary,
     labels: Dictionary,
 ) -> tuple[list[int], list[int]]:
@@ -197,7 +167,7 @@ def encode(
     A word that yields no piece becomes ``<unk>``, so that every word keeps its label.
     """
     tokens, marks = [], []
-    for found, tag in zip(subword.encode_words(processor, words), word_tags, strict=True):
+    for found, tag in zip(encoder(words), word_tags, strict=True):
         ids = [dictionary.index(piece) for piece in found or [subword.UNKNOWN]]
         tokens += ids
         marks += [labels.index(tag)] + [labels.pad()] * (len(ids) - 1)
@@ -220,13 +190,14 @@ def binarize(
     Returns:
         counts of ``sentences``, ``words``, ``tokens`` (subwords and ``</s>``) and ``unknown`` (how many are ``<unk>``).
     """
+    encoder = WordEncoder(processor)
     counts = Counter({name: 0 for name in ("sentences", "words", "tokens", "unknown")})
     with (
         binarized.writer(prefix, len(dictionary)) as token_file,
         binarized.writer(f"{prefix}.label", len(labels)) as label_file,
     ):
         for words, word_tags in sentences:
-            tokens, marks = encode(words, word_tags, processor, dictionary, labels)
+            tokens, marks = encode(words, word_tags, encoder, dictionary, labels)
             token_file.add(np.array(tokens), np.array([len(tokens)]))
             label_file.add(np.array(marks), np.array([len(marks)]))
             counts.update(sentences=1, words=len(words), tokens=len(tokens), unknown=tokens.count(dictionary.unk()))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fairseq_align.embeddings.pooling import cosines, pooled, word_vectors
 from fairseq_align.embeddings.shared_gradient import accumulated
-from fairseq_align.lexicon.file import Pairs, Words
+from fairseq_align.lexicon.words import Pairs, Words
 
 TEMPERATURE = 0.1
 BLOCK = 1 << 14  # pairs in a block

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fairseq_align.lexicon.file import Words
+from fairseq_align.lexicon.words import Words
 
 SHORTEST = 1e-8  # a shorter vector is taken to have this length, so that a zero vector has a gradient
 

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from fairseq_align.embeddings import pooling
 from fairseq_align.embeddings.pooling import word_vectors
-from fairseq_align.lexicon import file as lexicon
-from fairseq_align.lexicon.file import Pairs, Words
+from fairseq_align.lexicon import words as lexicon_words
+from fairseq_align.lexicon.words import Pairs, Words
 
 BLOCK = 1024  # words; on a CPU half again as fast as 4,096, whose cosines leave the cache
 NEIGHBOURS = 10  # of CSLS, as in its paper
@@ -231,8 +231,8 @@ def precision_at_1(embeddings: Tensor, pairs: Pairs, candidates: Words) -> Tenso
     Returns:
         scalar in [0, 1], float32.
     """
-    source = lexicon.unique(pairs.source)
-    rows = [lexicon.rows(pairs.source, source), lexicon.rows(pairs.target, candidates)]
+    source = lexicon_words.unique(pairs.source)
+    rows = [lexicon_words.rows(pairs.source, source), lexicon_words.rows(pairs.target, candidates)]
     gold = Queries.of(torch.stack(rows, dim=1)).gold
     return ranks(Space(embeddings, source), Space(embeddings, candidates), gold).precision(1).mean()
 

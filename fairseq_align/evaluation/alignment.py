@@ -1,8 +1,8 @@
 """How well the words of two languages coincide in a checkpoint: bilingual lexicon induction, cosines, isomorphism.
 
 Bilingual lexicon induction: each distinct source word is a query; any of its translations counts as correct;
-candidates are the whole target vocabulary: every piece that occurs in its training text, and every word of the lexicons,
-of however many pieces. The vector of a word of several pieces is their mean. Compared are the word embeddings, or the
+candidates are the whole target vocabulary: every piece that occurs in its training text, and every word of the
+lexicons, of however many pieces. The vector of a word of several pieces is their mean. Compared are the word embeddings, or the
 states of an encoder layer for the word on its own, ``<s> w </s>``: as the lexicon has it, without context, and
 repeatable without a text.
 """
@@ -24,9 +24,9 @@ from fairseq_align.errors import InputError
 from fairseq_align.evaluation.bands import QueryWords, bands_of
 from fairseq_align.evaluation.checkpoint import Checkpoint
 from fairseq_align.evaluation.score import Score
-from fairseq_align.lexicon import file as lexicon_file
 from fairseq_align.lexicon import frequency
-from fairseq_align.lexicon.file import Pairs, Words
+from fairseq_align.lexicon import words as lexicon_words
+from fairseq_align.lexicon.words import Pairs, Words
 from fairseq_align.tasks.align_mlm import AlignMlmTask
 from fairseq_align.text import vocabulary
 
@@ -68,7 +68,7 @@ class Language:
         counts = frequency.unigrams(tokens, words[1])
         counts[: words[0]] = 0
         pieces = torch.from_numpy(np.flatnonzero(counts))
-        candidates = lexicon_file.unique(Words(pieces, torch.arange(len(pieces))), *in_lexicons)
+        candidates = lexicon_words.unique(Words(pieces, torch.arange(len(pieces))), *in_lexicons)
         logger.info("%s: %d candidates, %d of them pieces of its text", name, len(candidates), len(pieces))
         order = np.argsort(-counts[counts > 0], kind="stable")
         return cls(name, tokens, candidates, torch.from_numpy(order))
@@ -91,7 +91,7 @@ class Lexicon:
     def of(cls, pairs: Pairs, source: Language, target: Language) -> "Lexicon":
         """Look the words of the pairs up among the candidates of their languages, which hold them all."""
         sides = (pairs.source, source), (pairs.target, target)
-        rows = [lexicon_file.rows(words, language.candidates) for words, language in sides]
+        rows = [lexicon_words.rows(words, language.candidates) for words, language in sides]
         return cls(torch.stack(rows, dim=1), pairs.oov)
 
 

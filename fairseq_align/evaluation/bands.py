@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-    from fairseq_align.lexicon.file import Words
+    from fairseq_align.lexicon.words import Words
 
 
 class QueryWords(NamedTuple):
@@ -30,9 +30,9 @@ class QueryWords(NamedTuple):
 
 def by_frequency(queries: QueryWords) -> list[str]:
     """``10-99`` for a word that occurs 12 times in the training text."""
-    from fairseq_align.lexicon import frequency
+    from fairseq_align.lexicon import coverage, frequency
 
-    return [frequency.band(count) for count in frequency.occurrences(queries.tokens, queries.words).tolist()]
+    return [coverage.band(count) for count in frequency.occurrences(queries.tokens, queries.words).tolist()]
 
 
 def by_pieces(queries: QueryWords) -> list[str]:

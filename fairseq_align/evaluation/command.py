@@ -160,9 +160,9 @@ def alignment(request: AlignmentRequest) -> None:
     """Score how well the words of two languages coincide."""
     checkpoint = request.recording.load()
     from fairseq_align.evaluation.alignment import default_source_lang, score_alignment
-    from fairseq_align.lexicon import file as lexicon_file
+    from fairseq_align.lexicon.words import load
 
-    pairs = {split: lexicon_file.load(path, checkpoint.dictionary) for split, path in request.lexicons.items()}
+    pairs = {split: load(path, checkpoint.dictionary) for split, path in request.lexicons.items()}
     langs = request.source_lang or default_source_lang(checkpoint, request.lang), request.lang
     block = {"block": request.block} if request.block else {}
     scores = score_alignment(

@@ -5,15 +5,12 @@ entities has the columns of conlleval, ``word<TAB>gold<TAB>predicted``. Words ar
 ``TaggingDataset.sentences``. ``treebank.read`` and ``iob2.read`` read the files, as predictions.
 """
 
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from seqeval.metrics import f1_score
-from seqeval.scheme import IOB2
 
 from fairseq_align.data.tagging import IGNORED, TaggingDataset
 from fairseq_align.downstream import labels as tags
@@ -58,7 +55,7 @@ def scores(sentences: Sequence[Sentence], labels: Sequence[str]) -> list[tuple[s
     ``accuracy`` is the share of words with the gold label. ``f1`` is that of entities by seqeval in its strict IOB2
     mode, or the mean of the parts of speech that occur (macro). ``seqeval_f1`` is seqeval's figure for the raw tags in
     its default mode, which XTREME and the ALIGN-MLM paper report: of entities it also takes those that begin with
-    ``I-``; of parts of speech it takes neighbours of one tag as one span.
+    ``I-``; of parts of speech it takes neighbours of one tag as one span. See ``downstream.labels``.
 
     Raises:
         InputError: there is nothing to score.
@@ -68,21 +65,16 @@ def scores(sentences: Sequence[Sentence], labels: Sequence[str]) -> list[tuple[s
     scheme = tags.scheme(labels)
     numbers = {label: number for number, label in enumerate(labels)}
     gold_ids, predicted_ids = (np.array([numbers[tag] for row in rows for tag in row]) for rows in (gold, predicted))
-    words = len(gold_ids)
-    units = int(scheme.begins[gold_ids].sum()) if words else 0
+    units = int(scheme.begins[gold_ids].sum()) if len(gold_ids) else 0
     if not units:
         raise InputError("found no entity or word in the subset, expected some to score; check the subset and its data")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # seqeval's, of types that it does not find and of tags that are not IOB2
-        raw = f1_score(gold, predicted)
-        strict = f1_score(gold, predicted, mode="strict", scheme=IOB2) if scheme.spans else None
-    f1 = strict
-    if strict is None:
-        f1 = tags.macro_f1(tags.counts(predicted_ids, gold_ids, np.ones(words, dtype=bool), scheme))
+    lengths = np.array([len(row) for row in gold])
+    first = np.isin(np.arange(len(gold_ids)), np.cumsum(lengths) - lengths)
+    f1 = tags.micro_f1 if scheme.spans else tags.macro_f1
     return [
-        ("accuracy", float((gold_ids == predicted_ids).mean()), words),
-        ("f1", float(f1), units),
-        ("seqeval_f1", float(raw), units),
+        ("accuracy", float((gold_ids == predicted_ids).mean()), len(gold_ids)),
+        ("f1", f1(tags.counts(predicted_ids, gold_ids, first, scheme)), units),
+        ("seqeval_f1", tags.micro_f1(tags.lenient_counts(predicted, gold)), units),
     ]
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from fairseq_align.data import binarized, blocks
 from fairseq_align.embeddings.retrieval import Space, ranks
 from fairseq_align.errors import InputError
-from fairseq_align.lexicon.file import Words
+from fairseq_align.lexicon.words import Words
 
 BATCH_TOKENS = 8192
 

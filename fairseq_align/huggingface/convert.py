@@ -63,13 +63,6 @@ def write_json(path: Path, content: dict) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def label_dictionary(labels: tuple[str, ...]) -> Dictionary:
-    dictionary = Dictionary()
-    for label in labels:
-        dictionary.add_symbol(label)
-    return dictionary
-
-
 def with_labels(model: Model, folder: Path) -> Model:
     """The names of a classifier's classes, from the data that it was trained on."""
     count = len(model.architecture.labels)
@@ -218,7 +211,7 @@ def write(found: Pretrained, out: Path, lang: str) -> None:
             vocabulary.save(found.dictionary, part / "input0" / "dict.txt")
         if found.model.architecture.labels:
             (part / "label").mkdir()
-            vocabulary.save(label_dictionary(found.model.architecture.labels), part / "label" / "dict.txt")
+            vocabulary.save(vocabulary.of_symbols(found.model.architecture.labels), part / "label" / "dict.txt")
 
 
 def add_export_parser(subparsers) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fairseq.data import Dictionary
+from sentencepiece import SentencePieceProcessor
 from torch import Tensor
 
 from fairseq_align.errors import InputError, needed
@@ -20,7 +21,7 @@ from fairseq_align.huggingface import fairseq_checkpoint as roberta
 from fairseq_align.huggingface import tokenizer
 from fairseq_align.huggingface import xlm_roberta as xlmr
 from fairseq_align.huggingface.architecture import Model, with_rows
-from fairseq_align.lexicon import wordlist
+from fairseq_align.lexicon import formats
 from fairseq_align.text import subword, vocabulary
 
 logger = logging.getLogger(__name__)
@@ -131,8 +132,8 @@ def _sentencepiece(folder: Path) -> bytes | None:
     return path and path.read_bytes()
 
 
-def _processor(pieces: bytes) -> subword.SentencePieceProcessor:
-    return subword.SentencePieceProcessor(model_proto=pieces)
+def _processor(pieces: bytes) -> SentencePieceProcessor:
+    return SentencePieceProcessor(model_proto=pieces)
 
 
 def _ids(pieces: bytes) -> dict[str, int]:
@@ -173,7 +174,7 @@ def arranged(model: Model, ids: dict[str, int], pieces: bytes, where: str) -> Pr
             f"{where}: found {max(ids.values()) + 1} symbols and {rows} rows of embeddings, expected a row for each; "
             "get tokenizer and weights of one model"
         )
-    dictionary = subword.dictionary_of(_processor(pieces))
+    dictionary = subword.to_dictionary(_processor(pieces))
     others = [symbol for symbol in sorted(ids, key=ids.get) if symbol not in dictionary and symbol != vocabulary.MASK]
     for symbol in sorted(others, key=lambda symbol: symbol.startswith("<mask:")):  # masks of languages come last
         dictionary.add_symbol(symbol)
@@ -223,10 +224,10 @@ def extend(found: Pretrained, pieces_path: Path, lexicon_path: Path | None) -> P
     return Pretrained(with_rows(found.model, rows), extended, extension.model)
 
 
-def _translations(path: Path, processor: subword.SentencePieceProcessor) -> dict[str, list[str]]:
+def _translations(path: Path, processor: SentencePieceProcessor) -> dict[str, list[str]]:
     """Known pieces of the translations of each word of a word list, without its U+2581."""
     found = defaultdict(list)
-    for pair in wordlist.read(path):
+    for pair in formats.read(path):
         parts = (part for word in subword.encode_words(processor, pair.target.split()) for part in word)
         found[pair.source.removeprefix(vocabulary.WORD_START)] += [part for part in parts if part != subword.UNKNOWN]
     return found

@@ -1,6 +1,6 @@
 """Hugging Face's fast tokenizer of a SentencePiece model and a vocabulary, and the way back.
 
-The tokenizer holds ``text.normalise``, SentencePiece's own normalisation and the split into words, so that words
+The tokenizer holds ``normalise``, SentencePiece's own normalisation and the split into words, so that words
 separated by spaces get the ids of ``subword.encode_words``. Left outside is the tokenisation of raw text (sacremoses).
 
 A symbol that no text gives, as a derived piece (``\u2581the~``), keeps its id and stands in tokenizer.json with a space
@@ -19,8 +19,8 @@ from fairseq.data import Dictionary
 from sentencepiece.sentencepiece_model_pb2 import ModelProto, TrainerSpec
 
 from fairseq_align.errors import InputError, needed
-from fairseq_align.files import NOISE
 from fairseq_align.text import subword, vocabulary
+from fairseq_align.text.normalise import NOISE
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def build(model: bytes, dictionary: Dictionary, where: str):
 
 
 def _normalizer(library, charsmap: bytes):
-    """``text.normalise``, then SentencePiece's rules; U+2581 in a text is a space to SentencePiece."""
+    """``normalise``, then SentencePiece's rules; U+2581 in a text is a space to SentencePiece."""
     steps = library.normalizers
     rules = [steps.NFC(), steps.Replace(library.Regex(NOISE), "")]
     rules += [steps.Replace(library.Regex("[\x1c-\x1f\x85]"), " ")]  # white space to Python, not to the tokenizer

@@ -1,4 +1,4 @@
-"""How much of a text the words of a lexicon cover, how often they occur, and what they look like in pieces."""
+"""Coverage of a text by the words of a lexicon: types and tokens by frequency, and the pieces of the words."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from fairseq_align.errors import InputError
 from fairseq_align.files import read_lines
-from fairseq_align.lexicon import frequency
 from fairseq_align.lexicon.file import Entry
 from fairseq_align.text.vocabulary import WORD_START
 
+BANDS = (1, 10, 100, 1000)  # lower ends, in occurrences
 PIECES = 4  # words of so many pieces and more are counted together
 Word = tuple[str, ...]  # in pieces
 
@@ -20,15 +20,29 @@ class Band(NamedTuple):
 
     Attributes:
         name: occurrences, ``10-99``; ``all``.
-        words, covered: distinct words, and those of them that are in the lexicon.
-        running, covered_running: their occurrences.
+        types, covered_types: distinct words, and those of them that are in the lexicon.
+        tokens, covered_tokens: their occurrences.
     """
 
     name: str
-    words: int
-    covered: int
-    running: int
-    covered_running: int
+    types: int
+    covered_types: int
+    tokens: int
+    covered_tokens: int
+
+
+def band(count: int) -> str:
+    """Name of the band of a number of occurrences.
+
+    Example:
+        >>> band(0), band(12), band(5000)
+        ('0', '10-99', '1000+')
+    """
+    if count >= BANDS[-1]:
+        return f"{BANDS[-1]}+"
+    ends = (0, *BANDS)
+    low, high = next((low, high) for low, high in zip(ends, ends[1:], strict=False) if count < high)
+    return f"{low}-{high - 1}" if high - 1 > low else f"{low}"
 
 
 def count_words(path: str | Path) -> Counter[str]:
@@ -48,14 +62,14 @@ def bands(counts: Counter[str], words: Iterable[Word]) -> list[Band]:
         words: those of a lexicon; ``ice cream`` covers no word.
     """
     covered = {"".join(word).removeprefix(WORD_START) for word in words}
-    names = [*map(frequency.band, reversed(frequency.BANDS)), "all"]
-    found = {name: [0, 0, 0, 0] for name in names}
+    names = [*map(band, reversed(BANDS)), "all"]
+    totals = {name: [0, 0, 0, 0] for name in names}
     for word, count in counts.items():
-        inside = word in covered
-        for name in (frequency.band(count), "all"):
-            for place, number in enumerate((1, inside, count, inside * count)):
-                found[name][place] += number
-    return [Band(name, *numbers) for name, numbers in found.items()]
+        is_covered = word in covered
+        for name in (band(count), "all"):
+            for column, number in enumerate((1, is_covered, count, is_covered * count)):
+                totals[name][column] += number
+    return [Band(name, *numbers) for name, numbers in totals.items()]
 
 
 def weigh(entries: Iterable[Entry], source: Counter[str], target: Counter[str], power: float) -> list[Entry]:
@@ -63,7 +77,7 @@ def weigh(entries: Iterable[Entry], source: Counter[str], target: Counter[str], 
 
     Args:
         source, target: occurrences of the words of the two languages; ``ice cream`` occurs as often as its rarer word.
-        power: 0: frequency is of no account; 1: a word that occurs twice as often counts twice.
+        power: from 0, where frequency has no effect, to 1, where a word that occurs twice as often counts twice.
 
     Raises:
         InputError: ``power`` is not from 0 to 1.
@@ -81,7 +95,7 @@ def weigh(entries: Iterable[Entry], source: Counter[str], target: Counter[str], 
 
 
 def pieces_band(count: int) -> str:
-    """``2`` for a word of two pieces; ``4+``."""
+    """``2`` for a word of two pieces; ``4+`` for four and more."""
     return f"{count}" if count < PIECES else f"{PIECES}+"
 
 
@@ -91,7 +105,7 @@ def lengths(words: Iterable[Word]) -> Counter[str]:
 
 
 def in_characters(words: Iterable[Word]) -> list[Word]:
-    """The distinct words that fall into single characters, in order: the vocabulary knows no part of them."""
+    """The distinct words that are split into single characters, in order: the vocabulary holds no part of them."""
     return [
         word
         for word in dict.fromkeys(words)
@@ -100,5 +114,10 @@ def in_characters(words: Iterable[Word]) -> list[Word]:
 
 
 def spelling(word: Sequence[str]) -> str:
-    """``ice cream`` of its pieces."""
+    """A word as it is written.
+
+    Example:
+        >>> spelling(("▁ice", "▁cre", "am"))
+        'ice cream'
+    """
     return "".join(word).replace(WORD_START, " ").strip()

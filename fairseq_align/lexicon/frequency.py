@@ -4,24 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fairseq_align.lexicon.file import Words
+from fairseq_align.lexicon.words import Words
 
 FNV_BASIS, FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # Fowler, Noll & Vo, 64 bits
-BANDS = (1, 10, 100, 1000)  # lower ends, in occurrences
-PART = 1 << 24  # tokens looked at together; bounds the memory
-
-
-def band(count: int) -> str:
-    """``10-99`` for what occurs 12 times."""
-    if count >= BANDS[-1]:
-        return f"{BANDS[-1]}+"
-    ends = (0, *BANDS)
-    low, high = next((low, high) for low, high in zip(ends, ends[1:], strict=False) if count < high)
-    return f"{low}-{high - 1}" if high - 1 > low else f"{low}"
+PART = 1 << 24  # tokens that are counted at a time; bounds the memory
 
 
 def unigrams(tokens: np.ndarray, size: int) -> np.ndarray:
-    """How often each id below ``size`` occurs in a text, which may be memory-mapped; int64, shape (size,)."""
+    """Occurrences of each id below ``size`` in a text, which may be memory-mapped; int64, shape (size,).
+
+    Example:
+        >>> unigrams(np.array([4, 5, 5]), size=6).tolist()
+        [0, 0, 0, 0, 1, 2]
+    """
     counts = np.zeros(size, dtype=np.int64)
     for start in range(0, len(tokens), PART):
         counts += np.bincount(tokens[start : start + PART], minlength=size)[:size]
@@ -29,7 +24,7 @@ def unigrams(tokens: np.ndarray, size: int) -> np.ndarray:
 
 
 def occurrences(tokens: np.ndarray, words: Words) -> np.ndarray:
-    """How often the pieces of each word stand side by side in a text.
+    """Number of occurrences of each word's sequence of pieces in a text.
 
     A word of one piece is counted inside longer words, too. Sequences are told apart by a hash of 64 bits.
 
@@ -39,6 +34,10 @@ def occurrences(tokens: np.ndarray, words: Words) -> np.ndarray:
 
     Returns:
         int64, shape (P,).
+
+    Example:
+        >>> occurrences(np.array([4, 5, 2, 5, 2]), Words.of([[5], [4, 5]])).tolist()
+        [2, 1]
     """
     ids, offsets = words.ids.cpu().numpy(), words.offsets.cpu().numpy()
     lengths = np.diff(offsets, append=len(ids))
@@ -46,15 +45,15 @@ def occurrences(tokens: np.ndarray, words: Words) -> np.ndarray:
     for length in np.unique(lengths):
         rows = np.flatnonzero(lengths == length)
         wanted = _hashes(ids[offsets[rows][:, None] + np.arange(length)].T)
-        distinct, place = np.unique(wanted, return_inverse=True)
-        found = np.zeros(len(distinct), dtype=np.int64)
+        distinct, inverse = np.unique(wanted, return_inverse=True)
+        totals = np.zeros(len(distinct), dtype=np.int64)
         for start in range(0, len(tokens) - length + 1, PART):
             part = tokens[start : start + PART + length - 1]
             count = len(part) - length + 1
             hashes = _hashes([part[shift : shift + count] for shift in range(length)])
             nearest = np.minimum(np.searchsorted(distinct, hashes), len(distinct) - 1)
-            found += np.bincount(nearest[distinct[nearest] == hashes], minlength=len(distinct))
-        counts[rows] = found[place]
+            totals += np.bincount(nearest[distinct[nearest] == hashes], minlength=len(distinct))
+        counts[rows] = totals[inverse]
     return counts
 
 

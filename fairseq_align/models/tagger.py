@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from fairseq_align.data.tagging import cuts
 from fairseq_align.errors import InputError
-from fairseq_align.files import normalise
 from fairseq_align.text import subword
+from fairseq_align.text.encoder import WordEncoder
+from fairseq_align.text.normalise import normalise
 
 
 class TaggingHead(nn.Module):
@@ -117,6 +118,7 @@ class Tagger(nn.Module):
     def __init__(self, task: FairseqTask, model: RobertaTagger, processor: SentencePieceProcessor):
         super().__init__()
         self.task, self.processor = task, processor
+        self._encode = WordEncoder(processor)
         self.model = model.eval()
 
     @torch.no_grad()
@@ -139,7 +141,7 @@ class Tagger(nn.Module):
         if not words:
             return []
         dictionary, device = self.task.source_dictionary, next(self.model.parameters()).device
-        pieces = [word or [subword.UNKNOWN] for word in subword.encode_words(self.processor, map(normalise, words))]
+        pieces = [word or [subword.UNKNOWN] for word in self._encode(map(normalise, words))]
         tokens = [dictionary.index(piece) for word in pieces for piece in word] + [dictionary.eos()]
         first = np.zeros(len(tokens), dtype=bool)
         first[np.cumsum([0] + [len(word) for word in pieces[:-1]])] = True

@@ -20,7 +20,7 @@ from fairseq_align.data.masking import DICT_MODES, Masking
 from fairseq_align.data.sentence_pairs import ParallelItems
 from fairseq_align.data.translations import Translations, entries
 from fairseq_align.errors import InputError
-from fairseq_align.lexicon import file as lexicon_file
+from fairseq_align.lexicon import words as lexicon_words
 from fairseq_align.text import vocabulary
 from fairseq_align.training.autocast import PrecisionConfig, PrecisionTask
 
@@ -195,7 +195,7 @@ class AlignMlmTask(PrecisionTask):
             source, target, path = (item.split(":", 2) + ["", ""])[:3]
             if not (source and target and path):
                 raise InputError(f"--dict-mlm: found {item!r}, expected source:target:lexicon, e.g. en:fr:en-fr.tsv")
-            pairs = lexicon_file.load(path, self.dictionary)
+            pairs = lexicon_words.load(path, self.dictionary)
             forth = entries(pairs, self._language_mask(target))
             back = entries(pairs, self._language_mask(source), reverse=True)
             logger.info(

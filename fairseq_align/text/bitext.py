@@ -14,7 +14,12 @@ def read(path: str | Path, columns: tuple[int, int]) -> Iterator[tuple[str, str]
     """Two columns, numbered from 1, of each line of a TSV file, plain or gzipped.
 
     Raises:
-        InputError: as ``text.read_lines``; or a line has too few columns.
+        InputError: as ``files.read_lines``; or a line has too few columns.
+
+    Example:
+        >>> _ = Path("help.tsv").write_text("The cat.\\tx\\tLe chat.\\n")
+        >>> list(read("help.tsv", columns=(3, 1)))
+        [('Le chat.', 'The cat.')]
     """
     for number, line in read_lines(path):
         fields = line.split("\t")
@@ -54,7 +59,7 @@ def build(
                 counts["read"] += 1
                 progress(1)
                 cleaned = [cleaning.sentences(text) for cleaning, text in zip(cleanings, pair, strict=True)]
-                sentences = tuple(found[0] for found in cleaned if found)
+                sentences = tuple(lines[0] for lines in cleaned if lines)
                 if len(sentences) < 2:
                     counts["empty"] += 1
                 elif sentences in seen:

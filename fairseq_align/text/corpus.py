@@ -8,105 +8,28 @@ and the number of workers move no sentence, and equal sentences, kept once, are 
 
 import heapq
 import json
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
-from sacremoses import MosesTokenizer
-
 from fairseq_align.errors import InputError
-from fairseq_align.files import normalise, read_lines, writing
+from fairseq_align.files import read_lines, writing
+from fairseq_align.text.normalise import normalise
+from fairseq_align.text.sentences import split_sentences, tokenizer
 
 SPLITS = ("train", "valid", "test")
 CHUNK = 500  # lines that a worker gets at a time
 
-TERMINATORS = ".!?\u2026\u203d\u06d4\u061f\u0964\u0965\u3002\uff01\uff1f"  # also Urdu, Arabic, Devanagari, CJK
-UNSPACED_TERMINATORS = "\u0964\u0965\u3002\uff01\uff1f"  # the next sentence may follow without a space
-CLOSERS = "\"'\u2019\u201d\u00bb\u203a\u00b4)]\u300d\u300f\uff09"
-OPENERS = "\"'`\u2018\u201c\u201e\u00ab\u2039([\u00bf\u00a1\u300c\u300e\uff08"
-DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2015"
-ABBREVIATIONS = frozenset({"Mr", "Mrs", "Dr", "St", "Mdlle", "Lieut", "Sergt", "Sept", "viz"})  # beside Moses' lists
-
-_END, _CLOSER = f"[{re.escape(TERMINATORS)}]", f"[{re.escape(CLOSERS)}]"
-_ENDS = re.compile(f"{_END}(?:{_END}|{_CLOSER})*$")
-_CLOSERS_ONLY = re.compile(f"{_CLOSER}+$")
-_UNSPACED = re.compile(f"([{UNSPACED_TERMINATORS}]{_CLOSER}*)(?!{_END}|{_CLOSER})(?=\\S)")
-_SINGLE_DOT = re.compile(f"(?P<body>.*[^.])\\.{_CLOSER}*$")
-_BEFORE_BODY = re.compile(f".*[{re.escape(DASHES)}]|[{re.escape(OPENERS)}]+")
-_ACRONYM = re.compile(r"[^\W\d_](\.[^\W\d_]+)*")  # J, U.S, a.m, e.g, Ph.D
-
-
-@cache
-def _tokenizer(lang: str) -> MosesTokenizer:
-    return MosesTokenizer(lang)
-
-
-@cache
-def _abbreviations(lang: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Words that keep their dot: always, and only before a number (``No. 5``)."""
-    tokenizer = _tokenizer(lang)
-    numeric = frozenset(tokenizer.NUMERIC_ONLY_PREFIXES)
-    return ABBREVIATIONS.union(tokenizer.NONBREAKING_PREFIXES) - numeric, numeric
-
-
-def _is_abbreviation(body: str, following: str, lang: str) -> bool:
-    """Whether a word keeps its dot; ``body`` is the word without it, ``following`` the next word."""
-    body = _BEFORE_BODY.sub("", body)
-    always, before_number = _abbreviations(lang)
-    known = {body, body.capitalize()} if body.isupper() else {body}
-    return bool(known & always or (known & before_number and following[:1].isdigit()) or _ACRONYM.fullmatch(body))
-
-
-def _ends_sentence(word: str, following: str, lang: str) -> bool:
-    if not _ENDS.search(word):
-        return False
-    dotted = _SINGLE_DOT.match(word)
-    return dotted is None or not _is_abbreviation(dotted["body"], following, lang)
-
-
-def _starts_sentence(text: str) -> bool:
-    """Whether ``text`` starts, behind quotes and brackets, with a capital, a digit, a caseless letter or ``<unk>``."""
-    text = text.lstrip(OPENERS)
-    first = text[:1]
-    return first.isdigit() or (first.isalpha() and not first.islower()) or text.startswith("<unk>")
-
-
-def split_sentences(paragraph: str, lang: str) -> list[str]:
-    """Cut a paragraph, normalised and tokenised or not, where a sentence ends and another may start.
-
-    A sentence ends at a word that ends with one of ``TERMINATORS``, closing quotes and brackets included, if the next
-    word starts with a capital, a digit or a letter of a script without capitals. A single dot does not count after
-    Moses' abbreviations of the language and a few more (``Mr.``, and ``No.`` before a number), an initial or an
-    acronym (``U.S.``). Danda and full-width stops end a sentence without a space, too. A straight double quote that
-    stands alone, as in tokenised text, closes if an odd number of them came before it in the paragraph.
-
-        "Is it he?" said Mr. Smith. "No. It is U.S. Grant."
-        -> "Is it he?" said Mr. Smith.  |  "No.  |  It is U.S. Grant."
-    """
-    words = _UNSPACED.sub(r"\1 ", paragraph).split()
-    sentences, start, ended, in_quotes = [], 0, False, False
-    for index, word in enumerate(words):
-        following = words[index + 1] if index + 1 < len(words) else ""
-        closes = index > start and bool(_CLOSERS_ONLY.match(word)) and (in_quotes or word != '"')
-        if ended and not closes and _starts_sentence(word + following):
-            sentences.append(" ".join(words[start:index]))
-            start = index
-        ended = _ends_sentence(word, following, lang) or (ended and closes)
-        in_quotes ^= word.count('"') % 2 == 1
-    return [*sentences, " ".join(words[start:])] if words else []
-
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What is done to each line.
+    """Cleaning of the lines of a text: normalised, split into sentences, tokenised, filtered by length.
 
     Attributes:
         lang: ISO 639-1 code, for the rules of tokenisation and abbreviations; English rules where Moses has none.
@@ -124,12 +47,16 @@ class Cleaning:
 
         Args:
             tokenized: the words of the line are separated by spaces already and stay as they are.
+
+        Example:
+            >>> Cleaning("en").sentences("He doesn't know. Do you?")
+            ["He doesn 't know .", 'Do you ?']
         """
         line = normalise(line)
-        found = split_sentences(line, self.lang) if self.split else [line]
+        sentences = split_sentences(line, self.lang) if self.split else [line]
         if not tokenized:
-            found = [" ".join(_tokenizer(self.lang).tokenize(sentence, escape=False)) for sentence in found]
-        return [sentence for sentence in found if self._keeps(sentence)]
+            sentences = [" ".join(tokenizer(self.lang).tokenize(sentence, escape=False)) for sentence in sentences]
+        return [sentence for sentence in sentences if self._keeps(sentence)]
 
     def _keeps(self, sentence: str) -> bool:
         words = len(sentence.split())
@@ -153,6 +80,8 @@ def _map_in_order(function: Callable, items: Iterable, workers: int) -> Iterator
     if workers <= 1:
         yield from map(function, items)
         return
+    from concurrent.futures import ProcessPoolExecutor
+
     with ProcessPoolExecutor(workers) as pool:
         pending = deque()
         for item in items:
@@ -164,7 +93,7 @@ def _map_in_order(function: Callable, items: Iterable, workers: int) -> Iterator
 
 
 def _digest(sentence: str, seed: int) -> int:
-    """Place of a sentence in the seeded order of all sentences, an integer of 64 bits.
+    """Rank of a sentence in the seeded order of all sentences, an integer of 64 bits.
 
     Of n different sentences two share a digest, and one of them is lost, with probability n^2 / 2^65: 3e-4 for 10^8.
     """
@@ -172,12 +101,12 @@ def _digest(sentence: str, seed: int) -> int:
 
 
 def _unique(sentences: Iterable[str], digest: Callable[[str], int], out: TextIO) -> set[int]:
-    """Write each sentence the first time it comes; returns the digests of all that were written."""
+    """Write each sentence once, at its first occurrence; returns the digests of all that were written."""
     seen = set()
     for sentence in sentences:
-        place = digest(sentence)
-        if place not in seen:
-            seen.add(place)
+        rank = digest(sentence)
+        if rank not in seen:
+            seen.add(rank)
             out.write(sentence + "\n")
     return seen
 
@@ -222,13 +151,13 @@ def build(
     everything = out / "sentences.part"
     try:
         with open(everything, "w", encoding="utf-8", newline="\n") as file:
-            places = _unique(sentences(), digest, file)
-        if len(places) <= valid + test:
+            ranks = _unique(sentences(), digest, file)
+        if len(ranks) <= valid + test:
             raise InputError(
-                f"{out}: found {len(places):,} different sentences, expected more than the {valid + test:,} of "
+                f"{out}: found {len(ranks):,} different sentences, expected more than the {valid + test:,} of "
                 "valid and test; give more text or smaller splits"
             )
-        first = heapq.nsmallest(valid + test, places)
+        first = heapq.nsmallest(valid + test, ranks)
         split_of = dict.fromkeys(first[:valid], "valid") | dict.fromkeys(first[valid:], "test")
         return _divide(everything, out, lambda sentence: split_of.get(digest(sentence), "train"))
     finally:

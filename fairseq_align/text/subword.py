@@ -1,4 +1,4 @@
-"""Subwords: SentencePiece models, their vocabulary as fairseq's ``dict.txt``, and text written in pieces.
+"""SentencePiece models: trained, loaded, their pieces as fairseq's vocabulary, and words in pieces.
 
 Ids follow XLM-R's convention: fairseq id = piece id + 1. SentencePiece has ``<unk> <s> </s>`` at 0, 1, 2, fairseq has
 ``<s> <pad> </s> <unk>`` at 0 to 3; every other piece stands in ``dict.txt`` in SentencePiece order.
@@ -8,22 +8,22 @@ word. A word starts with a piece that starts with U+2581. Unknown characters are
 holds symbols of the dictionary alone.
 """
 
+from __future__ import annotations
+
 import io
-import os
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
-
-from fairseq.data import Dictionary
-from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
-from sentencepiece.sentencepiece_model_pb2 import ModelProto
+from typing import TYPE_CHECKING
 
 from fairseq_align.errors import InputError
-from fairseq_align.files import read_lines, writing
+from fairseq_align.files import read_lines, replacing
 from fairseq_align.text import vocabulary
+
+if TYPE_CHECKING:
+    from fairseq.data import Dictionary
+    from sentencepiece import SentencePieceProcessor
 
 UNKNOWN = "<unk>"
 RESERVED = frozenset({"<s>", "<pad>", "</s>", UNKNOWN, vocabulary.MASK})  # symbols that mean something to fairseq
@@ -44,6 +44,8 @@ def load(path: str | Path) -> SentencePieceProcessor:
         raise InputError(
             f"{path}: found no file, expected a SentencePiece model; train one with preprocess/subword.py train"
         )
+    from sentencepiece import SentencePieceProcessor
+
     processor = SentencePieceProcessor()
     try:
         processor.LoadFromSerializedProto(Path(path).read_bytes())
@@ -65,8 +67,18 @@ def pieces(processor: SentencePieceProcessor) -> list[str]:
     return [processor.id_to_piece(index) for index in range(3, len(processor))]
 
 
-@lru_cache(maxsize=1 << 17)
-def _encode_word(processor: SentencePieceProcessor, word: str) -> tuple[str, ...]:
+def check_vocabulary(processor: SentencePieceProcessor, dictionary: Dictionary, path: Path) -> None:
+    """Raise ``InputError`` unless every piece of the model is a symbol of the dictionary read from ``path``."""
+    missing = [piece for piece in pieces(processor) if piece not in dictionary]
+    if missing:
+        raise InputError(
+            f"{path}: found no {missing[0]!r} and {len(missing) - 1} other pieces of the model, expected all of them; "
+            "give the dict.txt and the spm.model of the same training"
+        )
+
+
+def encode_word(processor: SentencePieceProcessor, word: str) -> tuple[str, ...]:
+    """Pieces of one word; ``encoder.WordEncoder`` gives the same and remembers them, for long texts."""
     if word == UNKNOWN:
         return (UNKNOWN,)
     return tuple(processor.id_to_piece(index) for index in processor.encode(word))
@@ -81,13 +93,19 @@ def encode_words(processor: SentencePieceProcessor, words: Iterable[str]) -> lis
     ``<unk>``; U+2581 alone does not come up. The word ``<unk>`` of tokenised text (WikiText) is the symbol ``<unk>``.
     A "word" with a space inside (``50 000`` of a treebank) gives the pieces of its parts, so U+2581 comes up twice.
     """
-    return [list(_encode_word(processor, word)) for word in words]
+    return [list(encode_word(processor, word)) for word in words]
 
 
-def _sample(sentences: Iterable[str], count: int, seed: int) -> list[str]:
+def sample(sentences: Iterable[str], count: int, seed: int) -> list[str]:
     """``count`` sentences drawn at random in one pass (reservoir), all of them if there are no more or ``count`` is 0.
 
     Source: Vitter 1985, Random Sampling with a Reservoir, algorithm R.
+
+    Example:
+        >>> sample(["one", "two", "three"], 0, seed=1)
+        ['one', 'two', 'three']
+        >>> len(sample(map(str, range(1000)), 10, seed=1))
+        10
     """
     random = Random(seed)
     chosen = []
@@ -133,7 +151,9 @@ def train(
     Raises:
         InputError: there is no text, or it does not fit the vocabulary size.
     """
-    sentences = _sample(_training_text(files), input_sentences, seed)
+    from sentencepiece import SentencePieceTrainer
+
+    sentences = sample(_training_text(files), input_sentences, seed)
     if not sentences:
         raise InputError(
             f"{', '.join(map(str, files))}: found no sentence, expected one a line; "
@@ -165,6 +185,8 @@ def with_exact_scores(model: bytes) -> bytes:
     Two segmentations are often equally good (``00 0`` and ``0 00``). SentencePiece adds scores up in float32, other
     implementations in float64: with rounding errors, each would break ties in its own way, and by what stands before.
     """
+    from sentencepiece.sentencepiece_model_pb2 import ModelProto
+
     proto = ModelProto.FromString(model)
     for piece in proto.pieces:
         piece.score = round(piece.score / SCORE_STEP) * SCORE_STEP
@@ -172,53 +194,24 @@ def with_exact_scores(model: bytes) -> bytes:
 
 
 def _save(model: bytes, out: Path) -> Dictionary:
-    out.mkdir(parents=True, exist_ok=True)
-    part = out / "spm.model.part"
-    try:
+    with replacing(out / "spm.model") as part:
         part.write_bytes(model)
-        dictionary = dictionary_of(load(part))
-        with writing(out / "dict.txt") as file:
-            dictionary.save(file)
-        os.replace(part, out / "spm.model")
-    finally:
-        part.unlink(missing_ok=True)
+        dictionary = to_dictionary(load(part))
+        vocabulary.save(dictionary, out / "dict.txt")
     return dictionary
 
 
-def dictionary_of(processor: SentencePieceProcessor) -> Dictionary:
+def to_dictionary(processor: SentencePieceProcessor) -> Dictionary:
     """fairseq's vocabulary of a model: its pieces in SentencePiece order, each with the count 1.
 
     Raises:
         InputError: a piece cannot be a symbol of fairseq, whose text format separates symbols by white space.
     """
-    dictionary = Dictionary()
-    for piece in pieces(processor):
+    symbols = pieces(processor)
+    for piece in symbols:
         if piece in RESERVED or piece.split() != [piece]:
             raise InputError(
                 f"found piece {piece!r}, expected no white space and none of {' '.join(sorted(RESERVED))}; "
                 "remove it from the text"
             )
-        dictionary.add_symbol(piece)
-    return dictionary
-
-
-def apply(
-    processor: SentencePieceProcessor,
-    source: str | Path,
-    target: str | Path,
-    progress: Callable[[int], object] = lambda sentences: None,
-) -> Counter:
-    """Write a text in pieces separated by spaces, line by line; an empty line stays an empty line.
-
-    Returns:
-        counts of ``sentences``, ``words``, ``pieces`` and ``unknown`` (pieces that are ``<unk>``).
-    """
-    counts = Counter({name: 0 for name in ("sentences", "words", "pieces", "unknown")})
-    with writing(target) as file:
-        for _, line in read_lines(source):
-            words = line.split()
-            found = [piece for word in encode_words(processor, words) for piece in word]
-            file.write(" ".join(found) + "\n")
-            counts.update(sentences=1, words=len(words), pieces=len(found), unknown=found.count(UNKNOWN))
-            progress(1)
-    return counts
+    return vocabulary.of_symbols(symbols)

@@ -1,27 +1,46 @@
-"""What the symbols of a fairseq ``Dictionary`` (``dict.txt``) tell: word starts, punctuation, identity, doubling.
+"""The vocabulary, fairseq's ``Dictionary`` in ``dict.txt``: read, written, identified, doubled; what its symbols mean.
 
 Symbols are SentencePiece pieces in SentencePiece order, after fairseq's four specials
 ``<s> <pad> </s> <unk>``. A word begins at a piece that starts with U+2581 (``WORD_START``).
 """
 
+from __future__ import annotations
+
 import hashlib
 import re
 from collections.abc import Iterable
+from itertools import repeat
 from pathlib import Path
-
-import numpy as np
-from fairseq.data import Dictionary
+from typing import TYPE_CHECKING
 
 from fairseq_align.errors import InputError
 from fairseq_align.files import writing
+from fairseq_align.text.sentences import TERMINATORS
+
+if TYPE_CHECKING:
+    import numpy as np
+    from fairseq.data import Dictionary
 
 WORD_START = "\u2581"
 MASK = "<mask>"
 _MASKS = re.compile(r"<mask(:[^>]+)?>")
-SENTENCE_FINAL = frozenset(
-    ".!?\u2026\u203d\u3002\uff01\uff1f\u061f\u06d4\u0964\u0965"
-)  # also CJK, Arabic, Urdu, Devanagari
 SUFFIX = "~"
+
+
+def of_symbols(symbols: Iterable[str], counts: Iterable[int] = repeat(1)) -> Dictionary:
+    """A dictionary of symbols in this order, each with its count; the first has id 4, after fairseq's specials.
+
+    Example:
+        >>> labels = of_symbols(["NOUN", "VERB"])
+        >>> labels.index("VERB"), pieces(labels)
+        (5, ['NOUN', 'VERB'])
+    """
+    from fairseq.data import Dictionary
+
+    dictionary = Dictionary()
+    for symbol, count in zip(symbols, counts, strict=False):
+        dictionary.add_symbol(symbol, n=count)
+    return dictionary
 
 
 def load(path: str | Path) -> Dictionary:
@@ -36,6 +55,8 @@ def load(path: str | Path) -> Dictionary:
             f"{path}: found no dictionary, expected dict.txt of the binarized data; "
             "copy it there or run fairseq-preprocess"
         )
+    from fairseq.data import Dictionary
+
     try:
         with open(path, encoding="utf-8") as file:
             return Dictionary.load(file)
@@ -52,6 +73,27 @@ def save(dictionary: Dictionary, path: str | Path) -> None:
         dictionary.save(file)
 
 
+def install(dictionary: Dictionary, path: Path, made_by: str) -> None:
+    """Write ``dict.txt``; an existing one with the same symbols, possibly followed by derived ones, is kept.
+
+    Args:
+        made_by: where the symbols come from, for the message.
+
+    Raises:
+        InputError: the existing file gives other ids.
+    """
+    if not path.exists():
+        save(dictionary, path)
+        return
+    existing = load(path)
+    present, half = pieces(existing), derived_size(existing)
+    if pieces(dictionary) not in (present, present[:half]):
+        raise InputError(
+            f"{path}: found other symbols than those of {made_by}, expected the same; "
+            "choose another --out, or remove the file and its data"
+        )
+
+
 def pieces(dictionary: Dictionary) -> list[str]:
     """Symbols of a dictionary without fairseq's specials and the mask symbols at the end."""
     symbols = dictionary.symbols[dictionary.nspecial :]
@@ -61,7 +103,12 @@ def pieces(dictionary: Dictionary) -> list[str]:
 
 
 def language_mask(lang: str) -> str:
-    """The symbol that asks for a word of a language (DICT-MLM): ``<mask:fr>``."""
+    """Mask symbol whose target is a word of a language (DICT-MLM).
+
+    Example:
+        >>> language_mask("fr")
+        '<mask:fr>'
+    """
     return f"<mask:{lang}>"
 
 
@@ -79,7 +126,9 @@ def checksum(dictionary: Dictionary) -> str:
 
 
 def word_starts(dictionary: Dictionary) -> np.ndarray:
-    """Which ids begin a word: bool, shape (V,); specials and mask symbols stand alone and count as beginnings."""
+    """Which ids begin a word: bool, shape (V,); specials and mask symbols are words of their own."""
+    import numpy as np
+
     starts = np.array([symbol.startswith(WORD_START) for symbol in dictionary.symbols])
     starts[: dictionary.nspecial] = True
     starts[dictionary.nspecial + len(pieces(dictionary)) :] = True
@@ -88,9 +137,11 @@ def word_starts(dictionary: Dictionary) -> np.ndarray:
 
 def sentence_final(dictionary: Dictionary) -> np.ndarray:
     """Which ids are sentence-final punctuation alone (``.``, ``?!``, their transliterations): bool, shape (V,)."""
+    import numpy as np
+
     suffix = suffix_of(dictionary)
     texts = (symbol.removesuffix(suffix).removeprefix(WORD_START) for symbol in dictionary.symbols)
-    return np.array([bool(text) and SENTENCE_FINAL.issuperset(text) for text in texts])
+    return np.array([bool(text) and set(text) <= TERMINATORS for text in texts])
 
 
 def derived_size(dictionary: Dictionary) -> int | None:
@@ -115,7 +166,12 @@ def double(dictionary: Dictionary) -> Dictionary:
     """The dictionary followed by one derived piece for each of its pieces, with the same counts.
 
     A derived piece is the piece and a suffix of ``~`` that is long enough for no piece to end with it:
-    ``\u2581the`` -> ``\u2581the~``; its id is the id of the piece plus the number of pieces.
+    ``\u2581the`` -> ``\u2581the~``; its id is the id of the piece plus the number of pieces. Language masks come after
+    the pieces.
+
+    Example:
+        >>> pieces(double(of_symbols(["\u2581a", "b"])))
+        ['▁a', 'b', '▁a~', 'b~']
     """
     if derived_size(dictionary) is not None:
         raise ValueError("this dictionary has derived pieces already")
@@ -123,20 +179,13 @@ def double(dictionary: Dictionary) -> Dictionary:
     suffix = SUFFIX
     while any(symbol.endswith(suffix) for symbol in symbols):
         suffix += SUFFIX
-    doubled = Dictionary()
-    counts = dictionary.count[dictionary.nspecial :]
-    for symbol, count in zip(symbols, counts, strict=False):
-        doubled.add_symbol(symbol, n=count)
-    for symbol, count in zip(symbols, counts, strict=False):
-        doubled.add_symbol(symbol + suffix, n=count)
-    for symbol in dictionary.symbols[dictionary.nspecial + len(symbols) :]:
-        doubled.add_symbol(symbol)  # language masks come after the pieces
-    return doubled
+    counts = dictionary.count[dictionary.nspecial :][: len(symbols)]
+    masks = dictionary.symbols[dictionary.nspecial + len(symbols) :]
+    derived = (symbol + suffix for symbol in symbols)
+    return of_symbols([*symbols, *derived, *masks], [*counts, *counts, *(1 for _ in masks)])
 
 
 def head(dictionary: Dictionary, count: int) -> Dictionary:
     """A dictionary of the first ``count`` pieces."""
-    first = Dictionary()
-    for index in range(dictionary.nspecial, dictionary.nspecial + count):
-        first.add_symbol(dictionary[index], n=dictionary.count[index])
-    return first
+    first = slice(dictionary.nspecial, dictionary.nspecial + count)
+    return of_symbols(dictionary.symbols[first], dictionary.count[first])

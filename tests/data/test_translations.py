@@ -3,7 +3,7 @@
 import torch
 
 from fairseq_align.data.translations import entries
-from fairseq_align.lexicon.file import Pairs, Words
+from fairseq_align.lexicon.words import Pairs, Words
 from tests.data.corpora import MASK
 
 FRENCH = 15  # <mask:fr>

@@ -23,7 +23,7 @@ from fairseq_align.derivation.transforms import (
     words,
 )
 from fairseq_align.errors import InputError
-from fairseq_align.lexicon import file as lexicon
+from fairseq_align.lexicon import build
 from fairseq_align.text import vocabulary
 
 PIECES = ["▁the", "▁small", "▁cat", "s", "▁sleep", "▁.", "▁?", "!", "▁", "~"]
@@ -96,9 +96,8 @@ def test_overlap_leaves_a_fraction_of_the_pieces_as_they_are(overlap, seed):
     assert shared.sum() == round(overlap * len(PIECES))
     assert len(set(table)) == len(table)  # different pieces stay different
     dictionary = vocabulary.double(make_dictionary())
-    pairs = sum(
-        lexicon.of_derivation(dictionary, 1.0, 1, shared_pieces(plan("transliterate", overlap=overlap, seed=seed))), []
-    )
+    shared_ids = shared_pieces(plan("transliterate", overlap=overlap, seed=seed))
+    pairs = build.of_derivation(dictionary, 1.0, 1, shared_ids).train
     assert {dictionary.index(*entry.source) for entry in pairs} == set(np.flatnonzero(~shared) + 4)
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from fairseq_align.embeddings import alignment_loss as alignment
 from fairseq_align.embeddings.alignment_loss import LOSSES
-from fairseq_align.lexicon import file as lexicon
-from fairseq_align.lexicon.file import Pairs, Words
+from fairseq_align.lexicon import words as lexicon
+from fairseq_align.lexicon.file import Entry
+from fairseq_align.lexicon.words import Pairs, Words
 
 # cos(row 0, row 1) = 24/25, cos(row 2, row 3) = 0
 TABLE = torch.tensor([[3.0, 4.0], [4.0, 3.0], [1.0, 0.0], [0.0, 2.0]])
@@ -213,5 +214,5 @@ def test_dictionary_symbols_become_ids():
     dictionary = Dictionary()
     for symbol in ("a", "b", "c"):
         dictionary.add_symbol(symbol)
-    found = lexicon.pairs([lexicon.Entry(("a", "c"), ("b",), 0.5)], dictionary)
+    found = lexicon.pairs([Entry(("a", "c"), ("b",), 0.5)], dictionary)
     assert (found.source.ids.tolist(), found.target.ids.tolist(), found.weights.tolist()) == ([4, 6], [5], [0.5])

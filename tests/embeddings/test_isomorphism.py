@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairseq_align.embeddings import isomorphism
-from fairseq_align.lexicon.file import Words
 from fairseq_align.lexicon.frequency import occurrences
+from fairseq_align.lexicon.words import Words
 
 
 def at(*degrees) -> np.ndarray:

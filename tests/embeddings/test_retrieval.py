@@ -12,7 +12,7 @@ from scipy.linalg import orthogonal_procrustes
 
 from fairseq_align.embeddings import retrieval
 from fairseq_align.embeddings.retrieval import Queries, Space
-from fairseq_align.lexicon.file import Pairs, Words
+from fairseq_align.lexicon.words import Pairs, Words
 
 KS = (1, 5, 10)
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from fairseq_align.embeddings.alignment_loss import alignment_term
 from fairseq_align.embeddings.shared_gradient import looked_up
-from fairseq_align.lexicon.file import Pairs, Words
+from fairseq_align.lexicon.words import Pairs, Words
 
 # cos(row 0, row 1) = 24/25, cos(row 2, row 3) = 0
 TABLE = torch.tensor([[3.0, 4.0], [4.0, 3.0], [1.0, 0.0], [0.0, 2.0]])

@@ -14,9 +14,9 @@ from fairseq_align.errors import InputError
 from fairseq_align.evaluation.alignment import score_alignment, states
 from fairseq_align.evaluation.bands import BANDS
 from fairseq_align.evaluation.checkpoint import load
-from fairseq_align.lexicon import file as lexicon
-from fairseq_align.lexicon import frequency
-from fairseq_align.lexicon.file import Words
+from fairseq_align.lexicon import coverage
+from fairseq_align.lexicon import words as lexicon
+from fairseq_align.lexicon.words import Words
 from fairseq_align.results import records as results
 from fairseq_align.text import vocabulary
 
@@ -166,7 +166,7 @@ def test_the_help_states_the_default_of_the_library(capsys):
     [(0, "0"), (1, "1-9"), (9, "1-9"), (10, "10-99"), (999, "100-999"), (1000, "1000+"), (10**7, "1000+")],
 )
 def test_bands_of_frequency(count, band):
-    assert frequency.band(count) == band
+    assert coverage.band(count) == band
 
 
 @pytest.mark.parametrize(

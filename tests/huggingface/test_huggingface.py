@@ -17,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+import sentencepiece
 import torch
 from fairseq.data import Dictionary
 from hypothesis import given
@@ -28,12 +29,12 @@ from fairseq_align.downstream import tagging as treebank
 from fairseq_align.evaluation.checkpoint import load
 from fairseq_align.files import read_lines
 from fairseq_align.huggingface import architecture as encoder
-from fairseq_align.huggingface import convert as huggingface
 from fairseq_align.huggingface import fairseq_checkpoint as roberta
 from fairseq_align.huggingface import tokenizer
 from fairseq_align.huggingface.architecture import HEAD_NAME, Architecture, Model
 from fairseq_align.results import records as results
 from fairseq_align.text import corpus, subword, vocabulary
+from fairseq_align.text.encoder import TextEncoder
 
 safetensors = pytest.importorskip("safetensors.torch", reason="waits for the extra hf: EXTRAS=hf bash install.sh")
 tokenizers = pytest.importorskip("tokenizers", reason="waits for the extra hf: EXTRAS=hf bash install.sh")
@@ -74,7 +75,7 @@ def save(folder: Path, size: Architecture, dictionary: Dictionary) -> Path:
     for name in ("label", "input0"):
         (folder / name).mkdir()
     shutil.copyfile(folder / "dict.txt", folder / "input0" / "dict.txt")
-    vocabulary.save(huggingface.label_dictionary(size.labels), folder / "label" / "dict.txt")
+    vocabulary.save(vocabulary.of_symbols(size.labels), folder / "label" / "dict.txt")
     model = random_model(replace(size, vocabulary=len(dictionary) + 1))
     torch.save(roberta.to_checkpoint(model, str(folder), "en"), folder / "model.pt")
     return folder / "model.pt"
@@ -165,7 +166,7 @@ def test_ids_are_ours_on_every_line_of_xnli(natural, data_dir):
         assert len(raw) > 5000
         cleaning = corpus.Cleaning(lang, split=False)
         texts = [" ".join(cleaning.sentences(text)) for text in raw] + raw
-        encode = nli.Encoder(processor, dictionary, lang, tokenized=True)
+        encode = TextEncoder(processor, dictionary, lang, tokenized=True)
         found = [encoding.ids for encoding in fast.encode_batch(texts)]
         assert found == [[0, *encode(text), 2] for text in texts]
         assert 0 < sum(ids.count(dictionary.unk()) for ids in found) < 0.01 * sum(map(len, found))
@@ -179,7 +180,7 @@ def test_ids_are_ours_on_any_text(spm, text):
     """But for text that spells a special symbol."""
     dictionary = vocabulary.double(vocabulary.load(spm / "dict.txt"))
     fast = tokenizer.build((spm / "spm.model").read_bytes(), dictionary, "spm.model")
-    ours = nli.Encoder(subword.load(spm / "spm.model"), dictionary, "en", tokenized=True)(text)
+    ours = TextEncoder(subword.load(spm / "spm.model"), dictionary, "en", tokenized=True)(text)
     assert fast.encode(text, add_special_tokens=False).ids == ours
 
 
@@ -367,7 +368,7 @@ def test_new_pieces_are_used_and_start_as_a_mean(plain, spm, tmp_path):
     assert others and subword.encode_words(after, others) == subword.encode_words(processor, others)
     # and the fast tokenizer agrees
     fast = tokenizer.build((tmp_path / "out" / "spm.model").read_bytes(), extended, "spm.model")
-    encode = nli.Encoder(after, extended, "en", tokenized=True)
+    encode = TextEncoder(after, extended, "en", tokenized=True)
     for text in [*sentences(50), " ".join(words)]:
         assert fast.encode(text, add_special_tokens=False).ids == encode(text)
 
@@ -377,7 +378,7 @@ def test_a_longer_new_piece_wins_over_two_shorter_ones(spm):
     model = (spm / "spm.model").read_bytes()
     word = "bagolune"
     new = [f"\u2581{word}", f"\u2581{word[:4]}", word[4:]]
-    after = subword.SentencePieceProcessor(model_proto=tokenizer.extend(model, new, "pieces.txt").model)
+    after = sentencepiece.SentencePieceProcessor(model_proto=tokenizer.extend(model, new, "pieces.txt").model)
     assert subword.encode_words(after, [word, word[:4]]) == [[new[0]], [new[1]]]
 
 
@@ -423,7 +424,7 @@ def from_xlmr(size: dict, spm: Path, work: Path, run, updates: int = 50) -> dict
     texts, data = sentences(300), work / "data"
     words = list(dict.fromkeys(" ".join(texts).split()))
     tagged = [(text.split(), ["B-PER" if word[0] in "bt" else "O" for word in text.split()]) for text in texts]
-    labels = huggingface.label_dictionary(("O", "B-PER", "I-PER"))
+    labels = vocabulary.of_symbols(("O", "B-PER", "I-PER"))
     for folder in (data, data / "label"):
         folder.mkdir(parents=True)
     vocabulary.save(dictionary, data / "dict.txt")

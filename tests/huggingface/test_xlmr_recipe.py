@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from fairseq_align.data import binarized
-from fairseq_align.downstream import nli
 from fairseq_align.huggingface import fairseq_checkpoint as roberta
 from fairseq_align.results import records as results
 from fairseq_align.text import subword
+from fairseq_align.text.encoder import TextEncoder
 from tests.huggingface.test_huggingface import TINY, random_model, sentences
 
 pytest.importorskip("safetensors", reason="waits for the extra hf: EXTRAS=hf bash install.sh")
@@ -26,7 +26,7 @@ def work(tmp_path_factory):
     xlmr.mkdir(parents=True)
     (work / "toy" / "text").write_text("\n".join(sum(texts.values(), [])), encoding="utf-8")
     dictionary = subword.train([work / "toy" / "text"], xlmr, vocab_size=60, character_coverage=1.0)
-    encode = nli.Encoder(subword.load(xlmr / "spm.model"), dictionary, "en", tokenized=True)
+    encode = TextEncoder(subword.load(xlmr / "spm.model"), dictionary, "en", tokenized=True)
     for lang, text in texts.items():
         (work / "corpus" / lang).mkdir(parents=True)
         (work / "corpus" / lang / "counts.json").write_text("{}")  # the corpus is made

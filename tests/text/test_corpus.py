@@ -1,79 +1,19 @@
-import gzip
 import json
 import os
 import random
 import re
 import runpy
 import sys
-import unicodedata
-from itertools import islice
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fairseq_align.errors import InputError
-from fairseq_align.files import normalise, read_lines, writing
 from fairseq_align.text import corpus
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "preprocess" / "corpus.py"
 DATA = Path(os.environ.get("FAIRSEQ_ALIGN_DATA", ROOT.parent / "shared" / "data"))
-
-PARAGRAPHS = [
-    (
-        "en",
-        '"Is it he?" said Mr. Smith. "No. It is U.S. Grant."',
-        ['"Is it he?" said Mr. Smith.', '"No.', 'It is U.S. Grant."'],
-    ),
-    (
-        "en",
-        "See No. 5 in the list. No. Go at 5 p.m. or 3.30.",
-        ["See No. 5 in the list.", "No.", "Go at 5 p.m. or 3.30."],
-    ),
-    (
-        "en",
-        "“Never!” she cried… Then Mrs. X—Mr. Y. Z.’s wife—left.",
-        ["“Never!” she cried…", "Then Mrs. X—Mr. Y. Z.’s wife—left."],
-    ),
-    ("en", "It ends (so they say.) [True!] Why?! 12 men.", ["It ends (so they say.)", "[True!]", "Why?!", "12 men."]),
-    ("en", "MR. SMITH AND DR. JONES. THE END", ["MR. SMITH AND DR. JONES.", "THE END"]),
-    ("fr", "— Hé ! dit-il. « Bonjour ! » M. Dupont part.", ["— Hé ! dit-il.", "« Bonjour ! »", "M. Dupont part."]),
-    ("ar", "هل جاء؟ نعم. «ذهب.» قال", ["هل جاء؟", "نعم.", "«ذهب.»", "قال"]),
-    ("hi", 'यह है।वह है। "अच्छा।" 5 लोग।', ["यह है।", "वह है।", '"अच्छा।"', "5 लोग।"]),
-    ("ur", "یہ ہے۔ وہ ہے؟ ہاں", ["یہ ہے۔", "وہ ہے؟", "ہاں"]),
-    ("zh", "你好。你是谁？“好。”他说。", ["你好。", "你是谁？", "“好。”", "他说。"]),
-    # tokenised: the first quote opens, the second closes, and so on
-    (
-        "en",
-        '" Go . " He left . " Stay , " she said . <unk> sat .',
-        ['" Go . "', "He left .", '" Stay , " she said .', "<unk> sat ."],
-    ),
-    ("en", "H. americanus . It grew 2 @.@ 5 kg .", ["H. americanus .", "It grew 2 @.@ 5 kg ."]),
-]
-
-
-@pytest.mark.parametrize(
-    ("lang", "paragraph", "sentences"), PARAGRAPHS, ids=[f"{p[0]}-{i}" for i, p in enumerate(PARAGRAPHS)]
-)
-def test_paragraphs_are_cut_where_a_reader_would(lang, paragraph, sentences):
-    assert corpus.split_sentences(paragraph, lang) == sentences
-
-
-@given(st.text("aB.!?\"'() ।。5…—\u00a0", max_size=60))
-def test_splitting_moves_no_character(text):
-    sentences = corpus.split_sentences(text, "en")
-    assert "".join("".join(sentences).split()) == "".join(text.split())
-    assert all(sentences)
-
-
-@given(st.text(max_size=40))
-def test_normalised_text_is_nfc_with_single_spaces_and_stays_as_it_is(text):
-    clean = normalise(text)
-    assert unicodedata.is_normalized("NFC", clean)
-    assert clean == " ".join(clean.split())
-    assert normalise(clean) == clean
 
 
 def test_a_line_is_normalised_split_and_tokenised():
@@ -96,40 +36,6 @@ def test_markup_is_not_escaped():
 def test_sentences_are_kept_by_their_number_of_words():
     # 2, 3 and 4 words, the full stop included
     assert corpus.Cleaning("en", min_words=3, max_words=3).sentences("Go. We go. We go on.") == ["We go ."]
-
-
-def test_only_newline_ends_a_line(tmp_path):
-    path = tmp_path / "a.txt.gz"
-    path.write_bytes(gzip.compress("\ufeffone\u2028two\r\nthr\u0085ee\x0c".encode()))
-    assert list(read_lines(path)) == [(1, "one\u2028two"), (2, "thr\u0085ee\x0c")]
-
-
-def test_a_byte_that_is_not_utf8_is_named_with_its_line(tmp_path):
-    path = tmp_path / "latin.txt"
-    path.write_bytes("fine\ncafé\n".encode("latin-1"))
-    with pytest.raises(InputError, match=r"latin.txt:2: found byte 0xe9, expected UTF-8"):
-        list(read_lines(path))
-
-
-@pytest.mark.parametrize(
-    "content", [None, b"no gzip", gzip.compress(b"cut short" * 99)[:-9]], ids=["missing", "plain", "cut"]
-)
-def test_an_unreadable_file_is_named(tmp_path, content):
-    path = tmp_path / "a.gz"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(InputError, match=r"a.gz: found .*expected text, plain or .gz"):
-        list(read_lines(path))
-
-
-def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path):
-    path = tmp_path / "a.txt"
-    path.write_text("old")
-    with pytest.raises(ZeroDivisionError), writing(path) as file:
-        file.write("new")
-        raise ZeroDivisionError
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def write_lines(path: Path, lines: list[str]) -> Path:
@@ -200,15 +106,3 @@ def test_the_script_says_what_to_mend(tmp_path, monkeypatch, capsys, flags, advi
     shown = capsys.readouterr().err
     assert shown.startswith("error: ") and shown.count("\n") == 1
     assert re.search(advice, shown)
-
-
-def test_real_novels_are_cut_after_sentences_not_after_titles(tmp_path):
-    path = DATA / "text" / "en.novels.txt.gz"
-    if not path.exists():
-        pytest.skip(f"needs {path}; set FAIRSEQ_ALIGN_DATA")
-    lines = [normalise(line) for _, line in islice(read_lines(path), 3000)]
-    cut = [corpus.split_sentences(line, "en") for line in lines]
-    assert 2 < sum(map(len, cut)) / len(lines) < 5
-    # the last sentence of a line ends where the line ends
-    assert not [s for found in cut for s in found[:-1] if re.search(r"\b(Mr|Mrs|Dr|Messrs|Rev)\.$", s)]
-    assert not [s for found in cut for s in found[1:] if s.lstrip(corpus.OPENERS)[:1].islower()]

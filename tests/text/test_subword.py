@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 
 from fairseq_align.errors import InputError
-from fairseq_align.files import normalise, read_lines
+from fairseq_align.files import read_lines
 from fairseq_align.text import subword, vocabulary
+from fairseq_align.text.normalise import normalise
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("FAIRSEQ_ALIGN_DATA", ROOT.parent / "shared" / "data"))
@@ -66,11 +67,11 @@ def test_training_twice_gives_the_same_bytes(tmp_path, model_type):
 
 def test_the_sample_is_drawn_by_the_seed():
     lines = [str(n) for n in range(1000)]
-    assert subword._sample(lines, 0, seed=1) == lines
-    assert subword._sample(lines, 1000, seed=1) == lines
-    sample = subword._sample(lines, 100, seed=1)
+    assert subword.sample(lines, 0, seed=1) == lines
+    assert subword.sample(lines, 1000, seed=1) == lines
+    sample = subword.sample(lines, 100, seed=1)
     assert len(set(sample)) == 100
-    assert sample == subword._sample(iter(lines), 100, seed=1) != subword._sample(lines, 100, seed=2)
+    assert sample == subword.sample(iter(lines), 100, seed=1) != subword.sample(lines, 100, seed=2)
     # uniform over 0..999: mean 499.5, standard error of the mean of 100 of them 27.4
     assert sum(map(int, sample)) / 100 == pytest.approx(499.5, abs=4 * 27.4)
 
@@ -108,7 +109,7 @@ def test_a_reserved_piece_of_a_foreign_model_is_refused():
         minloglevel=2,
     )
     with pytest.raises(InputError, match="found piece '<pad>'.*remove it from the text"):
-        subword.dictionary_of(SentencePieceProcessor(model_proto=model.getvalue()))
+        subword.to_dictionary(SentencePieceProcessor(model_proto=model.getvalue()))
 
 
 @given(words=st.lists(st.one_of(TOY_WORDS, ANY_WORDS), max_size=8))

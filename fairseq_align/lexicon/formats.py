@@ -1,0 +1,29 @@
+"""Forms of dictionary files: a reader for each suffix, all giving the same pairs."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from fairseq_align.lexicon import dictd, tei, wordlist
+from fairseq_align.lexicon.wordlist import Pair
+
+# a new form is a module with such a reader and a row here
+READERS: dict[str, Callable[[Path], Iterator[Pair]]] = {".index": dictd.read, ".tei": tei.read}
+
+
+def read(path: Path, languages: tuple[str, str] | None = None) -> Iterator[Pair]:
+    """Translation pairs of a dictionary file, by its suffix; a file without a reader in ``READERS`` is a word list.
+
+    Args:
+        path: may end in ``.gz`` after the suffix.
+        languages: codes of source and target, for word lists with columns of languages.
+
+    Raises:
+        InputError: as the reader.
+
+    Example:
+        >>> _ = Path("en-fr.txt").write_text("house maison\\n")
+        >>> next(read(Path("en-fr.txt")))
+        Pair(source='house', target='maison', weight=1.0)
+    """
+    reader = READERS.get(Path(path.name.removesuffix(".gz")).suffix)
+    return reader(path) if reader else wordlist.read(path, languages)

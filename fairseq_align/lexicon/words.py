@@ -1,0 +1,197 @@
+"""Words and translation pairs as token ids: flat tensors of ids with the offsets of the words."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fairseq_align.errors import InputError
+from fairseq_align.lexicon import file
+from fairseq_align.text import vocabulary
+
+if TYPE_CHECKING:
+    from fairseq.data import Dictionary
+
+logger = logging.getLogger(__name__)
+
+
+class Words(NamedTuple):
+    """Words as token ids, one after the other in one tensor.
+
+    Attributes:
+        ids: ids of all pieces, int64, shape (N,).
+        offsets: start of each word in ``ids``, int64, shape (P,); every word has at least one piece.
+    """
+
+    ids: Tensor
+    offsets: Tensor
+
+    @classmethod
+    def of(cls, words: Iterable[Iterable[int]]) -> Words:
+        """The words of lists of token ids.
+
+        Example:
+            >>> Words.of([[4], [5, 6]])
+            Words(ids=tensor([4, 5, 6]), offsets=tensor([0, 1]))
+        """
+        words = [list(word) for word in words]
+        lengths = torch.tensor([len(word) for word in words], dtype=torch.int64)
+        ids = torch.tensor([index for word in words for index in word], dtype=torch.int64)
+        return cls(ids, lengths.cumsum(0) - lengths)
+
+    @classmethod
+    def cat(cls, parts: Sequence[Words]) -> Words:
+        """The words of several lists, one after the other; all on one device."""
+        starts = np.cumsum([0, *(part.ids.numel() for part in parts)])
+        offsets = [part.offsets + int(start) for part, start in zip(parts, starts, strict=False)]
+        return cls(torch.cat([part.ids for part in parts]), torch.cat(offsets))
+
+    def __len__(self) -> int:
+        return self.offsets.numel()
+
+    @property
+    def lengths(self) -> Tensor:
+        """Number of pieces of each word, int64, shape (P,)."""
+        return torch.diff(self.offsets, append=self.offsets.new_tensor([self.ids.numel()]))
+
+    def tuples(self) -> Iterator[tuple[int, ...]]:
+        """The piece ids of one word after the other."""
+        ids, starts = self.ids.tolist(), self.offsets.tolist()
+        for start, end in zip(starts, [*starts[1:], len(ids)], strict=True):
+            yield tuple(ids[start:end])
+
+    def part(self, rows: slice) -> Words:
+        """The words from ``rows.start`` on and before ``rows.stop``."""
+        offsets = self.offsets[rows]
+        end = int(self.offsets[rows.stop]) if rows.stop < len(self) else len(self.ids)
+        start = int(offsets[0])
+        return Words(self.ids[start:end], offsets - start)
+
+    def take(self, rows: Tensor) -> Words:
+        """The words at ``rows`` (int64, shape (R,)), in that order."""
+        if self.ids.numel() == len(self):
+            return Words(self.ids[rows], torch.arange(len(rows), device=rows.device))
+        after = torch.where(rows + 1 < len(self), rows + 1, 0)  # the word that follows; 0: there is none
+        lengths = torch.where(after > 0, self.offsets[after], self.ids.numel()) - self.offsets[rows]
+        offsets = lengths.cumsum(0) - lengths
+        within = torch.arange(int(lengths.sum()), device=rows.device) - offsets.repeat_interleave(lengths)
+        return Words(self.ids[self.offsets[rows].repeat_interleave(lengths) + within], offsets)
+
+    def to(self, device: torch.device) -> Words:
+        return Words(self.ids.to(device), self.offsets.to(device))
+
+    def numbers(self) -> Tensor:
+        """A number for each word, the same for the same pieces, int64, shape (P,); from 0, without gaps."""
+        if self.ids.numel() == len(self):
+            return self.ids.unique(return_inverse=True)[1]
+        lengths = self.lengths
+        rows = self.ids.new_full((len(self), int(lengths.max())), -1)
+        rows[torch.arange(rows.shape[1], device=rows.device) < lengths[:, None]] = self.ids
+        return rows.unique(dim=0, return_inverse=True)[1]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Translation pairs as token ids: word ``i`` of ``source`` pairs with word ``i`` of ``target``.
+
+    Attributes:
+        source, target: P words each.
+        weights: positive, float32, shape (P,); 1 where the file names none.
+        oov: number of pairs that were left out, because a piece of theirs is out of the vocabulary.
+    """
+
+    source: Words
+    target: Words
+    weights: Tensor
+    oov: int = 0
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def take(self, rows: Tensor) -> Pairs:
+        return Pairs(self.source.take(rows), self.target.take(rows), self.weights[rows])
+
+    def to(self, device: torch.device) -> Pairs:
+        return Pairs(self.source.to(device), self.target.to(device), self.weights.to(device))
+
+    def split(self, size: int) -> Iterator[Pairs]:
+        """Blocks of ``size`` pairs, the last one perhaps smaller."""
+        for start in range(0, len(self), size):
+            rows = slice(start, start + size)
+            yield Pairs(self.source.part(rows), self.target.part(rows), self.weights[rows])
+
+    @classmethod
+    def cat(cls, parts: Sequence[Pairs]) -> Pairs:
+        """The pairs of several lexicons, one after the other."""
+        return cls(
+            Words.cat([part.source for part in parts]),
+            Words.cat([part.target for part in parts]),
+            torch.cat([part.weights for part in parts]),
+            sum(part.oov for part in parts),
+        )
+
+
+def load(path: str | Path, dictionary: Dictionary) -> Pairs:
+    """Read a lexicon as token ids of a vocabulary.
+
+    Pairs with a piece out of the vocabulary are left out, counted and logged.
+
+    Raises:
+        InputError: as ``file.read``; the lexicon was made for another vocabulary; none of its pairs is in this one.
+    """
+    entries, made_for = file.read(path)
+    present = vocabulary.checksum(dictionary)
+    if made_for is not None and made_for != present:
+        raise InputError(
+            f"{path}: made for dictionary {made_for}, found {present} with the data; make the lexicon again with "
+            "preprocess/lexicon.py and the dict.txt of this data"
+        )
+    known = set(vocabulary.pieces(dictionary))
+    source_oov = sum(not known.issuperset(entry.source) for entry in entries)
+    target_oov = sum(not known.issuperset(entry.target) for entry in entries)
+    kept = [entry for entry in entries if known.issuperset(entry.source) and known.issuperset(entry.target)]
+    report = (
+        f"kept {len(kept)} of {len(entries)} pairs; {source_oov} source and {target_oov} target words out of vocabulary"
+    )
+    if not kept:
+        raise InputError(f"{path}: {report}; make the lexicon with preprocess/lexicon.py and the dict.txt of this data")
+    logger.log(logging.WARNING if len(kept) < len(entries) / 2 else logging.INFO, "lexicon %s: %s", path, report)
+    return replace(pairs(kept, dictionary), oov=len(entries) - len(kept))
+
+
+def pairs(entries: list[file.Entry], dictionary: Dictionary) -> Pairs:
+    """Token ids of entries whose pieces are all in the vocabulary."""
+    return Pairs(
+        Words.of(map(dictionary.index, entry.source) for entry in entries),
+        Words.of(map(dictionary.index, entry.target) for entry in entries),
+        torch.tensor([entry.weight for entry in entries], dtype=torch.float32),
+    )
+
+
+def unique(*words: Words) -> Words:
+    """The distinct words of several lists, in order of first appearance.
+
+    Example:
+        >>> list(unique(Words.of([[4], [5, 6]]), Words.of([[5, 6], [7]])).tuples())
+        [(4,), (5, 6), (7,)]
+    """
+    seen = dict.fromkeys(word for part in words for word in part.tuples())
+    return Words.of(seen).to(words[0].ids.device)
+
+
+def rows(words: Words, among: Words) -> Tensor:
+    """Row index of each word in ``among``, which contains all of them: int64, shape (P,).
+
+    Example:
+        >>> rows(Words.of([[7], [4]]), Words.of([[4], [5, 6], [7]]))
+        tensor([2, 0])
+    """
+    row_of = {word: row for row, word in enumerate(among.tuples())}
+    return torch.tensor([row_of[word] for word in words.tuples()], device=words.ids.device)

@@ -1,0 +1,65 @@
+"""Help, usage errors and missing files are answered without what takes seconds to import."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.warm import REPO
+
+HEAVY = "fairseq|torch|scipy|numpy|sacremoses|sentencepiece|tqdm"
+
+
+def imported(*words: object) -> tuple[int, set[str]]:
+    """Exit status of a command in a new interpreter, and which of the heavy packages it imported."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", *map(str, words)],
+        cwd=REPO,
+        env=os.environ | {"PYTHONPATH": str(REPO)},
+        capture_output=True,
+        text=True,
+    )
+    return done.returncode, set(
+        re.findall(r"\| +(fairseq|torch|scipy|numpy|sacremoses|sentencepiece|tqdm)$", done.stderr, re.M)
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def light_package() -> None:
+    if imported("-c", "import fairseq_align")[1]:
+        pytest.skip("waits for a package that imports nothing heavy")
+
+
+@pytest.mark.parametrize("script", ["corpus", "lexicon", "parallel", "subword"])
+def test_help_and_usage_errors_are_light(script):
+    assert imported(f"preprocess/{script}.py", "--help") == (0, set())
+    assert imported(f"preprocess/{script}.py", "--no-such-flag") == (2, set())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "corpus.py --lang en --out OUT --input NONE",
+        "parallel.py --langs en,fr --out OUT --input NONE:1,2",
+        "subword.py train --vocab-size 9 --out OUT --input NONE",
+        "subword.py apply --model NONE --input NONE --output OUT",
+        "subword.py masks --dict NONE --langs en",
+        "lexicon.py derived --dict NONE --out OUT",
+        "lexicon.py words NONE --model NONE --dict NONE --out OUT",
+        "lexicon.py pivot NONE NONE --dict NONE --out OUT",
+        "lexicon.py inspect NONE",
+    ],
+)
+def test_missing_files_are_named_lightly(command, tmp_path):
+    words = command.replace("NONE", str(tmp_path / "none")).replace("OUT", str(tmp_path / "out")).split()
+    assert imported(f"preprocess/{words[0]}", *words[1:]) == (1, set())
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_lexicon_is_inspected_lightly(tmp_path):
+    (tmp_path / "lexicon.tsv").write_text("▁the\t▁la\n", encoding="utf-8")
+    (tmp_path / "en.txt").write_text("the cat\n")
+    inspect = ["preprocess/lexicon.py", "inspect", tmp_path / "lexicon.tsv", "--source-text", tmp_path / "en.txt"]
+    assert imported(*inspect) == (0, set())

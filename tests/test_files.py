@@ -1,0 +1,82 @@
+import gzip
+
+import pytest
+
+from fairseq_align import files
+from fairseq_align.errors import InputError
+from fairseq_align.files import read_lines, writing
+
+
+def test_only_newline_ends_a_line(tmp_path):
+    path = tmp_path / "a.txt.gz"
+    path.write_bytes(gzip.compress("\ufeffone\u2028two\r\nthr\u0085ee\x0c".encode()))
+    assert list(read_lines(path)) == [(1, "one\u2028two"), (2, "thr\u0085ee\x0c")]
+
+
+def test_a_byte_that_is_not_utf8_is_named_with_its_line(tmp_path):
+    path = tmp_path / "latin.txt"
+    path.write_bytes("fine\ncafé\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"latin.txt:2: found byte 0xe9, expected UTF-8"):
+        list(read_lines(path))
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"no gzip", gzip.compress(b"cut short" * 99)[:-9]], ids=["missing", "plain", "cut"]
+)
+def test_an_unreadable_file_is_named(tmp_path, content):
+    path = tmp_path / "a.gz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a.gz: found .*expected text, plain or .gz"):
+        list(read_lines(path))
+
+
+def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError), writing(path) as file:
+        file.write("new")
+        raise ZeroDivisionError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_missing_file_is_named_with_what_it_should_be(tmp_path):
+    with pytest.raises(InputError, match=r"a.tsv: found .*No such file.*, expected a lexicon; make one$"):
+        list(read_lines(tmp_path / "a.tsv", "a lexicon; make one"))
+
+
+def test_a_binary_file_is_replaced_whole(tmp_path):
+    with files.replacing(tmp_path / "new" / "model.bin") as part:
+        part.write_bytes(b"x")
+        assert not (tmp_path / "new" / "model.bin").exists()
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["model.bin"]
+
+
+def test_a_new_folder_appears_when_it_is_complete(tmp_path):
+    out = tmp_path / "new"
+    (tmp_path / "new.part").mkdir()  # of a run that was killed
+    (tmp_path / "new.part" / "old.txt").touch()
+    with files.new_folder(out) as part:
+        (part / "a.txt").touch()
+        assert not out.exists()
+    assert [path.name for path in out.iterdir()] == ["a.txt"]
+    with pytest.raises(ZeroDivisionError), files.new_folder(tmp_path / "other") as part:
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_folder_that_holds_something_is_replaced_only_on_demand(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    files.check_free(out)  # an empty folder is free
+    (out / "a.txt").touch()
+    with pytest.raises(InputError, match="out: found something there, expected a new folder"), files.new_folder(out):
+        pass
+    with pytest.raises(ZeroDivisionError), files.new_folder(out, replace=True) as part:
+        raise ZeroDivisionError
+    assert [path.name for path in out.iterdir()] == ["a.txt"]
+    with files.new_folder(out, replace=True) as part:
+        (part / "b.txt").touch()
+    assert [path.name for path in out.iterdir()] == ["b.txt"]
+    assert list(tmp_path.iterdir()) == [out]
