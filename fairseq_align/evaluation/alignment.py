@@ -2,9 +2,9 @@
 
 Bilingual lexicon induction: each distinct source word is a query; any of its translations counts as correct;
 candidates are the whole target vocabulary: every piece that occurs in its training text, and every word of the
-lexicons, of however many pieces. The vector of a word of several pieces is their mean. Compared are the word embeddings, or the
-states of an encoder layer for the word on its own, ``<s> w </s>``: as the lexicon has it, without context, and
-repeatable without a text.
+lexicons, of however many pieces. The vector of a word of several pieces is their mean. Compared are the word
+embeddings, or the states of an encoder layer for the word on its own, ``<s> w </s>``: as the lexicon has it, without
+context, and repeatable without a text.
 """
 
 import logging
