@@ -1,37 +1,25 @@
-import re
+"""What pyproject.toml cannot say: an editable install is found by fairseq, too."""
+
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import setup
+from setuptools.command.build_py import build_py
 
-HERE = Path(__file__).parent
+BESIDE_FAIRSEQ = "fairseq looks here for --user-dir fairseq_align, and imports it from the clone of its source.\n"
 
-setup(
-    name="fairseq_align",
-    version=re.search(r'__version__ = "(.+)"', (HERE / "fairseq_align/version.py").read_text(encoding="utf-8"))[1],
-    description="ALIGN-MLM for fairseq: masked language models whose word embeddings follow a bilingual dictionary",
-    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
-    long_description_content_type="text/markdown",
-    license="MIT",
-    python_requires=">=3.11",
-    packages=find_packages(include=["fairseq_align", "fairseq_align.*"]),
-    install_requires=[
-        "conllu>=5",
-        "fairseq-fixed==0.12.3.1",
-        "numpy>=1.26",
-        "omegaconf",  # fairseq-fixed names the version
-        "packaging>=22",
-        "protobuf",  # the format of SentencePiece's models
-        "sacremoses>=0.1",
-        "scipy>=1.15",
-        "sentencepiece>=0.2",
-        "seqeval>=1.2.2",
-        "torch>=2.10",
-        "tqdm",
-    ],
-    extras_require={
-        "hf": ["huggingface_hub", "safetensors", "tokenizers", "transformers>=4.50"],
-        "plot": ["matplotlib>=3.8", "tensorboardX>=2.6"],
-        "test": ["hypothesis", "pytest>=8", "pytest-xdist", "ruff", "scikit-learn", "setuptools", "wheel"],
-    },
-    entry_points={"console_scripts": ["fairseq-align = fairseq_align.cli:main"]},
-)
+
+class BuildPy(build_py):
+    """``--user-dir NAME`` has to be a folder beside fairseq's own, which an editable install otherwise does not make.
+
+    A folder without ``__init__.py`` is enough: Python passes it over for the package in the clone.
+    """
+
+    def run(self):
+        super().run()
+        if self.editable_mode:
+            folder = Path(self.get_finalized_command("install").install_lib, "fairseq_align")
+            folder.mkdir()
+            (folder / "README.txt").write_text(BESIDE_FAIRSEQ, encoding="utf-8")
+
+
+setup(cmdclass={"build_py": BuildPy})

@@ -5,7 +5,7 @@ set -euo pipefail
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 export WORK=${WORK:-runs/quickstart}
-ENVIRONMENT=${VENV:-${VIRTUAL_ENV:-$HERE/../.venv}}
+ENVIRONMENT=${VENV:-${VIRTUAL_ENV:-${CONDA_PREFIX:-$HERE/../.venv}}}
 
 bash "$HERE/../install.sh"
 export PATH="$(cd "$ENVIRONMENT" && pwd)/bin:$PATH"

@@ -136,6 +136,16 @@ def _requirement(needs: Sequence[Need], path: Sequence[str | Path]) -> Finding:
     return Finding("ok", name, distribution.version)
 
 
+def user_dir(path: Sequence[str | Path]) -> Finding:
+    """Whether ``--user-dir fairseq_align`` works in any folder: fairseq takes a name for a folder beside its own."""
+    what = "--user-dir fairseq_align"
+    spec = PathFinder.find_spec("fairseq", [str(folder) for folder in path])
+    if spec is not None and spec.origin and (Path(spec.origin).parents[1] / "fairseq_align").is_dir():
+        return Finding("ok", what, "found from any folder")
+    folder = Path(fairseq_align.__file__).parent
+    return Finding("warn", what, "not beside fairseq", f"bash install.sh, or name the folder: --user-dir {folder}")
+
+
 def apex(path: Sequence[str | Path]) -> Finding:
     """Whether ``apex`` is NVIDIA's, told by its folders and not imported: the index has a web toolkit of that name."""
     spec = PathFinder.find_spec("apex", [str(folder) for folder in path])
@@ -173,7 +183,8 @@ def torchaudio(path: Sequence[str | Path]) -> Finding:
     """Nothing needs it, but transformers imports it where it is, and one built for another torch does not load."""
     if installed(SPEECH, path) is None:
         return Finding("ok", SPEECH, "not installed", "optional, whatever pip check says: only speech models use it")
-    return importing(f"import {SPEECH}", failure(SPEECH), f"transformers fails with it; pip uninstall {SPEECH}", "warn")
+    advice = f"it is built for another torch, and transformers fails with it; pip uninstall {SPEECH}"
+    return importing(f"import {SPEECH}", failure(SPEECH), advice, "warn")
 
 
 def patches() -> Iterator[Finding]:
@@ -272,6 +283,7 @@ def examine(path: Sequence[str | Path]) -> Iterator[Finding]:
     yield python(sys.version_info)
     yield from requirements(path)
     yield fairseq_distribution(path)
+    yield user_dir(path)
     error = failure("fairseq")
     yield importing("import fairseq", error and (error.__cause__ or error), "mend what FAILs here, or bash install.sh")
     if error is None:

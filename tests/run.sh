@@ -5,7 +5,8 @@ set -euo pipefail
 
 HERE=$(cd "$(dirname "$0")/.." && pwd)
 EXTRAS=${EXTRAS-hf} bash "$HERE/install.sh"   # EXTRAS=: without transformers; its tests are skipped then
-. "${VENV:-${VIRTUAL_ENV:-$HERE/.venv}}/bin/activate"  # the one that install.sh uses
+ENVIRONMENT=${VENV:-${VIRTUAL_ENV:-${CONDA_PREFIX:-$HERE/.venv}}}  # the one that install.sh uses
+export PATH="$(cd "$ENVIRONMENT" && pwd)/bin:$PATH"
 cd "$HERE"
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 # Each test has a limit of its own (pyproject.toml); that of the whole, in seconds, names the test before which it came.
