@@ -19,7 +19,8 @@ from fairseq_align.data.blocks import Blocks
 from fairseq_align.data.sentence_pairs import ParallelItems
 from fairseq_align.data.tagging import TaggingDataset
 from fairseq_align.derivation import word_order
-from fairseq_align.derivation.transforms import Derivation, transliteration
+from fairseq_align.derivation.record import Derivation
+from fairseq_align.derivation.transforms import transliteration
 from fairseq_align.downstream import iob2, nli
 from fairseq_align.downstream import tagging as treebank
 from fairseq_align.errors import InputError

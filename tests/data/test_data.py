@@ -20,7 +20,7 @@ from fairseq_align.data.translations import Translations, entries
 from fairseq_align.errors import InputError
 from fairseq_align.lexicon import words as lexicon
 from fairseq_align.lexicon.words import Words
-from tests.derivation.test_derivation import make_dictionary
+from tests.support.toy_pieces import make_dictionary
 
 PAD, MASK = 1, 14  # make_dictionary() has 4 specials and 10 pieces, <mask> follows
 WORDS = (4, 14)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from benchmarks import fuzz, runs
 from fairseq_align.data import binarized
-from fairseq_align.derivation.transforms import Derivation
+from fairseq_align.derivation.record import Derivation
 from fairseq_align.downstream import iob2, nli
 from fairseq_align.downstream import tagging as treebank
 from fairseq_align.errors import InputError
