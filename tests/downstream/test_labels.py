@@ -60,7 +60,7 @@ def test_counts_and_f1_by_hand():
     reference = numbers(NER, "B-PER I-PER O B-LOC B-ORG")
     predicted = numbers(NER, "B-PER O     O B-LOC B-LOC")
     found = tags.counts(predicted, reference, firsts([5]), tags.scheme(NER))
-    assert found.tolist() == [[1, 2, 1], [0, 0, 1], [0, 1, 1]]  # LOC, ORG, PER: right, found, there
+    assert found.tolist() == [[1, 2, 1], [0, 0, 1], [0, 1, 1]]  # LOC, ORG, PER: tp, predicted, gold
     assert tags.micro_f1(found) == pytest.approx(2 * 1 / (3 + 3))
     assert tags.macro_f1(found) == pytest.approx((2 / 3 + 0 + 0) / 3)
     assert tags.micro_f1(np.zeros((3, 3))) == tags.macro_f1(np.zeros((3, 3))) == 0
