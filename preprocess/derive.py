@@ -13,8 +13,6 @@ In a folder of sentence pairs (preprocess/xnli.py), where a language is a subset
 import argparse
 from pathlib import Path
 
-from tqdm import tqdm
-
 from fairseq_align.derivation.corpus import derive
 from fairseq_align.derivation.record import UNITS
 from fairseq_align.derivation.transforms import TRANSFORMS
@@ -44,6 +42,8 @@ def parse_args():
 
 
 def run(args) -> None:
+    from tqdm import tqdm
+
     with tqdm(unit=" tokens", unit_scale=True, disable=None) as bar:
 
         def progress(split: str, tokens: int) -> None:

@@ -16,8 +16,6 @@ from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
 
-from tqdm import tqdm
-
 from fairseq_align.derivation import syntax, typology, word_order
 from fairseq_align.downstream import conllu
 from fairseq_align.errors import InputError, status_of
@@ -81,10 +79,17 @@ def check_all_exist(paths: Iterable[Path]) -> None:
         check_exists(path)
 
 
+def sentences(path: Path):
+    """Sentences of a file, with a progress bar on a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(conllu.read(path), desc=str(path), unit=" sentences", disable=None)
+
+
 def trees(*paths: Path):
-    """Trees of files, with a progress bar on a terminal."""
+    """Trees of files."""
     for path in paths:
-        for sentence in tqdm(conllu.read(path), desc=str(path), unit=" sentences", disable=None):
+        for sentence in sentences(path):
             yield syntax.tree(sentence)
 
 
@@ -124,11 +129,11 @@ def run_apply(args) -> None:
 
 def reorder(source: Path, output: Path | None, text: Path | None, like: Path | None, *how) -> None:
     """Reorder one file; ``how``: orders, seed and keep."""
-    sentences = tqdm(conllu.read(source), desc=str(source), unit=" sentences", disable=None)
+    trees_in = checked(sentences(source), like) if like else sentences(source)
     count = projective = moved = 0
     with ExitStack() as stack:
         trees_out, text_out = (stack.enter_context(writing(path)) if path else None for path in (output, text))
-        for before, after, was_projective in syntax.apply(checked(sentences, like) if like else sentences, *how):
+        for before, after, was_projective in syntax.apply(trees_in, *how):
             words = syntax.words(after)
             if trees_out:
                 trees_out.write(after.serialize())
@@ -141,9 +146,9 @@ def reorder(source: Path, output: Path | None, text: Path | None, like: Path | N
     )
 
 
-def checked(sentences, text: Path):
-    """The sentences, if their words are the lines of a text; else ``InputError``."""
-    for sentence, numbered in zip_longest(sentences, read_lines(text)):
+def checked(parsed, text: Path):
+    """The parsed sentences, if their words are the lines of a text; else ``InputError``."""
+    for sentence, numbered in zip_longest(parsed, read_lines(text)):
         number, line = numbered or ("end", None)
         words = sentence and syntax.words(sentence)
         if words != line:

@@ -12,8 +12,6 @@ Writes <out>/<lang>/<split>.{bin,idx} and <split>.label.{bin,idx}, <out>/dict.tx
 import argparse
 from pathlib import Path
 
-from tqdm import tqdm
-
 from fairseq_align.downstream import iob2, tagging
 from fairseq_align.errors import InputError, status_of
 from fairseq_align.files import check_exists
@@ -52,6 +50,8 @@ def parse_args():
 
 
 def binarize(args) -> None:
+    from tqdm import tqdm
+
     files = {split: getattr(args, split) for split in SPLITS if getattr(args, split)}
     if not files:
         raise InputError("found no file, expected --train, --valid or --test; name at least one")

@@ -16,8 +16,6 @@ import itertools
 from collections import Counter
 from pathlib import Path
 
-from tqdm import tqdm
-
 from fairseq_align.downstream import nli
 from fairseq_align.errors import InputError, status_of
 from fairseq_align.files import check_exists
@@ -53,6 +51,8 @@ def parse_args():
 
 
 def binarize(args) -> None:
+    from tqdm import tqdm
+
     files = {split: getattr(args, split) for split in SPLITS if getattr(args, split)}
     if not files:
         raise InputError("found no file, expected --train, --valid or --test; name at least one")

@@ -9,6 +9,8 @@ Sizes never change. IOB2 labels are made well formed in the new order (``labels.
 pairs (``downstream/nli.py``), where a language is a subset of each split, the subsets are derived.
 """
 
+from __future__ import annotations
+
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -150,7 +152,7 @@ def _splits_of_pairs(source: Path) -> list[str]:
     return splits
 
 
-def _dictionaries(home: Path, source: Path, doubled: bool) -> tuple["Dictionary", "Dictionary"]:
+def _dictionaries(home: Path, source: Path, doubled: bool) -> tuple[Dictionary, Dictionary]:
     """Vocabulary before and after the derivation; the second is not yet written.
 
     Args:
@@ -172,7 +174,7 @@ def _derive_split(
     folder: Path,
     split: str,
     derivation: Derivation,
-    dictionary: "Dictionary",
+    dictionary: Dictionary,
     progress: Callable[[int], object],
 ) -> int:
     """Derive a split of a language into a folder, which gets the dictionary as well; returns the number of tokens."""
@@ -187,7 +189,7 @@ def _derive_pairs(
     target: Path,
     split: str,
     derivation: Derivation,
-    dictionary: "Dictionary",
+    dictionary: Dictionary,
     progress: Callable[[int], object],
 ) -> int:
     """Derive the subset ``<split>_<lang>`` of sentence pairs, with copied classes; returns the number of tokens."""
@@ -202,7 +204,7 @@ def _derive_pairs(
     )
 
 
-def chunks(corpus: "Corpus", chunk_tokens: int = CHUNK_TOKENS) -> Iterator[tuple[slice, slice]]:
+def chunks(corpus: Corpus, chunk_tokens: int = CHUNK_TOKENS) -> Iterator[tuple[slice, slice]]:
     """Slices of tokens and of sentences that together hold at most ``chunk_tokens`` tokens, or one longer sentence."""
     offsets = corpus.offsets
     first = 0
@@ -212,7 +214,7 @@ def chunks(corpus: "Corpus", chunk_tokens: int = CHUNK_TOKENS) -> Iterator[tuple
         first = last
 
 
-def moved_labels(values: np.ndarray, positions: np.ndarray | None, dictionary: "Dictionary | None") -> np.ndarray:
+def moved_labels(values: np.ndarray, positions: np.ndarray | None, dictionary: Dictionary | None) -> np.ndarray:
     """Labels at the new positions of their tokens, well-formed IOB2 if they were.
 
     Args:
@@ -236,9 +238,9 @@ def derive_corpus(
     source: str | Path,
     target: str | Path,
     derivation: Derivation,
-    dictionary: "Dictionary",
+    dictionary: Dictionary,
     progress: Callable[[int], object] = lambda tokens: None,
-    label_dictionary: "Dictionary | None" = None,
+    label_dictionary: Dictionary | None = None,
 ) -> int:
     """Derive ``<source>.bin`` and, where there are any, the labels beside it.
 

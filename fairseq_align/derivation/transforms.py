@@ -9,6 +9,8 @@ A transform maps a *chunk*, whole sentences laid one after the other, to the sam
 ALIGN-MLM (https://arxiv.org/abs/2211.08547) and Deshpande et al. 2022 (https://arxiv.org/abs/2110.14782).
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -191,13 +193,13 @@ def _sorted_within_bodies(moving: np.ndarray, keys: np.ndarray, body_sizes: np.n
     return packed & ((1 << word_bits) - 1)
 
 
-def shared_pieces(derivation: "Derivation") -> np.ndarray:
+def shared_pieces(derivation: Derivation) -> np.ndarray:
     """Numbers, from 0, of the pieces that ``overlap`` leaves in the source script; int64."""
     count = round(derivation.overlap * derivation.source_pieces)
     return np.random.default_rng(derivation.seed).permutation(derivation.source_pieces)[:count]
 
 
-def transliteration(derivation: "Derivation", nspecial: int = 4) -> np.ndarray:
+def transliteration(derivation: Derivation, nspecial: int = 4) -> np.ndarray:
     """The id that each id of the source vocabulary becomes: itself plus ``source_pieces``, one new symbol each.
 
     Specials stay, and so does a seeded fraction ``overlap`` of the pieces, which the two languages share.
@@ -224,7 +226,7 @@ class Deriver:
         rng: random numbers of this derivation, drawn chunk by chunk.
     """
 
-    def __init__(self, derivation: "Derivation", dictionary: "Dictionary"):
+    def __init__(self, derivation: Derivation, dictionary: Dictionary):
         self.derivation, self.dictionary = derivation, dictionary
         self.rng = np.random.default_rng([derivation.seed, 1])
         self._starts = vocabulary.word_starts(dictionary)

@@ -11,6 +11,8 @@ Layout of ``<data>``, that of fairseq's task ``sentence_prediction``; a language
 With ``--init-token 0 --separator-token 2`` the model reads ``<s> premise </s> </s> hypothesis </s>``, as RoBERTa does.
 """
 
+from __future__ import annotations
+
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -145,8 +147,8 @@ def binarize(
     pairs: Iterable[Pair],
     data: Path,
     subset: str,
-    encode: "TextEncoder",
-    labels: "Dictionary",
+    encode: TextEncoder,
+    labels: Dictionary,
     max_tokens: int,
     progress: Callable[[int], object] = lambda pairs: None,
 ) -> Counter:

@@ -10,6 +10,8 @@ Layout of a tagging corpus ``<data>``:
     DET   VERB  <pad> <pad>
 """
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -41,7 +43,7 @@ def tagged_sentences(
     return iob2.read(path, types, scheme) if task == "ner" else map(conllu.words_and_tags, conllu.read(path))
 
 
-def label_dictionary(task: str, types: Iterable[str] = ENTITY_TYPES) -> "Dictionary":
+def label_dictionary(task: str, types: Iterable[str] = ENTITY_TYPES) -> Dictionary:
     """Labels of a task in their fixed order, each with the count 1; the first label has id 4."""
     return vocabulary.of_symbols(iob2_labels(list(types)) if task == "ner" else conllu.UPOS)
 
@@ -50,8 +52,8 @@ def encode(
     words: list[str],
     word_tags: list[str],
     encoder: WordEncoder,
-    dictionary: "Dictionary",
-    labels: "Dictionary",
+    dictionary: Dictionary,
+    labels: Dictionary,
 ) -> tuple[list[int], list[int]]:
     """Token ids of a sentence and, at the same positions, label ids; both end with ``</s>`` and its ``<pad>``.
 
@@ -68,9 +70,9 @@ def encode(
 def binarize(
     sentences: Iterable[tuple[list[str], list[str]]],
     prefix: str | Path,
-    processor: "SentencePieceProcessor",
-    dictionary: "Dictionary",
-    labels: "Dictionary",
+    processor: SentencePieceProcessor,
+    dictionary: Dictionary,
+    labels: Dictionary,
     progress: Callable[[int], object] = lambda sentences: None,
 ) -> Counter:
     """Write ``<prefix>`` and ``<prefix>.label``, items parallel and of equal sizes.
