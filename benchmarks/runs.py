@@ -6,6 +6,7 @@ import itertools
 import json
 import logging
 import os
+import random
 import re
 import signal
 import socket
@@ -24,6 +25,7 @@ from fairseq.distributed import utils as distributed_utils
 from fairseq_cli import train
 
 from fairseq_align.data import binarized
+from fairseq_align.errors import show_in_one_line
 from fairseq_align.lexicon import file as lexicon
 from fairseq_align.text import vocabulary
 
@@ -74,6 +76,9 @@ def settings(data: Path, *flags: object, objective: str = "align_mlm") -> Fairse
     return convert_namespace_to_omegaconf(options.parse_args_and_arch(parser))
 
 
+_running: set[int] = set()  # forked processes that have not been waited for
+
+
 def start(cfg: FairseqConfig, save: Path, updates: int, before: Callable[[], object] = lambda: None) -> int:
     """Fork a process that trains into ``save`` and appends what it says to ``<save>.log``; returns its id.
 
@@ -100,9 +105,10 @@ def fork(work: Callable[[], object], log: Path) -> int:
     """
     sys.stdout.flush()
     process = os.fork()
+    os.setpgid(process, process or 0)  # on both sides: whoever comes first
     if process:
+        _running.add(process)
         return process
-    os.setpgid(0, 0)
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
     os.dup2(file, 2)
@@ -117,7 +123,7 @@ def fork(work: Callable[[], object], log: Path) -> int:
     except SystemExit as error:
         status = error.code
     except BaseException:
-        sys.excepthook(*sys.exc_info())
+        show_in_one_line(sys.excepthook, *sys.exc_info())
     finally:
         logging.shutdown()
         os._exit(status)
@@ -133,12 +139,25 @@ def end(process: int, seconds: float = 300) -> int:
     while True:
         found, status = os.waitpid(process, os.WNOHANG)
         if found:
+            _running.remove(process)
             return os.waitstatus_to_exitcode(status)
         if time.monotonic() > limit:
-            os.killpg(process, signal.SIGKILL)
-            os.waitpid(process, 0)
+            kill(process)
             raise TimeoutError(f"process {process} did not end in {seconds} s")
         time.sleep(0.005)
+
+
+def kill(process: int) -> None:
+    """End a forked process and its group."""
+    os.killpg(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    _running.remove(process)
+
+
+def kill_all() -> None:
+    """End all that ``fork`` began and ``end`` has not seen end, e.g. after a failure."""
+    for process in list(_running):
+        kill(process)
 
 
 def finish(cfg: FairseqConfig, save: Path, updates: int, before: Callable[[], object] = lambda: None) -> int:
@@ -146,11 +165,18 @@ def finish(cfg: FairseqConfig, save: Path, updates: int, before: Callable[[], ob
     return end(start(cfg, save, updates, before))
 
 
+def free_port() -> int:
+    """A TCP port that nothing listens on, and that the system gives to nobody (from 32768 on) until it is used."""
+    while True:
+        with socket.socket() as probe:
+            port = random.SystemRandom().randrange(20000, 32768)
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
+
+
 def ranks(cfg: FairseqConfig, count: int) -> list[FairseqConfig]:
     """The settings of each of several processes on this machine that train together."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     several = [copy.deepcopy(cfg) for _ in range(count)]
     for rank, one in enumerate(several):
         one.distributed_training.distributed_world_size = count

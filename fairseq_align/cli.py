@@ -31,20 +31,8 @@ COMMANDS = (
 
 
 def load(command: Command):
-    """The function that adds a command's parser.
-
-    Raises:
-        InputError: something that the command needs is not installed or does not import.
-    """
-    try:
-        return getattr(import_module(command.module), command.add_parser)
-    except Exception as error:
-        if fairseq_align.FAIRSEQ_ERROR is None and not isinstance(error, ImportError):
-            raise  # our own bug
-        raise InputError(
-            f"fairseq-align {command.name}: found {type(error).__name__}: {error}, "
-            "expected a complete installation; run fairseq-align doctor"
-        ) from error
+    """The function that adds a command's parser."""
+    return getattr(import_module(command.module), command.add_parser)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -76,8 +64,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(arguments: Sequence[str]) -> int | None:
-    args = parse(arguments)
-    return args.func(args)
+    """Parse the arguments and run the command.
+
+    Raises:
+        InputError: something that the command needs is not installed or does not import.
+    """
+    try:
+        args = parse(arguments)
+        return args.func(args)
+    except (ImportError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of a file; a library that does not load, such as one of CUDA's, has no number
+        raise InputError(
+            f"fairseq-align {arguments[0]}: found {error}, expected a complete installation; run fairseq-align doctor"
+        ) from error
 
 
 if __name__ == "__main__":

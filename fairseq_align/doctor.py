@@ -176,6 +176,17 @@ def torchaudio(path: Sequence[str | Path]) -> Finding:
     return importing(f"import {SPEECH}", failure(SPEECH), f"transformers fails with it; pip uninstall {SPEECH}", "warn")
 
 
+def patches() -> Iterator[Finding]:
+    """What the plugin replaces in fairseq, and why."""
+    for patch in import_module("fairseq_align.training.patches").PATCHES:
+        if patch.applied:
+            yield Finding("ok", f"patch of {patch.name}", "applied", f"without it {patch.why}")
+        elif patch.wanted():
+            yield Finding("FAIL", f"patch of {patch.name}", "not applied", f"{patch.why}; bash install.sh")
+        else:
+            yield Finding("ok", f"patch of {patch.name}", "not needed here", f"without it {patch.why}")
+
+
 # torch and the GPU
 
 
@@ -261,11 +272,13 @@ def examine(path: Sequence[str | Path]) -> Iterator[Finding]:
     yield python(sys.version_info)
     yield from requirements(path)
     yield fairseq_distribution(path)
-    yield importing("import fairseq", fairseq_align.FAIRSEQ_ERROR, "mend what FAILs here, or bash install.sh")
-    if fairseq_align.FAIRSEQ_ERROR is None:
+    error = failure("fairseq")
+    yield importing("import fairseq", error and (error.__cause__ or error), "mend what FAILs here, or bash install.sh")
+    if error is None:
         for module in COMPILED:
             advice = f"pip uninstall {FAIRSEQ}, then bash install.sh, which compiles it"
             yield importing(f"import {module}", failure(module), advice)
+        yield from patches()
     yield apex(path)
     error = failure("torch")
     yield importing("import torch", error, "reinstall torch: pip uninstall torch, then bash install.sh")

@@ -9,9 +9,9 @@ from types import ModuleType
 class InputError(ValueError):
     """Something a user gave is wrong; the message is one line that says how to mend it.
 
-    Messages follow ``path:line: found X, expected Y; do Z``. Scripts of this package print the line
-    and exit with status 1; inside ``fairseq-train`` the hook below does the same, so that the line does
-    not drown in a call stack of the trainer.
+    Messages follow ``path:line: found X, expected Y; do Z``. Scripts of this package print the line and exit with
+    status 1; fairseq's commands do the same through ``show_in_one_line``, so that the line does not drown in a call
+    stack of the trainer.
     """
 
 
@@ -34,20 +34,15 @@ def status_of(work: Callable[..., int | None], *args) -> int:
     return 1
 
 
-def show_as_one_line() -> None:
-    """Make Python end with the message alone when an ``InputError`` reaches the top.
+def show_in_one_line(shown: Callable, kind: type[BaseException], error: BaseException, traceback) -> None:
+    """``sys.excepthook`` of fairseq's commands: of an ``InputError`` the message alone, other exceptions as they were.
 
-    Every other exception keeps its traceback, and the exit status stays 1.
+    The exit status stays 1.
     """
-    shown = sys.excepthook
-
-    def hook(kind, error, traceback):
-        if issubclass(kind, InputError):
-            print(f"error: {error}", file=sys.stderr)
-        else:
-            shown(kind, error, traceback)
-
-    sys.excepthook = hook
+    if issubclass(kind, InputError):
+        print(f"error: {error}", file=sys.stderr)
+    else:
+        shown(kind, error, traceback)
 
 
 def needed(module: str) -> ModuleType:

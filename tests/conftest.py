@@ -1,4 +1,4 @@
-"""Fixtures: the repository, the real data, commands in a subprocess, and a toy study made by the scripts."""
+"""Time limits, and fixtures: the repository, the real data, commands, and a toy study made by the scripts."""
 
 import os
 import subprocess
@@ -7,28 +7,43 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support import warm
+from tests.support import processes, warm
 from tests.support.warm import REPO
 
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
 
+FRONT_DOOR = 900  # seconds that a test of commands may take with its fixtures; the others: pyproject.toml
 
-def run_command(command, check: bool = True, **variables) -> subprocess.CompletedProcess:
+
+def pytest_collection_modifyitems(items) -> None:
+    for item in items:
+        if {"run", "toy"} & set(item.fixturenames) and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(FRONT_DOOR))
+
+
+def pytest_runtest_teardown(item) -> None:
+    """What a test has forked ends with it, whatever became of it."""
+    if item.get_closest_marker("forks"):
+        from benchmarks import runs
+
+        runs.kill_all()
+
+
+def run_command(command, check: bool = True, cold: bool = False, **variables) -> subprocess.CompletedProcess:
     """Run a command in the repository and capture its output.
 
     Args:
         command: words of any type, e.g. paths and numbers.
         check: fail the test, with the output, unless the command ends with status 0.
+        cold: start the commands of the environment, not forks of the warm server.
         variables: of the environment, to set.
+
+    Raises:
+        AssertionError: it did not end within ``processes.SECONDS``.
     """
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=REPO,
-        env=warm.environment() | {name: str(value) for name, value in variables.items()},
-        capture_output=True,
-        text=True,
-    )
+    environment = warm.cold() if cold else warm.environment()
+    done = processes.run(command, env=environment | {name: str(value) for name, value in variables.items()})
     assert not check or done.returncode == 0, f"{done.args}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done
 

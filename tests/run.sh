@@ -8,7 +8,10 @@ EXTRAS=${EXTRAS-hf} bash "$HERE/install.sh"   # EXTRAS=: without transformers; i
 . "${VENV:-${VIRTUAL_ENV:-$HERE/.venv}}/bin/activate"  # the one that install.sh uses
 cd "$HERE"
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
-tests() { python -m pytest -q --durations=10 --numprocesses "${JOBS:-2}" --dist worksteal "$@"; }
+# Each test has a limit of its own (pyproject.toml); that of the whole, in seconds, names the test before which it came.
+tests() {
+    python -m pytest -q --durations=10 --session-timeout "${LIMIT:-7200}" --numprocesses "${JOBS:-2}" --dist worksteal "$@"
+}
 status=0
 tests -m forks "$@" || status=$?     # in processes of their own: a fork has what went before, threads and all
 [ "$status" != 5 ] || status=0       # 5: no test was asked for

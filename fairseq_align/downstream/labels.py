@@ -8,7 +8,8 @@ Counts are an int64 array (K, 3) of ``tp`` (true positives), ``predicted`` and `
 batches, and of ranks, add up to those of the whole, which scores of batches do not.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -108,6 +109,45 @@ def counts(predicted: np.ndarray, gold: np.ndarray, first: np.ndarray, scheme: S
     tp = (ends[0] > 0) & (ends[0] == ends[1]) & (types[0] == types[1])
     units = [types[1][tp], types[0][ends[0] > 0], types[1][ends[1] > 0]]  # types of the units to count
     return np.stack([np.bincount(unit_types, minlength=len(scheme.types)) for unit_types in units], axis=1)
+
+
+def lenient_spans(sentences: Iterable[Sequence[str]]) -> set[tuple[str, int, int]]:
+    """Type, first and last word of the spans of any tags, as seqeval's default mode finds them.
+
+    A tag is its first letter and the type after it: ``B-PER``, ``PER`` where it is ``I-PER`` alone, and also ``NOUN``,
+    which is ``N`` and ``OUN``. A span begins where the type changes, so that ``I-PER`` may begin one and neighbours of
+    one part of speech are one; ``B`` and ``S`` begin, ``E`` and ``S`` end one in any case. What this does to tags of no
+    scheme is seqeval's, since published scores count it: ``X`` has the type of ``O``, so a span of it neither begins
+    nor ends at the edge of a sentence.
+
+    Args:
+        sentences: tags of words; words are numbered through, with one number between two sentences.
+
+    Source: ``get_entities`` of seqeval 1.2.2, after conlleval, https://www.cnts.ua.ac.be/conll2000/chunking/output.html
+    """
+    spans = set()
+    first, previous, previous_type = 0, OUTSIDE, ""
+    for index, tag in enumerate(tag for sentence in sentences for tag in (*sentence, OUTSIDE)):
+        letter, kind = tag[0], tag[1:].split("-", maxsplit=1)[-1] or "_"
+        changed = kind != previous_type
+        if previous in "ES" or (previous in "BI" and letter in "BSO") or (previous not in "O." and changed):
+            spans.add((previous_type, first, index - 1))
+        if letter in "BS" or (previous in "ESO" and letter in "EI") or (letter not in "O." and changed):
+            first = index
+        previous, previous_type = letter, kind
+    return spans
+
+
+def lenient_counts(predicted: Iterable[Sequence[str]], gold: Iterable[Sequence[str]]) -> np.ndarray:
+    """Spans that are true positives, predicted and gold, by type in alphabetical order; int64, shape (K, 3).
+
+    Args:
+        predicted, gold: tags of the same words, sentence by sentence.
+    """
+    spans = lenient_spans(predicted), lenient_spans(gold)
+    columns = [Counter(kind for kind, _, _ in units) for units in (spans[0] & spans[1], *spans)]
+    types = sorted({kind for kind, _, _ in spans[0] | spans[1]})
+    return np.array([[column[kind] for column in columns] for kind in types], dtype=np.int64).reshape(-1, 3)
 
 
 def micro_f1(counts: np.ndarray) -> float:

@@ -5,15 +5,12 @@ entities has the columns of conlleval, ``word<TAB>reference<TAB>predicted``. Wor
 ``TaggingDataset.sentences``. ``conllu.read`` and ``iob2.read`` read the files, as predictions.
 """
 
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from seqeval.metrics import f1_score
-from seqeval.scheme import IOB2
 
 from fairseq_align.data.tagging import IGNORED, TaggingDataset
 from fairseq_align.downstream import labels as tags
@@ -58,7 +55,7 @@ def scores(sentences: Sequence[Sentence], labels: Sequence[str]) -> list[tuple[s
     ``accuracy`` is the share of words that are right. ``f1`` is that of entities by seqeval in its strict IOB2 mode, or
     the mean of the parts of speech that occur (macro). ``seqeval_f1`` is seqeval's figure for the raw tags in its
     default mode, which XTREME and the ALIGN-MLM paper report: of entities it also takes those that begin with ``I-``;
-    of parts of speech it takes neighbours of one tag as one span.
+    of parts of speech it takes neighbours of one tag as one span. See ``tags.counts`` and ``tags.lenient_spans``.
 
     Raises:
         InputError: there is nothing to score.
@@ -66,20 +63,17 @@ def scores(sentences: Sequence[Sentence], labels: Sequence[str]) -> list[tuple[s
     reference = [sentence.reference for sentence in sentences]
     predicted = [sentence.predicted for sentence in sentences]
     scheme = tags.scheme(labels)
-    there, found = (np.array([labels.index(tag) for row in rows for tag in row]) for rows in (reference, predicted))
-    units = int(scheme.begins[there].sum()) if len(there) else 0
+    gold, found = (np.array([labels.index(tag) for row in rows for tag in row]) for rows in (reference, predicted))
+    units = int(scheme.begins[gold].sum()) if len(gold) else 0
     if not units:
         raise InputError("found no entity or word in the subset, expected some to score; check the subset and its data")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # seqeval's, of types that it does not find and of tags that are not IOB2
-        raw = f1_score(reference, predicted)
-        strict = f1_score(reference, predicted, mode="strict", scheme=IOB2) if scheme.spans else None
-    f1 = tags.macro_f1(tags.counts(found, there, np.ones(len(there), dtype=bool), scheme)) if strict is None else strict
-    words = len(there)
+    lengths = np.array([len(row) for row in reference])
+    first = np.isin(np.arange(len(gold)), np.cumsum(lengths) - lengths)
+    f1 = tags.micro_f1 if scheme.spans else tags.macro_f1
     return [
-        ("accuracy", float((there == found).mean()), words),
-        ("f1", float(f1), units),
-        ("seqeval_f1", float(raw), units),
+        ("accuracy", float((gold == found).mean()), len(gold)),
+        ("f1", f1(tags.counts(found, gold, first, scheme)), units),
+        ("seqeval_f1", tags.micro_f1(tags.lenient_counts(predicted, reference)), units),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: read without running code from them, written whole, and replaced by the newest whole one if damaged.
+"""fairseq's checkpoint files: safe loading, atomic writing, and the newest intact file in place of a damaged last one.
 
 torch unpickles with ``weights_only=True`` and refuses every class it has not been told of. fairseq's checkpoints hold a
 few plain containers beside the tensors; these, and no others, are registered here, so that training, resuming,
@@ -9,18 +9,16 @@ checkpoint are plain strings, but some models of fairseq ``eval`` theirs: a stri
 import argparse
 import ast
 import collections
-import functools
 import logging
 import os
 import pickle
 import re
 import typing
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from fairseq import checkpoint_utils
 from fairseq.distributed.utils import _TensorPlaceholder
 from fairseq.file_io import PathManager
 from fairseq.trainer import Trainer
@@ -55,42 +53,7 @@ def register_safe_classes() -> None:
     torch.serialization.add_safe_globals(list(SAFE_CLASSES))
 
 
-def guard() -> None:
-    """Make fairseq read and write checkpoints as told here, whichever of its commands does it."""
-    load, resume, copy, rename = (
-        checkpoint_utils.load_checkpoint_to_cpu,
-        Trainer.load_checkpoint,
-        PathManager.copy,
-        PathManager.rename,
-    )
-
-    @functools.wraps(load)
-    def load_checkpoint_to_cpu(path, *args, **kwargs):
-        return _read(load, path, *args, **kwargs)
-
-    @functools.wraps(resume)
-    def load_checkpoint(trainer, filename, *args, **kwargs):
-        return resume(trainer, whole(filename), *args, **kwargs)
-
-    @functools.wraps(copy)
-    def copy_whole(src_path, dst_path, overwrite=False):
-        done = copy(src_path, f"{dst_path}.tmp", overwrite=True)
-        PathManager.rename(f"{dst_path}.tmp", dst_path)
-        return done
-
-    @functools.wraps(rename)
-    def rename_written(src, dst):
-        with open(src, "rb") as file:
-            os.fsync(file.fileno())  # a name must not be on the disk before its data
-        rename(src, dst)
-
-    checkpoint_utils.load_checkpoint_to_cpu = load_checkpoint_to_cpu
-    Trainer.load_checkpoint = load_checkpoint
-    PathManager.copy = staticmethod(copy_whole)
-    PathManager.rename = staticmethod(rename_written)
-
-
-def _read(load, path, *args, **kwargs) -> dict:
+def read_safely(load: Callable[..., dict], path, *args, **kwargs) -> dict:
     """``load(path)``, fairseq's ``load_checkpoint_to_cpu``, with every refusal in one line.
 
     Raises:
@@ -184,3 +147,22 @@ def whole(path: str) -> str:
         f"{path}: found {found}, expected a whole checkpoint, of which this folder has no other; move the file away to "
         "begin anew"
     )
+
+
+def resume_from_whole(resume: Callable, trainer: Trainer, filename: str, *args, **kwargs):
+    """``Trainer.load_checkpoint``, with a damaged last checkpoint replaced by the newest whole one, see ``whole``."""
+    return resume(trainer, whole(filename), *args, **kwargs)
+
+
+def copy_whole(copy: Callable, source: str, target: str, overwrite: bool = False):
+    """``PathManager.copy``, whose copy gets its name when it is complete."""
+    done = copy(source, f"{target}.tmp", overwrite=True)
+    PathManager.rename(f"{target}.tmp", target)
+    return done
+
+
+def rename_written(rename: Callable, source: str, target: str) -> None:
+    """``PathManager.rename``, after the data of the file is on the disk: the new name must not be there before it."""
+    with open(source, "rb") as file:
+        os.fsync(file.fileno())
+    rename(source, target)

@@ -1,22 +1,20 @@
-"""A rank that fails tells the others why: all of them end soon, with the same message, instead of waiting for it.
+"""Errors on one of several ranks: all ranks end soon, with the message of the one that failed.
 
-The message goes through the store by which the ranks found each other, which a thread of each rank looks at, so it
-arrives whatever the others are waiting for.
+The message goes through the store by which the ranks found each other. A thread of each rank looks there, so that it
+arrives whatever the other ranks are waiting for.
 """
 
-import functools
 import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 
 import torch
-from fairseq import checkpoint_utils, trainer
 from fairseq.trainer import Trainer
 from torch.distributed import distributed_c10d
 
 from fairseq_align.errors import InputError
-from fairseq_align.training.stopping import wrap_in_training
 
 logger = logging.getLogger(__name__)
 
@@ -26,32 +24,28 @@ LOOK = 0.5  # seconds between two looks at the store
 PATIENCE = 10.0  # seconds that a rank waits for the others to have read why it ends
 
 
-def share() -> None:
-    """Make the ranks of fairseq's training tell each other why one of them fails."""
-    load, log_oom = checkpoint_utils.load_checkpoint, Trainer._log_oom
+def refuse_oom(log_oom: Callable, trainer: Trainer, error: Exception) -> None:
+    """``Trainer._log_oom``, after which fairseq leaves the batch out; with several ranks that is refused.
 
-    @functools.wraps(log_oom)
-    def refuse_oom(self, error):
-        log_oom(self, error)
-        # fairseq leaves the batch out; its ranks would then wait for each other's sums of different things
-        if self.data_parallel_world_size > 1 and self.model.training:
-            raise InputError(
-                f"found no memory left on rank {self.data_parallel_rank} in update {self.get_num_updates() + 1}, "
-                "expected room for its batch; lower --max-tokens or --batch-size and raise --update-freq as much"
-            ) from error
+    The ranks would wait for each other's sums of different things.
 
-    @functools.wraps(load)
-    def load_checkpoint(*args, **kwargs):
-        wrap_in_training("train", _together)
-        return _together(load, *args, **kwargs)
-
-    checkpoint_utils.load_checkpoint = load_checkpoint
-    # its hooks of the backward pass raise StopIteration in RoBERTa, in place of the error that it is to explain
-    trainer.NanDetector = functools.partial(trainer.NanDetector, backward=False)
-    Trainer._log_oom = refuse_oom
+    Raises:
+        InputError: there are several ranks, and it happened in training.
+    """
+    log_oom(trainer, error)
+    if trainer.data_parallel_world_size > 1 and trainer.model.training:
+        raise InputError(
+            f"found no memory left on rank {trainer.data_parallel_rank} in update {trainer.get_num_updates() + 1}, "
+            "expected room for its batch; lower --max-tokens or --batch-size and raise --update-freq as much"
+        ) from error
 
 
-def _together(work, *args, **kwargs):
+def detect_in_forward(detector: type, model: torch.nn.Module, forward: bool = True, backward: bool = True):
+    """``NanDetector`` without hooks of the backward pass: in RoBERTa they raise ``StopIteration`` themselves."""
+    return detector(model, forward=forward, backward=False)
+
+
+def together(work: Callable, *args, **kwargs):
     """``work(...)``, which ends on every rank when it fails on one."""
     if _ranks() == 1:
         return work(*args, **kwargs)
@@ -83,7 +77,7 @@ def _tell(error: Exception) -> None:
 
 
 def _watch(done: threading.Event) -> None:
-    """Leave as soon as there is a message, or nobody who keeps it."""
+    """Exit this rank when another rank has reported an error, or when rank 0, which holds the store, is gone."""
     store = distributed_c10d._get_default_store()
     message = None
     while message is None and not done.wait(LOOK):

@@ -1,12 +1,12 @@
-"""The place in an epoch, for any number of ranks.
+"""Resuming in the middle of an epoch with another number of ranks (GPUs).
 
 fairseq deals the batches of an epoch to the ranks in turn and saves how many *each of them* has seen. Another number of
-ranks would go on at the wrong batch: here a checkpoint also says how many ranks there were, and the place is the
-same number of batches of all of them together.
+ranks would go on at the wrong batch: here a checkpoint also says how many ranks there were, and training goes on after
+the same number of batches of all ranks together.
 """
 
-import functools
 import logging
+from collections.abc import Callable
 
 from fairseq.data.iterators import EpochBatchIterator
 
@@ -15,20 +15,14 @@ logger = logging.getLogger(__name__)
 SHARDS = "num_shards"
 
 
-def remember() -> None:
-    """Make fairseq's iterators save their number of ranks and find their place again with another one."""
-    save, load = EpochBatchIterator.state_dict, EpochBatchIterator.load_state_dict
+def state_dict(save: Callable[..., dict], iterator: EpochBatchIterator) -> dict:
+    """``EpochBatchIterator.state_dict`` with the number of ranks that its position holds for."""
+    return {**save(iterator), SHARDS: iterator.num_shards}
 
-    @functools.wraps(save)
-    def state_dict(iterator):
-        return {**save(iterator), SHARDS: iterator.num_shards}
 
-    @functools.wraps(load)
-    def load_state_dict(iterator, state):
-        load(iterator, placed(state, iterator.num_shards))
-
-    EpochBatchIterator.state_dict = state_dict
-    EpochBatchIterator.load_state_dict = load_state_dict
+def load_state_dict(load: Callable, iterator: EpochBatchIterator, state: dict) -> None:
+    """``EpochBatchIterator.load_state_dict`` from the state of any number of ranks."""
+    load(iterator, placed(state, iterator.num_shards))
 
 
 def placed(state: dict, num_shards: int) -> dict:

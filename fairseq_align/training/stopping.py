@@ -1,7 +1,7 @@
-"""Training that is told to go: SIGTERM or SIGUSR1 ends it after the running update, with a checkpoint.
+"""Stopping a training on SIGTERM or SIGUSR1: finish the current update, save a checkpoint, exit with status 75.
 
-All ranks stop at the same update, whichever of them was told. The process ends with status ``STOPPED``, and the same
-command then goes on from there. A second signal changes nothing; SIGKILL loses what came after the last checkpoint.
+All ranks stop at the same update, whichever of them got the signal, and the same command then goes on from there. A
+second signal changes nothing; SIGKILL loses what came after the last checkpoint.
 """
 
 import functools
@@ -12,7 +12,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
 
 import torch
 from fairseq import checkpoint_utils
@@ -20,57 +22,54 @@ from fairseq.distributed import utils as distributed_utils
 from fairseq.file_io import PathManager
 from torch.multiprocessing.spawn import ProcessExitedException
 
+from fairseq_align.training.failures import together
+from fairseq_align.training.replacement import replace
+
 logger = logging.getLogger(__name__)
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 STOPPED = os.EX_TEMPFAIL  # 75: what sysexits.h has for "try again later"
-TRAINING = ("fairseq_cli.train", "__main__", "__mp_main__")  # the latter two: python -m fairseq_cli.train
+PROGRAMS = ("fairseq_cli.train", "__main__", "__mp_main__")  # names of fairseq_cli/train.py in sys.modules
 
-_told: set[int] = set()  # signals that came; an Event would lock up when a second one comes while it is set
-
-
-def heed() -> None:
-    """Make fairseq's training end when it is told to: from the loading of its checkpoint on, signals are heeded."""
-    load, launch = checkpoint_utils.load_checkpoint, distributed_utils.call_main
-
-    @functools.wraps(load)
-    def load_checkpoint(*args, **kwargs):
-        wrap_in_training("validate_and_save", _after_update)
-        wrap_in_training("train", _unless_done)
-        _listen()
-        return load(*args, **kwargs)
-
-    checkpoint_utils.load_checkpoint = load_checkpoint
-    distributed_utils.call_main = functools.wraps(launch)(functools.partial(_launch, launch))
+_received: set[int] = set()  # signals; an Event would lock up when a second one comes while it is set
 
 
-def wrap_in_training(name: str, wrapper: Callable) -> None:
-    """Call ``wrapper(stock, ...)`` for ``stock(...)``, a function by which fairseq_cli.train trains; once.
+def begin(load: Callable, *args, **kwargs):
+    """``load(...)``, fairseq's ``load_checkpoint``, the last thing that its training does before the first update.
 
-    That module is the program, which may not be imported for this; there it is as soon as training runs.
+    From here on signals stop the training and errors end all ranks. A program with a training loop of its own that
+    loads a checkpoint keeps its functions and its signal handlers.
     """
-    for module in map(sys.modules.get, TRAINING):
-        stock = getattr(module, name, None)
-        if stock and not _wrapped(stock, wrapper):
-            setattr(module, name, functools.partial(wrapper, stock))
+    for module in trainers():
+        replace(module, "validate_and_save", _after_update)
+        replace(module, "train", _unless_done)
+    if in_command():
+        _listen()
+    return together(load, *args, **kwargs)
 
 
-def _wrapped(function: Callable, wrapper: Callable) -> bool:
-    while isinstance(function, functools.partial):
-        if function.func is wrapper:
-            return True
-        (function,) = function.args
-    return False
+def trainers() -> Iterator[ModuleType]:
+    """fairseq's training program, under each name that it has in this process; it may not be imported for this."""
+    for module in map(sys.modules.get, PROGRAMS):
+        if Path(getattr(module, "__file__", None) or "").parts[-2:] == ("fairseq_cli", "train.py"):
+            yield module
 
 
+def in_command() -> bool:
+    """Whether this process is one of fairseq's commands, and not a user's program that imports fairseq."""
+    path = Path(getattr(sys.modules["__main__"], "__file__", None) or "")
+    return path.parent.name == "fairseq_cli" or path.name.startswith("fairseq-")
+
+
+@functools.cache  # once a process
 def _listen() -> None:
     for number in SIGNALS:
-        signal.signal(number, lambda number, _: _told.add(number))
+        signal.signal(number, lambda number, _: _received.add(number))
     os.register_at_fork(after_in_child=_listen_to_parent)
 
 
 def _listen_to_parent() -> None:
-    """A loader worker is needed until its parent stops it: a signal to the whole job is none of its business."""
+    """Data-loader workers ignore signals that are not from their parent: the last update still needs them."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
     def wait():
@@ -81,18 +80,18 @@ def _listen_to_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _launch(launch, cfg, main, **kwargs) -> None:
-    """``launch(cfg, main)``, fairseq's ``call_main``; where it spawns the ranks, they are told what it is told."""
+def launch(call_main: Callable, cfg, main: Callable, **kwargs) -> None:
+    """``call_main(cfg, main)`` of fairseq; where that starts the ranks, they get the signals that this process gets."""
 
-    def tell(number, _):
+    def pass_on(number, _):
         for rank in multiprocessing.active_children():
             os.kill(rank.pid, number)
 
     if not cfg.distributed_training.distributed_no_spawn and cfg.distributed_training.distributed_world_size > 1:
         for number in SIGNALS:
-            signal.signal(number, tell)
+            signal.signal(number, pass_on)
     try:
-        launch(cfg, main, **kwargs)
+        call_main(cfg, main, **kwargs)
     except ProcessExitedException as error:
         if error.exit_code != STOPPED:
             raise
@@ -100,11 +99,11 @@ def _launch(launch, cfg, main, **kwargs) -> None:
 
 
 def _after_update(validate_and_save, cfg, trainer, task, epoch_itr, *args):
-    """What fairseq does after an update; and, if any rank was told to go, save and go."""
+    """``validate_and_save``, which fairseq calls after every update; if any rank got a signal, save and exit."""
     done = validate_and_save(cfg, trainer, task, epoch_itr, *args)
-    if not done[1] and _any_rank(bool(_told), trainer):
+    if not done[1] and _any_rank(bool(_received), trainer):
         path = checkpoint_utils.save_checkpoint(cfg.checkpoint, trainer, epoch_itr, None)
-        _any_rank(True, trainer)  # nobody goes before the checkpoint is there: a launcher may then stop the others
+        _any_rank(True, trainer)  # no rank exits before the checkpoint is there: a launcher may then stop the others
         if cfg.checkpoint.write_checkpoints_asynchronously:
             PathManager.async_close()  # waits until all is written
         updates, saved = trainer.get_num_updates(), path or "nothing, as the flags say"
@@ -120,7 +119,8 @@ def _unless_done(train, cfg, trainer, task, epoch_itr):
     if done >= (cfg.optimization.max_update or math.inf):
         logger.info("nothing to do: found %d updates done of --max-update %d", done, cfg.optimization.max_update)
         return [None], True
-    return train(cfg, trainer, task, epoch_itr)
+    _listen()
+    return together(train, cfg, trainer, task, epoch_itr)
 
 
 def _any_rank(flag: bool, trainer) -> bool:

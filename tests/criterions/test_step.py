@@ -1,6 +1,7 @@
 """The fast ways through a training step do what the plain ones do."""
 
 import copy
+import os
 from argparse import Namespace
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ from fairseq_align.criterions import chunked_cross_entropy as logits
 from fairseq_align.embeddings.shared_gradient import looked_up
 from fairseq_align.errors import InputError
 from fairseq_align.training.adamw import AdamW, AdamWConfig
+from tests.support import processes, warm
 from tests.tasks.test_align_mlm import pretrain, same, updates  # noqa: F401
 
 VOCABULARY, DIM, PADDING = 23, 6, 1
@@ -139,23 +141,27 @@ def test_look_ups_are_as_before_outside_and_without_gradient():
     assert torch.equal(made.words.weight.grad[:, 0], used.double())
 
 
-def test_ddp_sends_off_what_is_added_in_place(tmp_path):
-    """torch's DistributedDataParallel copies gradients to buckets and back: what came too late would be lost."""
+def check_gradients_of_ddp(store: str) -> None:
+    """Gradients of torch's DistributedDataParallel are those of the model alone; run by the test below."""
     ids, masked = batch()
     target = torch.zeros(int(masked.sum()), dtype=torch.int64)
     _, expected = losses_and_gradients(model(), ids, masked, target, 0)
-    torch.distributed.init_process_group("gloo", f"file://{tmp_path}/store", world_size=1, rank=0)
-    try:
-        made = nn.parallel.DistributedDataParallel(model())
-        for _ in range(2):  # the buckets are laid out anew after the first
-            made.zero_grad()
-            with looked_up(made.module.words):
-                features = made(ids)[masked]
-            logits.cross_entropy(made.module.head, features, target, 4).backward()
-            for name, parameter in made.module.named_parameters():
-                assert torch.allclose(parameter.grad, expected[name], rtol=1e-10, atol=1e-12), name
-    finally:
-        torch.distributed.destroy_process_group()
+    torch.distributed.init_process_group("gloo", f"file://{store}", world_size=1, rank=0)
+    made = nn.parallel.DistributedDataParallel(model())
+    for _ in range(2):  # the buckets are laid out anew after the first
+        made.zero_grad()
+        with looked_up(made.module.words):
+            features = made(ids)[masked]
+        logits.cross_entropy(made.module.head, features, target, 4).backward()
+        for name, parameter in made.module.named_parameters():
+            assert torch.allclose(parameter.grad, expected[name], rtol=1e-10, atol=1e-12), name
+    print("equal", flush=True)
+    os._exit(0)  # else destructors join gloo's threads while they hold the interpreter lock, which can hang
+
+
+def test_ddp_sends_off_what_is_added_in_place(tmp_path):
+    """DistributedDataParallel copies gradients to buckets and back: what came too late would be lost."""
+    assert processes.call(check_gradients_of_ddp, tmp_path / "store", env=warm.cold()) == "equal\n"
 
 
 def test_attention_without_padding_is_torchs_flash_kernel():

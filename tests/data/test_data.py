@@ -75,8 +75,12 @@ def test_blocks_hold_every_token_once_and_are_never_too_long_or_empty(sizes, len
     found = bounds(offsets, length, mode)
     assert found[0] == 0 and found[-1] == offsets[-1]
     assert all(0 < size <= length for size in np.diff(found))
-    if mode != "none":  # a sentence that fits is whole
-        assert set(offsets) - set(found) <= set(offsets[1:-1]) if mode == "complete" else set(offsets) <= set(found)
+    for start, end in zip(offsets, offsets[1:], strict=False):
+        inside = found[(start < found) & (found < end)]  # where this sentence is cut
+        if mode != "none" and end - start <= length:
+            assert not len(inside)
+        if mode == "eos":
+            assert {start, end} <= set(found)
 
 
 def test_blocks_begin_with_bos(tmp_path):

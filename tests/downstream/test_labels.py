@@ -1,6 +1,6 @@
-"""Counts, F1 and IOB2 spans: by hand, against seqeval and scikit-learn, and after reordering."""
+"""Counts, F1 and spans: by hand, against figures of seqeval and scikit-learn, and after reordering."""
 
-import warnings
+import json
 
 import numpy as np
 import pytest
@@ -8,13 +8,13 @@ import torch
 from fairseq.logging import metrics
 from hypothesis import given
 from hypothesis import strategies as st
-from seqeval.metrics import f1_score as seqeval_f1
-from seqeval.scheme import IOB2
 from sklearn.metrics import accuracy_score, f1_score
 
 from fairseq_align.criterions.sequence_tagging import SequenceTaggingLoss
 from fairseq_align.downstream import labels as tags
+from fairseq_align.errors import InputError
 from fairseq_align.evaluation import predictions
+from tests.golden import spans
 
 NER = tags.iob2_labels(["PER", "LOC", "ORG"])
 POS = ("ADJ", "NOUN", "VERB", "X")
@@ -66,18 +66,40 @@ def test_counts_and_f1_by_hand():
     assert tags.micro_f1(np.zeros((3, 3))) == tags.macro_f1(np.zeros((3, 3))) == 0
 
 
-def test_span_f1_is_that_of_seqeval_and_accuracy_that_of_scikit_learn():
-    """1,000 random tag sequences: strict IOB2 mode of seqeval 1.2.2, and scikit-learn."""
+@pytest.fixture(scope="module")
+def golden() -> dict[str, list]:
+    """What seqeval 1.2.2 says of the cases of ``spans.cases``, see there."""
+    return json.loads(spans.FIGURES.read_text())
+
+
+def test_lenient_spans_by_hand():
+    """``I-`` and ``E-`` may begin a span, other letters are a part of speech, of which neighbours are one span."""
+    one, other = "I-PER I-PER B-PER O E-LOC".split(), "NOUN NOUN VERB".split()
+    assert tags.lenient_spans([one, other]) == {
+        ("PER", 0, 1), ("PER", 2, 2), ("LOC", 4, 4), ("OUN", 6, 7), ("ERB", 8, 8),
+    }  # fmt: skip
+    # X has the type of O, which stands between sentences: seqeval lets its span go on there
+    assert tags.lenient_spans([["NOUN", "X"], ["X", "VERB"]]) == {("OUN", 0, 0), ("_", 1, 3), ("ERB", 4, 4)}
+    assert tags.lenient_counts([], []).shape == (0, 3) and tags.micro_f1(tags.lenient_counts([], [])) == 0
+
+
+@pytest.mark.parametrize("name", spans.SCHEMES)
+def test_lenient_f1_is_that_of_seqeval(golden, name):
+    cases = list(spans.cases(name))
+    assert len(cases) == len(golden[name]) == spans.CASES
+    for (gold, predicted), (tp, found, there, micro, macro, *_) in zip(cases, golden[name], strict=True):
+        counts = tags.lenient_counts(predicted, gold)
+        assert counts.sum(0).tolist() == [tp, found, there]
+        assert tags.micro_f1(counts) == pytest.approx(micro, abs=1e-6)
+        assert tags.macro_f1(counts) == pytest.approx(macro, abs=1e-6)
+
+
+def test_strict_f1_is_that_of_seqeval(golden):
     scheme = tags.scheme(NER)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # seqeval finds no entity in some
-        for reference, predicted, lengths in random_sequences(NER, 1000):
-            expected = seqeval_f1(
-                names(NER, reference, lengths), names(NER, predicted, lengths), mode="strict", scheme=IOB2
-            )
-            counts = tags.counts(predicted, reference, firsts(lengths), scheme)
-            assert tags.micro_f1(counts) == pytest.approx(expected, abs=1e-12)
-            assert (reference == predicted).mean() == pytest.approx(accuracy_score(reference, predicted), abs=1e-12)
+    for (gold, predicted), (*_, strict) in zip(spans.cases("IOB2"), golden["IOB2"], strict=True):
+        reference, found = (numbers(NER, " ".join(sum(rows, []))) for rows in (gold, predicted))
+        counts = tags.counts(found, reference, firsts([len(row) for row in gold]), scheme)
+        assert tags.micro_f1(counts) == pytest.approx(strict, abs=1e-6)
 
 
 def test_macro_f1_is_that_of_scikit_learn():
@@ -87,22 +109,25 @@ def test_macro_f1_is_that_of_scikit_learn():
         assert tags.macro_f1(counts) == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize("labels", [NER, POS])
-def test_scores_of_a_subset_are_those_of_seqeval_and_scikit_learn(labels):
-    reference, predicted, lengths = next(random_sequences(labels, 1))
-    rows = [names(labels, values, lengths) for values in (reference, predicted)]
-    sentences = [predictions.Sentence(["w"] * len(r), r, p) for r, p in zip(*rows, strict=True)]
-    found = {name: (value, n) for name, value, n in predictions.scores(sentences, labels)}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        raw = seqeval_f1(*rows)
-    assert found["accuracy"] == (pytest.approx(accuracy_score(reference, predicted)), len(reference))
-    assert found["seqeval_f1"][0] == pytest.approx(raw)
-    counts = tags.counts(predicted, reference, firsts(lengths), tags.scheme(labels))
-    assert found["f1"] == (
-        pytest.approx((tags.micro_f1 if labels == NER else tags.macro_f1)(counts)),
-        counts[:, 2].sum(),
-    )
+@pytest.mark.parametrize(("labels", "name"), [(NER, "IOB2"), (spans.SCHEMES["UPOS"], "UPOS")])
+def test_scores_of_a_subset_are_those_of_seqeval_and_scikit_learn(golden, labels, name):
+    """Each ``f1`` with its own sentences' boundaries; the number of entities or words stands beside it."""
+    for (gold, predicted), (*_, micro, _, strict) in zip(
+        spans.cases(name), [row if name == "IOB2" else [*row, None] for row in golden[name]], strict=True
+    ):
+        reference, words = sum(gold, []), sum(predicted, [])
+        units = sum(tag.startswith("B-") for tag in reference) if name == "IOB2" else len(reference)
+        sentences = [predictions.Sentence(["w"] * len(r), r, p) for r, p in zip(gold, predicted, strict=True)]
+        if not units:
+            with pytest.raises(InputError, match="found no entity or word in the subset"):
+                predictions.scores(sentences, labels)
+            continue
+        found = {metric: (value, n) for metric, value, n in predictions.scores(sentences, labels)}
+        assert found["accuracy"] == (pytest.approx(accuracy_score(reference, words)), len(reference))
+        assert found["seqeval_f1"] == (pytest.approx(micro, abs=1e-6), units)
+        if strict is None:
+            strict = f1_score(reference, words, average="macro", zero_division=0)
+        assert found["f1"] == (pytest.approx(strict, abs=1e-6), units)
 
 
 @pytest.mark.parametrize(("labels", "name", "score"), [(NER, "span", tags.micro_f1), (POS, "label", tags.macro_f1)])

@@ -6,7 +6,6 @@ import json
 import random
 import re
 import shutil
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.runs import free_port
 from fairseq_align.data.tagging import TaggingDataset
 from fairseq_align.downstream import conllu, iob2, tagging
 from fairseq_align.errors import InputError
@@ -65,9 +65,7 @@ def ner(toy, run, tmp_path_factory) -> Path:
     command += ["--criterion", "sequence_tagging", "--arch", "roberta_tagger", "--save-dir", work]
     command += ["--best-checkpoint-metric", "f1", "--maximize-best-checkpoint-metric"]
     command += ["--tensorboard-logdir", work / "events"]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    address = f"tcp://127.0.0.1:{free_port()}"
     command += ["--distributed-world-size", 2, "--distributed-backend", "gloo", "--distributed-no-spawn"]
     command += ["--ddp-backend", "legacy_ddp", "--distributed-init-method", address, "--distributed-rank"]
     with ThreadPoolExecutor(2) as both:

@@ -1,9 +1,8 @@
 """The recipes for several machines, on CPU ranks, with stand-ins for Slurm's commands."""
 
-import socket
-
 import pytest
 
+from benchmarks.runs import free_port
 from tests.support import warm
 from tests.tasks.test_align_mlm import MODEL, OPTIMIZER, RUN, TARGET, same, updates
 
@@ -19,9 +18,7 @@ def flags(toy):
 
 def settings(**more) -> dict[str, str]:
     """Variables of a training, with a port of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     return {"PORT": port, "MASTER_PORT": port} | more
 
 

@@ -2,9 +2,7 @@
 
 import gzip
 import json
-import os
 import shutil
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -15,7 +13,7 @@ import torch
 from fairseq_align.data import binarized
 from fairseq_align.downstream import nli
 from fairseq_align.results import records as results
-from tests.support import warm
+from tests.support import processes, warm
 
 CELLS = 4  # mlm, tlm, dict_mlm, align_mlm: presets/smoke.sh
 STEPS = 2 * CELLS  # pre-training and POS
@@ -34,11 +32,9 @@ def test_a_grid_that_is_killed_goes_on_and_repeats_no_finished_step(run, study):
     command = ["bash", "examples/derived/grid.sh", "smoke.sh"]
     nowhere = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     variables = warm.environment() | {"WORK": str(study)}
-    first = subprocess.Popen(command, cwd=warm.REPO, env=variables, start_new_session=True, **nowhere)
-    while first.poll() is None and not list(study.glob("runs/*/*.jsonl")):
-        time.sleep(0.2)
-    os.killpg(first.pid, signal.SIGKILL)
-    first.wait()
+    with processes.started(command, env=variables, **nowhere) as first:  # killed at its first result
+        while first.poll() is None and not list(study.glob("runs/*/*.jsonl")):
+            time.sleep(0.2)
     finished = {path: path.stat().st_mtime_ns for path in study.glob("runs/*/*.jsonl")}
     assert 1 <= len(finished) < STEPS
 

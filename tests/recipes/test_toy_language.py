@@ -3,7 +3,6 @@
 import importlib.util
 import math
 import re
-import subprocess
 import sys
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -14,7 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support import processes
+
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "toy_language.py"
+
 SPLITS = ("train", "valid", "test")
 
 spec = importlib.util.spec_from_file_location("toy_language", SCRIPT)
@@ -23,7 +25,7 @@ spec.loader.exec_module(toy)
 
 
 def run(out, *flags):
-    return subprocess.run([sys.executable, SCRIPT, "--out", out, *flags], capture_output=True, text=True)
+    return processes.run([sys.executable, SCRIPT, "--out", out, *flags])
 
 
 def split_words(text):

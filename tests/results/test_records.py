@@ -1,5 +1,4 @@
 import json
-import multiprocessing
 import resource
 from datetime import datetime
 
@@ -7,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks import runs
 from fairseq_align.errors import InputError
 from fairseq_align.results import records as results
 
@@ -159,35 +159,29 @@ def test_a_missing_file_is_named(tmp_path):
         results.read(tmp_path / "none.jsonl")
 
 
-def _append_seeds(path, seeds):
-    for seed in seeds:
-        results.append(path, RECORD | {"seed": seed, "derivation": "x" * 9000})  # longer than a page
-
-
+@pytest.mark.forks
 def test_processes_that_append_at_once_keep_every_line_whole(tmp_path):
     path = tmp_path / "results.jsonl"
-    fork = multiprocessing.get_context("fork")
-    writers = [fork.Process(target=_append_seeds, args=(path, range(i, 100, 4))) for i in range(4)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join(60)
-    assert [writer.exitcode for writer in writers] == [0] * 4
+
+    def append(seeds) -> None:
+        for seed in seeds:
+            results.append(path, RECORD | {"seed": seed, "derivation": "x" * 9000})  # longer than a page
+
+    writers = [runs.fork(lambda seeds=range(i, 100, 4): append(seeds), tmp_path / "log") for i in range(4)]
+    assert [runs.end(writer) for writer in writers] == [0] * 4, (tmp_path / "log").read_text()
     assert sorted(record["seed"] for record in results.read(path)) == list(range(100))
 
 
-def _append_with_room_for(path, size):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))  # CPython ignores SIGXFSZ, so the write comes back short
-    with pytest.raises(OSError, match="results.jsonl: the disk took only a part of a line, which was removed"):
-        results.append(path, RECORD)
-
-
+@pytest.mark.forks
 def test_a_full_disk_leaves_the_file_as_it_was(tmp_path):
     path = tmp_path / "results.jsonl"
     results.append(path, RECORD)
-    size = path.stat().st_size
-    writer = multiprocessing.get_context("fork").Process(target=_append_with_room_for, args=(path, size + 20))
-    writer.start()
-    writer.join(60)
-    assert writer.exitcode == 0
+    size = path.stat().st_size + 20
+
+    def append() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))  # CPython ignores SIGXFSZ: the write comes back short
+        with pytest.raises(OSError, match="results.jsonl: the disk took only a part of a line, which was removed"):
+            results.append(path, RECORD)
+
+    assert runs.end(runs.fork(append, tmp_path / "log")) == 0, (tmp_path / "log").read_text()
     assert results.read(path) == [RECORD]

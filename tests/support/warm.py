@@ -4,7 +4,8 @@ A process that imports torch and fairseq costs four seconds of processor time be
 start hundreds. Here each command is a small client in a folder that stands first in ``PATH``. It hands its arguments,
 environment, folder and standard streams to a fork of the server, which runs the same script as a fresh interpreter
 would, and ends with its status. What a fork could not do alike starts cold: Python with flags, and with other
-``PYTHON...`` or ``OMP_...`` variables than the server's.
+``PYTHON...`` or ``OMP_...`` variables than the server's. ``cold`` commands are those of the environment;
+``test_cold.py`` trains with them.
 
 Usage: warm.py SOCKET
 """
@@ -17,6 +18,7 @@ import os
 import random
 import runpy
 import select
+import shlex
 import shutil
 import signal
 import socket
@@ -26,13 +28,20 @@ import tempfile
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
+SECONDS = 240  # most that the server may take to import fairseq
 SETTINGS = ("PYTHON", "OMP_")  # variables that are read when an interpreter starts or torch is imported
-CONSOLE_SCRIPTS = ("fairseq-train", "fairseq-hydra-train", "fairseq-preprocess", "fairseq-validate")
+MODULES = {  # of console scripts
+    "fairseq-align": "fairseq_align.cli",
+    "fairseq-train": "fairseq_cli.train",
+    "fairseq-hydra-train": "fairseq_cli.hydra_train",
+    "fairseq-preprocess": "fairseq_cli.preprocess",
+    "fairseq-validate": "fairseq_cli.validate",
+}
 CLIENT = """#!{python} -IS
 import os, signal, socket, sys
 words = {words} + sys.argv[1:]
 settings = {{name: value for name, value in os.environ.items() if name.startswith({prefixes})}}
-if settings != {settings} or not words or (words[0].startswith("-") and words[:2] != ["-m", "fairseq_align.cli"]):
+if settings != {settings} or not words or (words[0].startswith("-") and " ".join(words[:2]) not in {modules}):
     os.execv({python!r}, [{python!r}, *words])
 variables = [f"{{name}}={{value}}" for name, value in os.environ.items()]
 message = os.fsencode("\\0".join([os.getcwd(), str(len(words)), *words, *variables]))
@@ -47,6 +56,15 @@ sys.exit(status)
 """
 
 
+def script(name: str) -> list[str]:
+    """Words behind ``python`` that run a console script: the one beside this Python, or else its module.
+
+    The clone's own has no script where the package is not installed; packages in a folder of ``PYTHONPATH`` have none.
+    """
+    path = Path(sys.executable).parent / name
+    return [str(path)] if path.exists() and name != "fairseq-align" else ["-m", MODULES[name]]
+
+
 def write_clients(folder: Path, address: Path, environment: dict[str, str]) -> None:
     """Write a client for each command: ``python``, ``fairseq-align`` and fairseq's.
 
@@ -54,30 +72,67 @@ def write_clients(folder: Path, address: Path, environment: dict[str, str]) -> N
         address: socket of the server.
         environment: of the server.
     """
-    bin_folder = Path(sys.executable).parent
-    commands = {"python": [], "fairseq-align": ["-m", "fairseq_align.cli"]}
-    commands |= {name: [str(bin_folder / name)] for name in CONSOLE_SCRIPTS}
     settings = {name: value for name, value in environment.items() if name.startswith(SETTINGS)}
-    for name, words in commands.items():
+    modules = [f"-m {name}" for name in MODULES.values()]
+    for name, words in {"python": [], **{name: script(name) for name in MODULES}}.items():
         client = CLIENT.format(
-            python=sys.executable, words=words, prefixes=SETTINGS, settings=settings, socket=str(address)
+            python=sys.executable,
+            words=words,
+            modules=modules,
+            prefixes=SETTINGS,
+            settings=settings,
+            socket=str(address),
         )
-        (folder / name).write_text(client, encoding="utf-8")
-        (folder / name).chmod(0o755)
+        write_command(folder / name, client)
+
+
+def write_command(path: Path, content: str) -> None:
+    path.write_text(content, encoding="utf-8")
+    path.chmod(0o755)
+
+
+@functools.cache
+def new_folder() -> Path:
+    """A folder for commands, which goes when the tests end."""
+    folder = Path(tempfile.mkdtemp(prefix="fairseq_align_"))
+    atexit.register(shutil.rmtree, folder)
+    for kind in ("cold", "warm"):
+        (folder / kind).mkdir()
+    return folder
+
+
+@functools.cache
+def cold() -> dict[str, str]:
+    """Variables with which commands find this Python, its scripts and the package of the clone; one thread each."""
+    folder = new_folder() / "cold"
+    for name in MODULES:
+        words = shlex.join([sys.executable, *script(name)])
+        write_command(folder / name, f'#!/bin/sh\nexec {words} "$@"\n')
+    path = [str(folder), str(Path(sys.executable).parent), os.environ["PATH"]]
+    python_path = [str(REPO), *filter(None, [os.environ.get("PYTHONPATH")])]  # packages may be there alone
+    return {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join(python_path),
+        "PATH": os.pathsep.join(path),
+    }
 
 
 @functools.cache
 def environment() -> dict[str, str]:
-    """Variables with which commands find this Python and the package of the clone, and start warm; one thread each."""
-    folder = Path(tempfile.mkdtemp(prefix="fairseq_align_"))
-    atexit.register(shutil.rmtree, folder)
-    variables = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPO)}
+    """The variables of ``cold``, with commands that start warm."""
+    folder, variables = new_folder(), cold()
     command = [sys.executable, __file__, str(folder / "server")]
     server = subprocess.Popen(command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    write_clients(folder, folder / "server", variables)
-    assert server.stdout.readline() == b"ready\n"
-    path = os.pathsep.join([str(folder), str(Path(sys.executable).parent), os.environ["PATH"]])
-    return {**variables, "PATH": path}
+    ready, _, _ = select.select([server.stdout], [], [], SECONDS)
+    said = os.read(server.stdout.fileno(), 16) if ready else f"nothing within {SECONDS} s"
+    if said != b"ready\n":
+        server.kill()
+        raise RuntimeError(
+            f"tests/support/warm.py: found {said!r} of the server, expected 'ready'; see its message above"
+        )
+    write_clients(folder / "warm", folder / "server", variables)
+    return {**variables, "PATH": os.pathsep.join([str(folder / "warm"), variables["PATH"]])}
 
 
 def serve(address: str) -> None:
@@ -105,6 +160,7 @@ def serve(address: str) -> None:
             message = os.fsdecode(file.read(int(length))).split("\0")
         child = os.fork()
         if child:
+            os.setpgid(child, child)  # here too: its client may be gone before it has run
             watch(connection, child)
         connection.close()
         random.seed()  # a fork has the server's states
@@ -139,7 +195,8 @@ def run(streams: list[int], folder: str, count: str, *words_and_variables: str) 
     words, variables = words_and_variables[: int(count)], words_and_variables[int(count) :]
     os.environ.clear()
     os.environ.update(variable.split("=", 1) for variable in variables)
-    if Path(words[0]).name in CONSOLE_SCRIPTS:  # they set up logging before they import fairseq, which does so, too
+    command = words[1] if words[0] == "-m" else Path(words[0]).name
+    if command.startswith(("fairseq_cli.", "fairseq-")):  # they set up logging before fairseq does
         logging.root.handlers.clear()
     if words[0] == "-m":
         sys.argv, sys.path[0] = list(words[1:]), folder

@@ -5,8 +5,6 @@ import json
 import math
 import re
 import shutil
-import socket
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,8 +12,10 @@ import numpy as np
 import pytest
 import torch
 
+import fairseq_align  # noqa: F401   lets torch's safe loader read what fairseq saves
+from benchmarks.runs import free_port
 from fairseq_align.data import binarized
-from fairseq_align.training.checkpoints import SAFE_CLASSES
+from tests.support import processes
 from tests.support.events import scalars
 
 TRANSFORMS = "transliterate,invert"
@@ -38,7 +38,6 @@ RUN += ["--data-buffer-size", 0]  # no thread reads ahead: fairseq's can abort a
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
     """Parameters of a checkpoint of ours, read by torch's safe loader."""
-    assert SAFE_CLASSES
     return torch.load(path, weights_only=True)["model"]
 
 
@@ -179,12 +178,6 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(pretrain, t
     assert same(tmp_path / "whole" / "checkpoint_last.pt", tmp_path / "halves" / "checkpoint_last.pt")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def sixteen(toy, tmp_path_factory):
     """Data of which one update of 16 items is a whole epoch, so that every split of it sees the same items."""
@@ -281,7 +274,7 @@ def test_the_plugin_works_by_name_from_any_folder_when_installed(toy, tmp_path):
         *OPTIMIZER,
         *RUN,
     ]
-    done = subprocess.run(list(map(str, command)), cwd=tmp_path, capture_output=True, text=True)
+    done = processes.run(command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
 

@@ -1,0 +1,107 @@
+"""What this package changes in fairseq: one table, applied once, shown by ``fairseq-align doctor``.
+
+fairseq 0.12 has no hook in these places, or one that only a task of our own has. Models are fine-tuned with fairseq's
+own tasks, too (``sentence_prediction``), and what is promised about checkpoints, signals and ranks holds for those as
+well. What a hook of a task can do for all is done with it: ``autocast.PrecisionTask`` is the example to follow.
+"""
+
+import inspect
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+from fairseq import checkpoint_utils, trainer
+from fairseq.data.iterators import EpochBatchIterator
+from fairseq.distributed import utils as distributed_utils
+from fairseq.file_io import PathManager
+from fairseq.trainer import Trainer
+
+from fairseq_align.errors import InputError, show_in_one_line
+from fairseq_align.training import checkpoints, failures, resharding, stopping
+from fairseq_align.training.replacement import is_replaced, replace
+
+
+class Patch(NamedTuple):
+    """A function of fairseq that is replaced.
+
+    Attributes:
+        owner: the module or class that holds it.
+        attribute: its name there.
+        wrapper: called as ``wrapper(stock, ...)`` for ``stock(...)``.
+        why: what goes wrong without it.
+        wanted: whether this process needs it.
+    """
+
+    owner: object
+    attribute: str
+    wrapper: Callable
+    why: str
+    wanted: Callable[[], bool] = lambda: True
+
+    @property
+    def name(self) -> str:
+        """Where it is: ``fairseq.trainer.Trainer.load_checkpoint``."""
+        module = "" if inspect.ismodule(self.owner) else f"{self.owner.__module__}."
+        return f"{module}{self.owner.__name__}.{self.attribute}"
+
+    @property
+    def applied(self) -> bool:
+        return is_replaced(self.owner, self.attribute)
+
+
+PATCHES = (
+    Patch(
+        checkpoint_utils, "load_checkpoint_to_cpu", checkpoints.read_safely,
+        "a checkpoint could run code, and a damaged one ends in a call stack",
+    ),
+    Patch(
+        Trainer, "load_checkpoint", checkpoints.resume_from_whole,
+        "a damaged checkpoint_last.pt ends a run that has other checkpoints",
+    ),
+    Patch(PathManager, "copy", checkpoints.copy_whole, "an interrupted copy leaves half a file"),
+    Patch(PathManager, "rename", checkpoints.rename_written, "a name can be on the disk before its data"),
+    Patch(
+        EpochBatchIterator, "state_dict", resharding.state_dict,
+        "a checkpoint does not say for how many ranks its place in the epoch holds",
+    ),
+    Patch(
+        EpochBatchIterator, "load_state_dict", resharding.load_state_dict,
+        "another number of ranks goes on at the wrong batch",
+    ),
+    Patch(
+        checkpoint_utils, "load_checkpoint", stopping.begin,
+        "a signal ends training without a checkpoint, and a rank that fails leaves the others waiting",
+    ),
+    Patch(
+        distributed_utils, "call_main", stopping.launch, "ranks that a command starts do not get the signals it gets"
+    ),
+    Patch(
+        trainer, "NanDetector", failures.detect_in_forward,
+        "its hooks of the backward pass raise an error in place of the one that they are to explain",
+    ),
+    Patch(
+        Trainer, "_log_oom", failures.refuse_oom,
+        "a rank that has no memory leaves its batch out, and all ranks then wait for each other",
+    ),
+    Patch(sys, "excepthook", show_in_one_line, "the line that says how to mend an input drowns in a call stack",
+          stopping.in_command),
+)  # fmt: skip
+
+
+def install() -> None:
+    """Apply the table, and tell torch which classes a checkpoint may hold; what is applied already stays as it is.
+
+    Raises:
+        InputError: a function is no longer fairseq's own, because another plugin has replaced it; nothing is changed.
+    """
+    wanted = [patch for patch in PATCHES if patch.wanted()]
+    for patch in wanted:
+        module = str(getattr(getattr(patch.owner, patch.attribute), "__module__", None))
+        if patch.owner is not sys and module.partition(".")[0] != "fairseq":
+            raise InputError(
+                f"{patch.name}: found a function of {module}, expected fairseq's own; another plugin has replaced it, "
+                "and the two cannot be used together"
+            )
+    checkpoints.register_safe_classes()
+    for patch in wanted:
+        replace(patch.owner, patch.attribute, patch.wrapper)
