@@ -2,7 +2,7 @@
 
 The file of a part-of-speech tagger is CoNLL-U, with the gold tag as ``Gold=NOUN`` in the last column; that of named
 entities has the columns of conlleval, ``word<TAB>gold<TAB>predicted``. Words are spelt as the model saw them, see
-``TaggingDataset.sentences``. ``treebank.read`` and ``iob2.read`` read the files, as predictions.
+``TaggingDataset.sentences``. ``conllu.read`` and ``iob2.read`` read the files, as predictions.
 """
 
 from collections.abc import Iterable, Sequence

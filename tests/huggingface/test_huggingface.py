@@ -24,8 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairseq_align import cli
-from fairseq_align.downstream import nli
-from fairseq_align.downstream import tagging as treebank
+from fairseq_align.downstream import nli, tagging
 from fairseq_align.evaluation.checkpoint import load
 from fairseq_align.files import read_lines
 from fairseq_align.huggingface import architecture as encoder
@@ -429,7 +428,7 @@ def from_xlmr(size: dict, spm: Path, work: Path, run, updates: int = 50) -> dict
         folder.mkdir(parents=True)
     vocabulary.save(dictionary, data / "dict.txt")
     vocabulary.save(labels, data / "label" / "dict.txt")
-    treebank.binarize(tagged, data / "en" / "train", processor, dictionary, labels)
+    tagging.binarize(tagged, data / "en" / "train", processor, dictionary, labels)
     pairs = [" ".join(subword.encode_words(processor, [word])[0]) for word in words[:40]]
     lines = (f"{source}\t{target}\n" for source, target in zip(pairs[:20], pairs[20:], strict=True))
     (work / "lexicon.tsv").write_text("".join(lines), encoding="utf-8")
