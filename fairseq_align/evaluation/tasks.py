@@ -20,6 +20,7 @@ from fairseq_align.errors import InputError
 from fairseq_align.evaluation import predictions
 from fairseq_align.evaluation.sentence_retrieval import accuracy, sentence_vectors
 from fairseq_align.lexicon.frequency import unigrams
+from fairseq_align.objectives import OBJECTIVES
 from fairseq_align.results import records as results
 from fairseq_align.tasks.sequence_tagging import SequenceTaggingTask
 
@@ -234,7 +235,7 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", help="folder of binarized data with dict.txt")
     parser.add_argument("--results", help="JSON-lines file to append the scores to; not given: they are only printed")
     parser.add_argument(
-        "--objective", choices=results.OBJECTIVES, required=True, help="what the model was pre-trained with"
+        "--objective", choices=list(OBJECTIVES), required=True, help="what the model was pre-trained with"
     )
     parser.add_argument(
         "--derivation", help="how the target language was made, e.g. transliterate+invert; not given: natural"
