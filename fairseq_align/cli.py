@@ -24,8 +24,8 @@ COMMANDS = (
     Command("alignment", "fairseq_align.evaluation.alignment", "score how well the words of two languages coincide"),
     Command("evaluate", "fairseq_align.evaluation.tasks", "score a checkpoint on subsets", "add_evaluate_parser"),
     Command("report", "fairseq_align.results.command", "table and figure from results"),
-    Command("export", "fairseq_align.huggingface.convert", "a checkpoint as a Hugging Face model", "add_export_parser"),
-    Command("import", "fairseq_align.huggingface.convert", "XLM-R as a fairseq checkpoint", "add_import_parser"),
+    Command("export", "fairseq_align.huggingface.command", "a checkpoint as a Hugging Face model", "add_export_parser"),
+    Command("import", "fairseq_align.huggingface.command", "XLM-R as a fairseq checkpoint", "add_import_parser"),
     Command("doctor", "fairseq_align.doctor", "show what is installed and what is wrong with it"),
 )
 

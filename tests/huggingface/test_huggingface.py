@@ -26,13 +26,13 @@ from hypothesis import strategies as st
 from fairseq_align import cli
 from fairseq_align.downstream import nli
 from fairseq_align.downstream import tagging as treebank
+from fairseq_align.errors import InputError
 from fairseq_align.evaluation import tasks as evaluation
 from fairseq_align.files import read_lines
-from fairseq_align.huggingface import architecture as encoder
-from fairseq_align.huggingface import fairseq_checkpoint as roberta
-from fairseq_align.huggingface import tokenizer
+from fairseq_align.huggingface import adapters, architecture, convert, fairseq_checkpoint, model_card, tokenizer
 from fairseq_align.huggingface.architecture import HEAD_NAME, Architecture, Model
-from fairseq_align.results import records as results
+from fairseq_align.objectives import OBJECTIVES, Objective
+from fairseq_align.results import records
 from fairseq_align.text import corpus, subword, vocabulary
 from fairseq_align.text.encoder import TextEncoder
 
@@ -63,9 +63,11 @@ def random_model(size: Architecture) -> Model:
     """Weights so large that an error in any of them shows in the logits."""
     generator = torch.Generator().manual_seed(1)
     kind = getattr(torch, size.dtype)
-    return Model(
-        size, {p.fairseq: (torch.randn(p.shape, generator=generator) * 0.3).to(kind) for p in encoder.pairs(size)}
-    )
+    tensors = {
+        name: (torch.randn(shape, generator=generator) * 0.3).to(kind)
+        for name, shape in architecture.shapes(size).items()
+    }
+    return Model(size, tensors)
 
 
 def save(folder: Path, size: Architecture, dictionary: Dictionary) -> Path:
@@ -77,7 +79,7 @@ def save(folder: Path, size: Architecture, dictionary: Dictionary) -> Path:
     shutil.copyfile(folder / "dict.txt", folder / "input0" / "dict.txt")
     vocabulary.save(vocabulary.of_symbols(size.labels), folder / "label" / "dict.txt")
     model = random_model(replace(size, vocabulary=len(dictionary) + 1))
-    torch.save(roberta.to_checkpoint(model, str(folder), "en"), folder / "model.pt")
+    torch.save(fairseq_checkpoint.to_checkpoint(model, str(folder), "en"), folder / "model.pt")
     return folder / "model.pt"
 
 
@@ -246,7 +248,7 @@ def test_a_dictionary_may_hold_the_mask(spm, tmp_path):
     checkpoint = save(tmp_path / "ours", TINY, vocabulary.load(spm / "dict.txt"))
     state = torch.load(checkpoint, weights_only=True)
     model = random_model(replace(TINY, vocabulary=len(dictionary)))
-    torch.save(roberta.to_checkpoint(model, state["cfg"]["task"]["data"]), checkpoint)
+    torch.save(fairseq_checkpoint.to_checkpoint(model, state["cfg"]["task"]["data"]), checkpoint)
     vocabulary.save(dictionary, tmp_path / "ours" / "dict.txt")
     folder = export(checkpoint, tmp_path / "theirs", spm)
     after = imported(folder, tmp_path / "out")["model"]
@@ -388,15 +390,90 @@ def test_the_card_tells_training_and_scores(spm, tmp_path):
     score = dict.fromkeys(("derivation", "lexicon_rate", "lexicon"))
     score |= {"task": "pos", "metric": "accuracy", "value": 0.61234, "n": 77, "split": "test", "seed": 1}
     score |= {"lang": "fr", "source_lang": "en", "freeze_embeddings": False, "objective": "align_mlm"}
-    score |= {"checkpoint": results.checksum(checkpoint), "versions": results.versions(), "date": results.now()}
+    score |= {"checkpoint": records.checksum(checkpoint), "versions": records.versions(), "date": records.now()}
     for record in (score, score | {"checkpoint": "0" * 12, "value": 0.5}):
-        results.append(tmp_path / "results.jsonl", record)
+        records.append(tmp_path / "results.jsonl", record)
     folder = export(checkpoint, tmp_path / "theirs", spm, "--results", tmp_path / "results.jsonl")
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert "pos accuracy 61.2 | lang:fr | source_lang:en" in card and "50.0" not in card
     assert f"checksum {vocabulary.checksum(vocabulary.load(spm / 'dict.txt'))}" in card
     assert "| task._name | `sequence_tagging` |" in card and 'pipeline_tag: "token-classification"' in card
     assert json.loads((folder / "config.json").read_text())["id2label"] == {"0": "NOUN", "1": "VERB"}
+
+
+def test_the_card_has_every_setting_that_differs_from_its_default():
+    """Those of fairseq's own groups and of chosen dataclasses, but for what repeats another setting."""
+    cfg = {
+        "common": {"seed": 3, "fp16": False, "log_interval": 100},
+        "distributed_training": {"distributed_world_size": 1, "ddp_backend": "pytorch_ddp"},
+        "optimization": {"lr": [0.0001], "update_freq": [1], "stop_time_hours": 0.0, "max_update": 500000},
+        "task": {"_name": "align_mlm", "data": "/home/someone/data-bin", "langs": "en,fr", "autocast": "bf16",
+                 "seed": 3},
+        "criterion": Namespace(
+            _name="align_mlm", lexicon="data/en-fr.tsv:data/en-ar.tsv", heldout_lexicon=None, align_weight=1.0,
+            align_warmup=1000, align_loss="contrastive", align_temperature=0.05, align_pairs=0, seed=3,
+        ),
+        "optimizer": {"_name": "adam", "adam_betas": "(0.9, 0.98)", "weight_decay": 0.0, "lr": [0.0001]},
+        "lr_scheduler": {"_name": "polynomial_decay", "warmup_updates": 0, "power": 1.0},
+        "scoring": {"_name": "bleu"},
+        "a_plugin": {"_name": "unknown", "setting": 1},
+    }  # fmt: skip
+    assert model_card.changed_settings(cfg) == {
+        "common.seed": 3,
+        "distributed_training.distributed_world_size": 1,
+        "optimization.lr": [0.0001],
+        "optimization.max_update": 500000,
+        "task._name": "align_mlm",
+        "task.data": "/home/someone/data-bin",
+        "task.langs": "en,fr",
+        "task.autocast": "bf16",
+        "criterion._name": "align_mlm",
+        "criterion.lexicon": "data/en-fr.tsv:data/en-ar.tsv",
+        "criterion.align_weight": 1.0,
+        "criterion.align_warmup": 1000,
+        "criterion.align_loss": "contrastive",
+        "criterion.align_temperature": 0.05,
+        "optimizer._name": "adam",
+        "optimizer.adam_betas": "(0.9, 0.98)",
+        "lr_scheduler._name": "polynomial_decay",
+    }
+    dictionary = vocabulary.of_symbols(["a"])
+    card = model_card.card("name", "xlm-roberta", "XLMRobertaForMaskedLM", TINY, cfg, dictionary, "0" * 12, [])
+    assert "| criterion.lexicon | `en-fr.tsv:en-ar.tsv` |" in card and "someone" not in card
+    assert "- Objective: MLM + ALIGN-MLM, alpha = 1.0" in card
+
+
+def test_a_new_objective_is_told_by_the_card(monkeypatch):
+    row = Objective("code_switch", "CODE-SWITCH", frozenset({"lexicon"}), lambda task, criterion: "switch" in task)
+    monkeypatch.setitem(OBJECTIVES, "code_switch", row)
+    cfg = {"task": {"_name": "align_mlm", "switch": 0.3}, "criterion": {"align_weight": 0}}
+    assert model_card.objective(cfg) == "MLM + CODE-SWITCH"
+    assert model_card.objective({"task": {"_name": "sequence_tagging"}}) == "fine-tuning with sequence_tagging"
+
+
+def test_a_new_architecture_of_transformers_needs_its_row_alone(spm, tmp_path, monkeypatch):
+    """One whose names begin otherwise, and whose config.json says so."""
+    xlmr = adapters.ADAPTERS["xlm-roberta"]
+    row = xlmr._replace(
+        classes={"masked_lm": "OtherForMaskedLM"},
+        to_config=lambda size: xlmr.to_config(size) | {"model_type": "other"},
+        weight_name=lambda name: "other." + xlmr.weight_name(name),
+        to_weights=lambda size, tensors: tensors,
+        from_config=lambda where, config, tensors: replace(TINY, vocabulary=config["vocab_size"]),
+        from_weights=lambda size, tensors: tensors,
+    )
+    checkpoint = save(tmp_path / "ours", TINY, vocabulary.load(spm / "dict.txt"))
+    with pytest.raises(InputError, match="found model_type 'other', expected 'xlm-roberta'"):
+        convert.export(checkpoint, tmp_path / "theirs", spm / "spm.model", model_type="other")
+    monkeypatch.setitem(adapters.ADAPTERS, "other", row)
+    exported = convert.export(checkpoint, tmp_path / "theirs", spm / "spm.model", model_type="other")
+    assert exported.model_class == "OtherForMaskedLM" and exported.scores == 0
+    names = safetensors.load_file(tmp_path / "theirs" / "model.safetensors")
+    assert all(name.startswith("other.") for name in names)
+    imported_model = convert.import_model(tmp_path / "theirs", tmp_path / "back", lang="en")
+    assert imported_model.task == "align_mlm" and "--encoder-layers" in imported_model.flags
+    states = [torch.load(path, weights_only=True)["model"] for path in (checkpoint, tmp_path / "back" / "model.pt")]
+    assert same_tensors(*map(dict, states))
 
 
 TRAIN = ["--user-dir", "fairseq_align", "--cpu", "--num-workers", 0, "--data-buffer-size", 0, "--optimizer", "adam"]
@@ -419,7 +496,7 @@ def from_xlmr(size: dict, spm: Path, work: Path, run, updates: int = 50) -> dict
     shutil.copy(spm / "spm.model", work / "xlmr" / "sentencepiece.bpe.model")
     state = imported(work / "xlmr", work / "imported")
     dictionary = vocabulary.load(work / "imported" / "dict.txt")
-    model = roberta.model_flags(roberta.from_fairseq("imported", state).architecture)
+    model = fairseq_checkpoint.model_flags(fairseq_checkpoint.from_fairseq("imported", state).architecture)
 
     texts, data = sentences(300), work / "data"
     words = list(dict.fromkeys(" ".join(texts).split()))
