@@ -10,7 +10,7 @@ from fairseq_align.huggingface import UNKNOWN_LANG
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What ``export`` was asked for; see ``convert.export``."""
+    """Arguments of ``export``; see ``convert.export``."""
 
     checkpoint: Path
     out: Path
@@ -21,7 +21,7 @@ class ExportRequest:
 
 @dataclass(frozen=True)
 class ImportRequest:
-    """What ``import`` was asked for; see ``convert.import_model``."""
+    """Arguments of ``import``; see ``convert.import_model``."""
 
     source: str
     out: Path

@@ -137,7 +137,7 @@ def from_fairseq(path: str | Path, state: dict) -> Model:
 
 
 def _head(path: str | Path, tensors: dict[str, Tensor], state: dict) -> tuple[str, tuple[str, ...]]:
-    """Name of the head, told by its tensors, and its labels."""
+    """Name of the head, by its tensors, and its labels."""
     if "tagging_head.out_proj.bias" in tensors:
         names = (state.get("task_state") or {}).get("labels") or range(len(tensors["tagging_head.out_proj.bias"]))
         return "tagger", tuple(map(str, names))

@@ -69,21 +69,21 @@ class Column:
     frozen: bool = False
 
     @property
-    def row_of_table(self) -> Metric:
+    def definition(self) -> Metric:
         return TASKS[self.task].metrics[self.metric]
 
     @property
     def unit(self) -> Unit:
-        return self.row_of_table.unit
+        return self.definition.unit
 
     @property
     def table(self) -> str:
         """Title of the table with the column."""
-        return self.row_of_table.table
+        return self.definition.table
 
     @property
     def sort_key(self) -> tuple:
-        metric = self.row_of_table
+        metric = self.definition
         return (
             TABLES.index(metric.table),
             list(TASKS).index(self.task),
@@ -98,7 +98,7 @@ class Column:
         """The column whatever the split of a text: ``POS zero-shot, frozen``, ``P@1 held-out``, ``MLM loss``."""
         if self.role:
             return f"{TASKS[self.task].label} {self.role}{', frozen' if self.frozen else ''}"
-        label = self.row_of_table.label
+        label = self.definition.label
         return f"{label} {PAIR_WORDS[self.split][0]}" if self.split in PAIR_WORDS else label
 
     @property
@@ -242,12 +242,12 @@ def differences(scores: Sequence[SeedScore]) -> list[SeedScore]:
     These are the ``gap`` of fine-tuned tasks, zero-shot minus supervised, and the metrics with a ``difference``.
     """
     known = {(score.row, score.column, score.lang, score.seed): score for score in scores}
-    found = []
+    computed = []
     for score in scores:
         for column, subtracted in _differences_from(score.column):
             if other := known.get((score.row, subtracted, score.lang, score.seed)):
-                found.append(score._replace(column=column, value=score.value - other.value))
-    return found
+                computed.append(score._replace(column=column, value=score.value - other.value))
+    return computed
 
 
 def _differences_from(minuend: Column) -> list[tuple[Column, Column]]:
@@ -270,7 +270,7 @@ def aggregate(scores: Iterable[SeedScore]) -> Cells:
     """Cells of every row and column over languages and, where a column has several languages, of each of them.
 
     A seed's value is the mean over all languages that the column has for the derivation, its ``n`` their sum. A seed
-    that lacks one of them is left out, as its mean would stand for other languages; the log says so.
+    that lacks one of them is left out, as its mean would be that of other languages; the log says so.
     """
     grouped: dict[tuple[Row, Column], dict[str, dict[int, SeedScore]]] = defaultdict(lambda: defaultdict(dict))
     langs: dict[tuple[str | None, Column], set[str]] = defaultdict(set)

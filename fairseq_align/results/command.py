@@ -9,7 +9,7 @@ from fairseq_align import files
 
 @dataclass(frozen=True)
 class Request:
-    """What the command was asked for; see ``report.report``."""
+    """Arguments of the command; see ``report.report``."""
 
     results: tuple[Path, ...]
     out: Path

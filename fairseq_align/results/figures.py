@@ -142,7 +142,7 @@ def _name_rows(axes, rows: Sequence[Row]) -> None:
 
 def _row_label(row: Row, with_derivation: bool) -> list[str]:
     label = [row.name] if row.lexicon_rate is None else [f"{row.name}, {row.lexicon}"]
-    return label + [row.derivation or "no derivation"] * with_derivation
+    return [*label, row.derivation or "no derivation"] if with_derivation else label
 
 
 # alignment against gap

@@ -49,7 +49,8 @@ def table(cells: Cells, with_derivation: bool) -> Table:
     with_lang = any(key.lang is not None for key in cells)
 
     def line(derivation: str, objective: str, lexicon: str, lang: str, seeds: str, shown: Iterable[str]) -> list[str]:
-        return [derivation] * with_derivation + [objective, lexicon] + [lang] * with_lang + [seeds, *shown]
+        first = [derivation] if with_derivation else []
+        return [*first, objective, lexicon, *([lang] if with_lang else []), seeds, *shown]
 
     lines = [line("derivation", "objective", "lexicon", "lang", "seeds", (column.title for column in columns))]
     for row, lang in dict.fromkeys((key.row, key.lang) for key in cells):
@@ -98,9 +99,9 @@ def _compared(record: dict) -> tuple[str, ...]:
     """What was compared, as the first cells of a line: language, vectors, language of the queries, pairs, band."""
     vectors = "embeddings" if record.get("layer") is None else f"layer {record['layer']}"
     mapped = f", {record['mapping']}" if record.get("mapping") else ""
-    asked = "target" if record.get("direction") else "source"
+    queries = "target" if record.get("direction") else "source"
     pairs, _ = PAIR_WORDS.get(record["split"], (record["split"], ""))
-    return record["lang"], vectors + mapped, asked, pairs, record.get("band") or "all"
+    return record["lang"], vectors + mapped, queries, pairs, record.get("band") or "all"
 
 
 def _detail_cell(by_seed: dict[int, dict], seeds: int) -> str:

@@ -12,7 +12,7 @@ from fairseq_align.huggingface import fairseq_checkpoint
 from fairseq_align.results import records as results
 from fairseq_align.text import subword
 from fairseq_align.text.encoder import TextEncoder
-from tests.huggingface.test_huggingface import TINY, random_model, sentences
+from tests.huggingface.models import TINY, random_model, sentences
 
 pytest.importorskip("safetensors", reason="waits for the extra hf: EXTRAS=hf bash install.sh")
 
