@@ -33,6 +33,8 @@ def read_torch(path: str | Path) -> dict:
     Raises:
         InputError: the file is missing, damaged, holds anything but tensors and settings, or is no mapping.
     """
+    import fairseq  # noqa: F401  the plugin tells torch which classes of settings a checkpoint may hold
+
     if not Path(path).is_file():
         raise InputError(f"{path}: found no file, expected a checkpoint; check the path")
     try:

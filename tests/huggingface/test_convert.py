@@ -3,7 +3,9 @@
 Run with transformers 5.23.0 and 4.57.6.
 """
 
+import os
 import shutil
+import subprocess
 import sys
 from argparse import Namespace
 from dataclasses import replace
@@ -31,6 +33,7 @@ from tests.huggingface.models import (
     sentences,
     xnli_test,
 )
+from tests.support.warm import REPO
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -189,6 +192,20 @@ def test_what_is_there_is_not_overwritten(plain, tmp_path, capsys):
     (tmp_path / "out" / "notes").write_text("mine")
     refused(capsys, tmp_path, ["import", plain, tmp_path / "out"], "out: found something there, expected a new folder")
     refused(capsys, tmp_path, ["import", tmp_path / "no" / "such" / "one", tmp_path / "new"], "found nothing there")
+
+
+def test_a_script_converts_in_a_process_that_has_not_imported_fairseq(spm, tmp_path):
+    checkpoint = save(tmp_path / "ours", TINY, vocabulary.load(spm / "dict.txt"))
+    script = (
+        "import fairseq_align as fa, sys; folder = sys.argv[1]; "
+        "print(fa.export(f'{folder}/ours/model.pt', f'{folder}/theirs', sys.argv[2]).model_class); "
+        "print(fa.import_model(f'{folder}/theirs', f'{folder}/back').task)"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path), str(spm / "spm.model")]
+    done = subprocess.run(command, cwd=REPO, env=os.environ | {"PYTHONPATH": str(REPO)}, capture_output=True, text=True)
+    assert done.stdout.split() == ["XLMRobertaForMaskedLM", "align_mlm"], done.stderr
+    states = [torch.load(path, weights_only=True)["model"] for path in (checkpoint, tmp_path / "back" / "model.pt")]
+    assert same_tensors(*map(dict, states))
 
 
 SETTINGS = {
