@@ -58,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         exit status: what the command returned, 0 if nothing, 1 after an ``InputError``, whose message is shown.
     """
-    logging.getLogger().setLevel(logging.INFO)  # importing fairseq leaves it at DEBUG, which matplotlib floods
+    logging.basicConfig()  # before a module of fairseq asks for DEBUG, which matplotlib floods
+    logging.getLogger().setLevel(logging.INFO)
     logging.getLogger("fairseq").setLevel(logging.WARNING)
     return status_of(run, sys.argv[1:] if arguments is None else arguments)
 
