@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from fairseq_align.errors import InputError
 from fairseq_align.evaluation.bands import BANDS
+from fairseq_align.objectives import OBJECTIVES
 from fairseq_align.results import records
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", help="folder of binarized data with dict.txt")
     parser.add_argument("--results", help="JSON-lines file to append the scores to; default: they are only printed")
     parser.add_argument(
-        "--objective", choices=records.OBJECTIVES, required=True, help="what the model was pre-trained with"
+        "--objective", choices=list(OBJECTIVES), required=True, help="what the model was pre-trained with"
     )
     parser.add_argument(
         "--derivation", help="how the target language was made, e.g. transliterate+invert; default: natural"
