@@ -137,7 +137,7 @@ def draw(made: Report, out: str | Path) -> tuple[Path, ...]:
     except ImportError as error:
         raise InputError(
             f"{Path(out) / 'report.png'}: found no matplotlib, expected it to draw the figures; "
-            "pip install fairseq_align[plot]"
+            "bash install.sh brings it"
         ) from error
     drawn = {"report": figures.bars(made.cells)}
     if made.comparisons:

@@ -76,7 +76,7 @@ def test_a_new_objective_and_a_new_task_need_their_rows_alone(tmp_path, monkeypa
 
 
 def test_figures_have_a_panel_of_a_new_task_and_a_colour_of_a_new_objective(tmp_path, monkeypatch):
-    pytest.importorskip("matplotlib", reason="waits for matplotlib: pip install fairseq_align[plot]")
+    pytest.importorskip("matplotlib", reason="waits for matplotlib: bash install.sh brings it")
     from fairseq_align.results import figures
 
     made_up(monkeypatch)
@@ -97,7 +97,7 @@ def test_figures_have_a_panel_of_a_new_task_and_a_colour_of_a_new_objective(tmp_
 
 
 def test_colours_begin_again_where_there_are_more_objectives_than_colours(monkeypatch):
-    pytest.importorskip("matplotlib", reason="waits for matplotlib: pip install fairseq_align[plot]")
+    pytest.importorskip("matplotlib", reason="waits for matplotlib: bash install.sh brings it")
     from fairseq_align.results import comparison, figures
 
     names = [f"objective_{number}" for number in range(12)]

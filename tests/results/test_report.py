@@ -26,9 +26,7 @@ def write_results(path, records=STUDY):
     return path
 
 
-draws = pytest.mark.skipif(
-    find_spec("matplotlib") is None, reason="waits for matplotlib: pip install fairseq_align[plot]"
-)
+draws = pytest.mark.skipif(find_spec("matplotlib") is None, reason="waits for matplotlib: bash install.sh brings it")
 
 
 def run(path, folder, *more):
@@ -83,7 +81,7 @@ def test_without_matplotlib_the_tables_are_there_and_the_advice_is_given(tmp_pat
         sys.modules, "fairseq_align.results.figures", raising=False
     )  # an earlier test may have loaded it
     monkeypatch.delattr("fairseq_align.results.figures", raising=False)
-    with pytest.raises(InputError, match=r"report.png: found no matplotlib.*pip install fairseq_align\[plot\]"):
+    with pytest.raises(InputError, match=r"report.png: found no matplotlib.*bash install.sh brings it"):
         run(write_results(tmp_path / "results.jsonl"), tmp_path)
     assert "44.0 ± 4.0" in capsys.readouterr().out
     assert "44.0 ± 4.0" in (tmp_path / "report.md").read_text(encoding="utf-8")
