@@ -8,7 +8,6 @@ training computes it, value and gradient; and the same loss by plain autograd. D
 import argparse
 import statistics
 from pathlib import Path
-from unittest.mock import patch
 
 import torch
 from corpora import dictionary_of
@@ -18,7 +17,7 @@ from fairseq.models.roberta.model import RobertaModel, base_architecture
 from step import SHAPES, SPECIAL, sample
 from timing import RESULTS, interleaved, peak, save
 
-from fairseq_align.embeddings import alignment_loss as alignment
+from fairseq_align.embeddings.alignment_loss import LOSSES, Blocks, PairLoss, alignment_loss
 from fairseq_align.lexicon.words import Pairs, Words
 
 
@@ -50,10 +49,11 @@ def main() -> None:
     parser.add_argument("--items", type=int, nargs="+", default=[16, 2], help="in a step, one size after the other")
     parser.add_argument("--pairs", type=int, nargs="+", default=[1024, 2000, 20000, 200_000])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--kind", choices=alignment.LOSSES, default="cosine")
+    parser.add_argument("--kind", choices=LOSSES, default="cosine")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the record (default: %(default)s)")
     args = parser.parse_args()
     torch.manual_seed(1)
+    pair_loss = LOSSES[args.kind]()
     task = Task(args.vocabulary)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = build(task, args.tokens).to(device).train()
@@ -75,8 +75,8 @@ def main() -> None:
         works = {"step": step}
         for number in args.pairs:
             some = pairs(number, args.vocabulary).to(device)
-            works |= {f"term {number}": lambda some=some: term(table, some, args.kind, gradient)}
-            works |= {f"autograd {number}": lambda some=some: autograd(table, some, args.kind, gradient)}
+            works |= {f"term {number}": lambda some=some: term(table, some, pair_loss, gradient)}
+            works |= {f"autograd {number}": lambda some=some: autograd(table, some, pair_loss, gradient)}
         rates = interleaved(works, args.rounds)
         seconds = {name: [1 / rate for rate in found] for name, found in rates.items()}
         print(f"step of {items} x {args.tokens} tokens: {statistics.median(seconds['step']) * 1000:.0f} ms")
@@ -96,16 +96,15 @@ def main() -> None:
     save("alignment", {**record, "threads": torch.get_num_threads(), "rows": rows, "peak_mib": highest}, args.results)
 
 
-def term(table, some: Pairs, kind: str, gradient: torch.Tensor) -> int:
+def term(table, some: Pairs, pair_loss: PairLoss, gradient: torch.Tensor) -> int:
     """Value and gradient as in training, but for the masked-LM loss, whose gradient would be there already."""
-    with patch.object(alignment, "accumulated", lambda table, value, add: add(gradient, value)):
-        alignment.alignment_term(table, some, kind)
+    blocks = Blocks(table, some, pair_loss)
+    blocks.add_gradient(gradient, blocks.value())
     return 1
 
 
-def autograd(table, some: Pairs, kind: str, gradient: torch.Tensor) -> int:
-    (found,) = torch.autograd.grad(alignment.alignment_loss(table, some, kind), table)
-    gradient += found
+def autograd(table, some: Pairs, pair_loss: PairLoss, gradient: torch.Tensor) -> int:
+    gradient += torch.autograd.grad(alignment_loss(table, some, pair_loss), table)[0]
     return 1
 
 

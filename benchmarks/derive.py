@@ -13,7 +13,8 @@ from pathlib import Path
 from corpora import dictionary_of, write_corpus
 from timing import RESULTS, peak, save
 
-from fairseq_align.derivation.transforms import Derivation, derive_corpus
+from fairseq_align.derivation.corpus import derive_corpus
+from fairseq_align.derivation.record import Derivation
 from fairseq_align.text import vocabulary
 
 PIECES = 40000
@@ -35,7 +36,7 @@ def main() -> None:
             rates = []
             for _ in range(args.rounds):
                 start = time.perf_counter()
-                done = derive_corpus(Path(folder) / "train", Path(folder) / "x", derivation, dictionary, lambda n: None)
+                done = derive_corpus(Path(folder) / "train", Path(folder) / "x", derivation, dictionary)
                 rates.append(done / (time.perf_counter() - start))
             rows.append({"transforms": "+".join(transforms), "tokens_per_second": statistics.median(rates)})
             print(f"{rows[-1]['transforms']:<22} {statistics.median(rates) / 1e6:6.1f} M tokens/s")

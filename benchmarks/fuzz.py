@@ -19,9 +19,9 @@ from fairseq_align.data.blocks import Blocks
 from fairseq_align.data.sentence_pairs import ParallelItems
 from fairseq_align.data.tagging import TaggingDataset
 from fairseq_align.derivation import word_order
-from fairseq_align.derivation.transforms import Derivation, transliteration
-from fairseq_align.downstream import iob2, nli
-from fairseq_align.downstream import tagging as treebank
+from fairseq_align.derivation.record import Derivation
+from fairseq_align.derivation.transforms import transliteration
+from fairseq_align.downstream import conllu, iob2, nli, tagging
 from fairseq_align.errors import InputError
 from fairseq_align.lexicon import file as lexicon
 from fairseq_align.lexicon import formats, wordlist, words
@@ -76,7 +76,7 @@ def drain(items: Iterable) -> int:
 DICTIONARY = Dictionary()
 for _piece in "▁the ▁house ▁cat s . ▁maison".split():
     DICTIONARY.add_symbol(_piece)
-LABELS = treebank.label_dictionary("pos")
+LABELS = tagging.label_dictionary("pos")
 RECORD = {
     "task": "pos", "metric": "accuracy", "value": 0.5, "n": 10, "lang": "fr", "source_lang": "en", "split": "test",
     "seed": 1, "objective": "mlm", "derivation": None, "lexicon_rate": 0.5, "freeze_embeddings": True,
@@ -163,7 +163,7 @@ READERS = {
     **{suffix: dictionary_reader(suffix, DICTIONARIES[suffix]) for suffix in formats.READERS},
     "dictd, dictzip": dictionary_reader(".index", {"x.index": DICTD[0], "x.dict.dz": gzip.compress(DICTD[1], mtime=0)}),
     "CoNLL-U": Reader(
-        {"x.conllu": CONLLU}, lambda folder: drain(map(treebank.words_and_tags, treebank.read(folder / "x.conllu")))
+        {"x.conllu": CONLLU}, lambda folder: drain(map(conllu.words_and_tags, conllu.read(folder / "x.conllu")))
     ),
     "IOB2": Reader(
         {"x.iob2": b"Mary\tB-PER\nleft\tO\n\nNew B-LOC\nYork I-LOC\n"},

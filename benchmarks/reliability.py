@@ -26,7 +26,7 @@ from fairseq.file_io import PathManager
 from timing import RESULTS, save
 
 from fairseq_align.errors import InputError
-from fairseq_align.evaluation import tasks as evaluation
+from fairseq_align.evaluation.checkpoint import load
 
 INTERVAL = 2  # updates between two checkpoints
 SAVING = (
@@ -90,7 +90,7 @@ def refusals(cfg, whole: Path, folder: Path, most: int | None) -> tuple[int, int
     for path in malice.files(state, folder / "crafted", marker)[:most]:
         for read in (
             lambda path: checkpoint_utils.load_checkpoint_to_cpu(str(path)),
-            lambda path: evaluation.load(path, data),
+            lambda path: load(path, data),
             lambda path: hub_utils.from_pretrained(str(path.parent), path.name, str(data)),
         ):
             tried += 1

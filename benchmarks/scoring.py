@@ -26,16 +26,16 @@ def blocks(tables: list[torch.Tensor]) -> list[float]:
     rows = torch.arange(len(tables[0]), device=tables[0].device)
     spaces = [Space(table, Words(rows, rows)) for table in tables]
     gold = torch.stack([rows, rows], dim=1)
-    _, crowd = retrieval.neighbourhoods(*spaces)
-    return [retrieval.ranks(*spaces, gold, scaled).precision(1).mean().item() for scaled in (None, crowd)]
+    _, mean_similarity = retrieval.mean_similarities(*spaces)
+    return [retrieval.ranks(*spaces, gold, scaled).precision(1).mean().item() for scaled in (None, mean_similarity)]
 
 
 def matrix(tables: list[torch.Tensor]) -> list[float]:
     source, target = (F.normalize(table, dim=-1) for table in tables)
     similar = source @ target.T
     rows = torch.arange(len(similar), device=similar.device)
-    crowd = similar.topk(NEIGHBOURS, dim=0).values.mean(0)
-    return [found.argmax(1).eq(rows).float().mean().item() for found in (similar, 2 * similar - crowd)]
+    mean_similarity = similar.topk(NEIGHBOURS, dim=0).values.mean(0)
+    return [found.argmax(1).eq(rows).float().mean().item() for found in (similar, 2 * similar - mean_similarity)]
 
 
 def measure(args: argparse.Namespace) -> dict:

@@ -21,11 +21,16 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
-    Command("alignment", "fairseq_align.evaluation.alignment", "score how well the words of two languages coincide"),
-    Command("evaluate", "fairseq_align.evaluation.tasks", "score a checkpoint on subsets", "add_evaluate_parser"),
-    Command("report", "fairseq_align.results.report", "table and figure from results"),
-    Command("export", "fairseq_align.huggingface.convert", "a checkpoint as a Hugging Face model", "add_export_parser"),
-    Command("import", "fairseq_align.huggingface.convert", "XLM-R as a fairseq checkpoint", "add_import_parser"),
+    Command(
+        "alignment",
+        "fairseq_align.evaluation.command",
+        "score how well the words of two languages coincide",
+        "add_alignment_parser",
+    ),
+    Command("evaluate", "fairseq_align.evaluation.command", "score a checkpoint on subsets", "add_evaluate_parser"),
+    Command("report", "fairseq_align.results.command", "table and figure from results"),
+    Command("export", "fairseq_align.huggingface.command", "a checkpoint as a Hugging Face model", "add_export_parser"),
+    Command("import", "fairseq_align.huggingface.command", "XLM-R as a fairseq checkpoint", "add_import_parser"),
     Command("doctor", "fairseq_align.doctor", "show what is installed and what is wrong with it"),
 )
 
@@ -58,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         exit status: what the command returned, 0 if nothing, 1 after an ``InputError``, whose message is shown.
     """
-    logging.getLogger().setLevel(logging.INFO)  # importing fairseq leaves it at DEBUG, which matplotlib floods
+    logging.basicConfig()  # before a module of fairseq asks for DEBUG, which matplotlib floods
+    logging.getLogger().setLevel(logging.INFO)
     logging.getLogger("fairseq").setLevel(logging.WARNING)
     return status_of(run, sys.argv[1:] if arguments is None else arguments)
 

@@ -105,7 +105,8 @@ def make_derived(args) -> None:
     dictionary = vocabulary.load(args.dict)
     shared = ()
     if args.derivation:
-        from fairseq_align.derivation.transforms import Derivation, shared_pieces
+        from fairseq_align.derivation.record import Derivation
+        from fairseq_align.derivation.transforms import shared_pieces
 
         shared = shared_pieces(Derivation.load(args.derivation))
     write(args, build.of_derivation(dictionary, args.rate, args.seed, shared), dictionary)

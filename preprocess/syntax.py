@@ -11,16 +11,15 @@ Files are CoNLL-U with dependency trees, plain or .gz: treebanks of Universal De
 
 import argparse
 import json
+from collections.abc import Iterable
 from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
 
-from tqdm import tqdm
-
 from fairseq_align.derivation import syntax, typology, word_order
-from fairseq_align.downstream import tagging as treebank
+from fairseq_align.downstream import conllu
 from fairseq_align.errors import InputError, status_of
-from fairseq_align.files import read_lines, writing
+from fairseq_align.files import check_exists, read_lines, writing
 
 
 def parse_args():
@@ -75,16 +74,29 @@ def parse_args():
     return parser.parse_args()
 
 
-def trees(*paths: Path):
-    """Trees of files, with a progress bar on a terminal."""
+def check_all_exist(paths: Iterable[Path]) -> None:
     for path in paths:
-        for sentence in tqdm(treebank.read(path), desc=str(path), unit=" sentences", disable=None):
+        check_exists(path)
+
+
+def sentences(path: Path):
+    """Sentences of a file, with a progress bar on a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(conllu.read(path), desc=str(path), unit=" sentences", disable=None)
+
+
+def trees(*paths: Path):
+    """Trees of files."""
+    for path in paths:
+        for sentence in sentences(path):
             yield syntax.tree(sentence)
 
 
 def run_learn(args) -> None:
     if args.l2 <= 0:
         raise InputError(f"--l2: found {args.l2:g}, expected more than 0; leave it out for the default")
+    check_all_exist(args.treebank)
     orders = syntax.learn(trees(*args.treebank), args.l2)
     word_order.save(orders, args.output, treebank=[path.name for path in args.treebank], l2=args.l2)
     for name, order in orders.items():
@@ -96,30 +108,32 @@ def run_learn(args) -> None:
 
 
 def run_apply(args) -> None:
-    paths = {name: getattr(args, name) for name in syntax.HEADS if getattr(args, name)}
+    order_paths = {name: getattr(args, name) for name in syntax.HEADS if getattr(args, name)}
     if args.keep < 0:
         raise InputError(f"--keep: found {args.keep:g}, expected 0 or more; leave it out for the default")
-    if not paths:
+    if not order_paths:
         raise InputError("found no word order, expected --nouns, --verbs or --others; write one with learn")
     if not args.output and not args.text:
         raise InputError("found no file to write, expected --output for trees, --text for words, or both; name a file")
     for name in ("output", "text", "like"):
-        given = getattr(args, name) or [None] * len(args.input)
-        if len(given) != len(args.input):
-            raise InputError(f"--{name}: found {len(given)} files, expected {len(args.input)}; name one for each input")
-        setattr(args, name, given)
-    orders = {name: word_order.load(path, name) for name, path in paths.items()}
-    for each in zip(args.input, args.output, args.text, args.like, strict=True):
-        reorder(*each, orders, None if args.map else args.seed, args.keep)
+        paths = getattr(args, name) or [None] * len(args.input)
+        if len(paths) != len(args.input):
+            raise InputError(f"--{name}: found {len(paths)} files, expected {len(args.input)}; name one for each input")
+        setattr(args, name, paths)
+    orders = {name: word_order.load(path, name) for name, path in order_paths.items()}
+    check_all_exist(args.input)
+    check_all_exist(filter(None, args.like))
+    for files in zip(args.input, args.output, args.text, args.like, strict=True):
+        reorder(*files, orders, None if args.map else args.seed, args.keep)
 
 
 def reorder(source: Path, output: Path | None, text: Path | None, like: Path | None, *how) -> None:
     """Reorder one file; ``how``: orders, seed and keep."""
-    sentences = tqdm(treebank.read(source), desc=str(source), unit=" sentences", disable=None)
+    trees_in = checked(sentences(source), like) if like else sentences(source)
     count = projective = moved = 0
     with ExitStack() as stack:
         trees_out, text_out = (stack.enter_context(writing(path)) if path else None for path in (output, text))
-        for before, after, was_projective in syntax.apply(checked(sentences, like) if like else sentences, *how):
+        for before, after, was_projective in syntax.apply(trees_in, *how):
             words = syntax.words(after)
             if trees_out:
                 trees_out.write(after.serialize())
@@ -132,9 +146,9 @@ def reorder(source: Path, output: Path | None, text: Path | None, like: Path | N
     )
 
 
-def checked(sentences, text: Path):
-    """The sentences, if their words are the lines of a text; else ``InputError``."""
-    for sentence, numbered in zip_longest(sentences, read_lines(text)):
+def checked(parsed, text: Path):
+    """The parsed sentences, if their words are the lines of a text; else ``InputError``."""
+    for sentence, numbered in zip_longest(parsed, read_lines(text)):
         number, line = numbered or ("end", None)
         words = sentence and syntax.words(sentence)
         if words != line:
@@ -143,29 +157,29 @@ def checked(sentences, text: Path):
 
 
 def run_compare(args) -> None:
-    source, result, target = (
-        typology.statistics(trees(path), args.subtypes) for path in (args.source, args.result, args.target)
-    )
+    files = {"source": args.source, "result": args.result, "target": args.target}
+    check_all_exist(files.values())
+    treebanks = [typology.statistics(trees(path), args.subtypes) for path in files.values()]
     report = {}
     for name in typology.Statistics._fields:
-        rows = typology.compare(*(getattr(each, name) for each in (source, result, target)), args.minimum)
+        rows = typology.compare(*(getattr(statistics, name) for statistics in treebanks), args.minimum)
         report[name] = {"summary": typology.summary(rows), "statistics": rows}
     print_report(report)
     if args.json:
-        files = {name: str(getattr(args, name).name) for name in ("source", "result", "target")}
+        names = {name: path.name for name, path in files.items()}
         with writing(args.json) as file:
-            file.write(json.dumps({**files, "minimum": args.minimum, **report}, indent=1) + "\n")
+            file.write(json.dumps({**names, "minimum": args.minimum, **report}, indent=1) + "\n")
 
 
 def print_report(report: dict) -> None:
-    """Each direction, then the counts of both kinds of statistics."""
+    """Print each direction, then the counts of both kinds of statistics."""
     print("share of dependents before their head     source  result  target")
     for row in report["direction"]["statistics"]:
         shares = "".join(f"{100 * row[name]:8.1f}" for name in ("before", "after", "target"))
         verdict = "was there" if row["there"] else "moved towards it" if row["moved"] else "not moved towards it"
         print(f"{row['head']:6} {row['relations'][0]:32} {shares}  {verdict}")
-    for name, each in report.items():
-        for group, counts in each["summary"].items():
+    for name, kind in report.items():
+        for group, counts in kind["summary"].items():
             share = f" ({100 * counts['moved'] / counts['away']:.0f} %)" if counts["away"] else ""
             print(
                 f"{name}, {group}: {counts['statistics']} statistics, {counts['closer']} came closer; "

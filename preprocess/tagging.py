@@ -12,11 +12,9 @@ Writes <out>/<lang>/<split>.{bin,idx} and <split>.label.{bin,idx}, <out>/dict.tx
 import argparse
 from pathlib import Path
 
-from tqdm import tqdm
-
-from fairseq_align.downstream import iob2
-from fairseq_align.downstream import tagging as treebank
+from fairseq_align.downstream import iob2, tagging
 from fairseq_align.errors import InputError, status_of
+from fairseq_align.files import check_exists
 from fairseq_align.text import subword, vocabulary
 
 SPLITS = ("train", "valid", "test")
@@ -36,13 +34,13 @@ def parse_args():
         )
     parser.add_argument(
         "--task",
-        choices=treebank.TASKS,
+        choices=tagging.TASKS,
         default="pos",
         help="pos: universal parts of speech of CoNLL-U; ner: named entities of IOB2 (default: %(default)s)",
     )
     parser.add_argument(
         "--types",
-        default=",".join(treebank.ENTITY_TYPES),
+        default=",".join(tagging.ENTITY_TYPES),
         help="comma-separated types of the named entities, the same for every language (default: %(default)s)",
     )
     parser.add_argument(
@@ -52,20 +50,24 @@ def parse_args():
 
 
 def binarize(args) -> None:
+    from tqdm import tqdm
+
     files = {split: getattr(args, split) for split in SPLITS if getattr(args, split)}
     if not files:
         raise InputError("found no file, expected --train, --valid or --test; name at least one")
+    for path in files.values():
+        check_exists(path)
     processor = subword.load(args.model)
     dictionary = vocabulary.load(args.dict)
     subword.check_vocabulary(processor, dictionary, args.dict)
     types = args.types.split(",")
-    labels = treebank.label_dictionary(args.task, types)
+    labels = tagging.label_dictionary(args.task, types)
     vocabulary.install(dictionary, args.out / "dict.txt", str(args.dict))
     vocabulary.install(labels, args.out / "label" / "dict.txt", f"task {args.task}")
     for split, path in files.items():
-        sentences = treebank.tagged_sentences(path, args.task, types, args.scheme)
+        sentences = tagging.tagged_sentences(path, args.task, types, args.scheme)
         with tqdm(desc=f"{args.lang} {split}", unit=" sentences", unit_scale=True, disable=None) as bar:
-            counts = treebank.binarize(
+            counts = tagging.binarize(
                 sentences, args.out / args.lang / split, processor, dictionary, labels, bar.update
             )
         unknown = 100 * counts["unknown"] / max(counts["tokens"], 1)

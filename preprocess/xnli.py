@@ -16,10 +16,9 @@ import itertools
 from collections import Counter
 from pathlib import Path
 
-from tqdm import tqdm
-
 from fairseq_align.downstream import nli
 from fairseq_align.errors import InputError, status_of
+from fairseq_align.files import check_exists
 from fairseq_align.text import subword, vocabulary
 from fairseq_align.text.encoder import TextEncoder
 
@@ -52,13 +51,17 @@ def parse_args():
 
 
 def binarize(args) -> None:
+    from tqdm import tqdm
+
     files = {split: getattr(args, split) for split in SPLITS if getattr(args, split)}
     if not files:
         raise InputError("found no file, expected --train, --valid or --test; name at least one")
     if args.max_tokens < 8:
         raise InputError(f"found --max-tokens {args.max_tokens}, expected at least 8; four of them are specials")
-    dictionary = vocabulary.load(args.dict)
+    for path in itertools.chain.from_iterable(files.values()):
+        check_exists(path)
     processor = subword.load(args.model)
+    dictionary = vocabulary.load(args.dict)
     subword.check_vocabulary(processor, dictionary, args.dict)
     labels = vocabulary.of_symbols(nli.LABELS)
     vocabulary.install(dictionary, args.out / "input0" / "dict.txt", str(args.dict))

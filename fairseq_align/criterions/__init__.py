@@ -1,3 +1,3 @@
-"""fairseq criterions: the masked-LM loss with the alignment term, and the loss of a tagger."""
+"""fairseq criterions: ``align_mlm``, masked-LM loss plus alignment loss, and ``sequence_tagging``."""
 
 import fairseq  # noqa: F401   registers the plugin, before a module of this room is half imported

@@ -1,6 +1,5 @@
 """Criterion ``align_mlm``: masked-LM loss plus the alignment loss of a bilingual dictionary."""
 
-import logging
 import math
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -17,17 +16,16 @@ from fairseq.logging import metrics
 from omegaconf import II, MISSING
 from torch import Tensor
 
-from fairseq_align.criterions import chunked_cross_entropy as logits
-from fairseq_align.embeddings import alignment_loss as alignment
+from fairseq_align.criterions.chunked_cross_entropy import cross_entropy
+from fairseq_align.embeddings.alignment_loss import LOSSES, TEMPERATURE, alignment_term
+from fairseq_align.embeddings.retrieval import mean_cosine, precision_at_1
 from fairseq_align.embeddings.shared_gradient import looked_up
 from fairseq_align.errors import InputError
-from fairseq_align.lexicon import words as lexicon
+from fairseq_align.lexicon import words as lexicon_words
 from fairseq_align.lexicon.words import Pairs, Words
 
-logger = logging.getLogger(__name__)
-
 SAMPLINGS = ("uniform", "weights")
-MOST_CONTRASTED = 8192  # pairs: their cosines with each other take 256 MB
+MOST_IN_A_BLOCK = 8192  # pairs of a loss that needs all of them: their cosines with each other take 256 MB
 
 
 @dataclass
@@ -43,7 +41,7 @@ class AlignMlmConfig(FairseqDataclass):
         default=None,
         metadata={
             "help": "pairs that are only scored, at validation: heldout_cos and heldout_p1, for each file where there "
-            "are several, separated by colons like --lexicon; not given: none"
+            "are several, separated by colons like --lexicon; default: none"
         },
     )
     align_weight: float = field(
@@ -53,17 +51,14 @@ class AlignMlmConfig(FairseqDataclass):
         },
     )
     align_warmup: int = field(
-        default=0, metadata={"help": "updates over which the weight grows in a line from 0; 0: it is whole at once"}
+        default=0, metadata={"help": "updates over which the weight grows linearly from 0; 0: it is whole at once"}
     )
-    align_loss: ChoiceEnum(alignment.LOSSES) = field(
+    align_loss: str = field(  # no choices: a plugin may have added a loss
         default="cosine",
-        metadata={
-            "help": "cosine: minus the mean cosine similarity of the pairs; l2: their mean squared distance; "
-            "contrastive: how hard each pair is to find among the other words"
-        },
+        metadata={"help": "; ".join(f"{name}: {pair_loss.help}" for name, pair_loss in LOSSES.items())},
     )
     align_temperature: float = field(
-        default=alignment.TEMPERATURE, metadata={"help": "of the contrastive loss: cosines are divided by it"}
+        default=TEMPERATURE, metadata={"help": "of the contrastive loss: cosines are divided by it"}
     )
     align_pairs: int = field(default=0, metadata={"help": "pairs drawn for each update; 0: all of them"})
     align_sampling: ChoiceEnum(SAMPLINGS) = field(
@@ -94,12 +89,15 @@ class AlignMlmLoss(MaskedLmLoss):
         lexicon, heldout_lexicon: paths, several separated by colons and equally many.
         align_weight: at least 0.
         align_warmup: updates until the weight is whole, in training; validation has it whole.
-        align_loss: of ``alignment.LOSSES``.
+        align_loss: a name in ``LOSSES``.
         align_temperature: of the contrastive loss, above 0.
         align_pairs: pairs of an update; 0: all.
         align_sampling: of ``SAMPLINGS``; both have the same expectation.
-        logits_chunk: rows of logits that are held at once, see ``logits.cross_entropy``; 0: all.
+        logits_chunk: rows of logits that are held at once, see ``chunked_cross_entropy``; 0: all.
         seed: of the sample.
+
+    Raises:
+        InputError: a setting is out of its range, or a lexicon is missing or unfit.
     """
 
     def __init__(
@@ -110,7 +108,7 @@ class AlignMlmLoss(MaskedLmLoss):
         align_weight: float = 10.0,
         align_warmup: int = 0,
         align_loss: str = "cosine",
-        align_temperature: float = alignment.TEMPERATURE,
+        align_temperature: float = TEMPERATURE,
         align_pairs: int = 0,
         align_sampling: str = "uniform",
         logits_chunk: int = 0,
@@ -129,22 +127,23 @@ class AlignMlmLoss(MaskedLmLoss):
                 raise InputError(f"found {flag} {number}, expected a number of at least 0")
         if not (align_temperature > 0 and math.isfinite(align_temperature)):
             raise InputError(f"found --align-temperature {align_temperature}, expected a number above 0, e.g. 0.1")
+        if align_loss not in LOSSES:
+            raise InputError(f"found --align-loss {align_loss}, expected one of {', '.join(LOSSES)}")
         parts = _load(lexicon, task)
         self.pairs = Pairs.cat(list(parts.values()))
         self.heldout = _heldout(parts, _load(heldout_lexicon, task) if heldout_lexicon else {})
         self.align_weight = align_weight
         self.align_warmup = align_warmup
-        self.align_loss = str(align_loss)
-        self.align_temperature = align_temperature
+        self.pair_loss = LOSSES[align_loss](align_temperature)
         self.align_pairs = align_pairs
         self.align_sampling = str(align_sampling)
-        if self.align_loss == "contrastive" and (align_pairs or len(self.pairs)) > MOST_CONTRASTED:
+        if self.pair_loss.needs_all_pairs and (align_pairs or len(self.pairs)) > MOST_IN_A_BLOCK:
             raise InputError(
                 f"found {align_pairs or len(self.pairs):,} pairs to contrast with each other, expected at most "
-                f"{MOST_CONTRASTED:,}; draw some for each update, e.g. --align-pairs 1024"
+                f"{MOST_IN_A_BLOCK:,}; draw some for each update, e.g. --align-pairs 1024"
             )
         self.logits_chunk = logits_chunk
-        self.chances = self.pairs.weights.double().cumsum(0).numpy()  # of sampling by weights
+        self.cumulative_weights = self.pairs.weights.double().cumsum(0).numpy()
         self.seed = seed
         self.heldout_scores = None
 
@@ -163,14 +162,14 @@ class AlignMlmLoss(MaskedLmLoss):
         return loss, sample_size, logging_output
 
     def _align(self, embeddings: Tensor, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
-        """Alignment loss and what is logged of it."""
+        """Alignment loss, and the scores to log."""
         self._move(embeddings.device)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.align_weight > 0):
             pairs = self._sample()
-            align = alignment.alignment_term(embeddings, pairs, self.align_loss, self.align_temperature)
+            align = alignment_term(embeddings, pairs, self.pair_loss)
         scores = {"align_loss": align.detach()}
-        cosine = self.align_loss == "cosine"
-        scores["align_cos"] = -scores["align_loss"] if cosine else alignment.mean_cosine(embeddings, pairs)
+        negative = self.pair_loss.is_negative_cosine
+        scores["align_cos"] = -scores["align_loss"] if negative else mean_cosine(embeddings, pairs)
         if training:
             self.heldout_scores = None  # they belong to the weights that a step is about to change
         else:
@@ -178,43 +177,44 @@ class AlignMlmLoss(MaskedLmLoss):
         return align, scores
 
     def _chunked(self, model, sample, reduce):
-        """What ``masked_lm`` returns, without the logits of all masked tokens."""
+        """The same as the forward pass of ``masked_lm``, without ever holding the logits of all masked tokens."""
         masked = sample["target"].ne(self.padding_idx)
         head, words = model.encoder.lm_head, model.encoder.sentence_encoder.embed_tokens
         with looked_up(words) if head.weight is words.weight else nullcontext():
             features = model(**sample["net_input"], features_only=True)[0][masked]
         target = sample["target"][masked]
-        loss = logits.cross_entropy(head, features, target, self.logits_chunk)
+        loss = cross_entropy(head, features, target, self.logits_chunk)
         counts = {name: sample[name] for name in ("ntokens", "nsentences")}
         return loss, len(target), {"sample_size": len(target), **counts}
 
     def _weight(self, training: bool) -> float:
-        """Of the alignment loss, in this update."""
+        """Weight of the alignment loss at the current update; grows linearly during ``--align-warmup``."""
         growing = training and self.task.update_num < self.align_warmup
         return self.align_weight * (self.task.update_num / self.align_warmup if growing else 1.0)
 
     def _sample(self) -> Pairs:
-        """Pairs of this update, a pure function of (seed, update); all, where nothing is learnt and they fit."""
-        everything = not torch.is_grad_enabled() and self.align_loss != "contrastive"
+        """Pairs of this update, a pure function of (seed, update); without grad mode all pairs, if the loss allows."""
+        everything = not torch.is_grad_enabled() and not self.pair_loss.needs_all_pairs
         if everything or not 0 < self.align_pairs < len(self.pairs):
             return self.pairs
         rng = np.random.default_rng([self.seed, self.task.update_num])
         if self.align_sampling == "uniform":
             rows = rng.choice(len(self.pairs), self.align_pairs, replace=False, shuffle=False)
             return self.pairs.take(torch.from_numpy(rows).to(self.pairs.weights.device))
-        rows = self.chances.searchsorted(rng.random(self.align_pairs) * self.chances[-1], side="right")
+        points = rng.random(self.align_pairs) * self.cumulative_weights[-1]
+        rows = self.cumulative_weights.searchsorted(points, side="right")
         drawn = self.pairs.take(torch.from_numpy(rows).to(self.pairs.weights.device))
         return replace(drawn, weights=torch.ones_like(drawn.weights))
 
     def _score_heldout(self, embeddings: Tensor) -> dict[str, Tensor]:
-        """Cosine and P@1 of the held-out pairs, computed once a validation."""
+        """Cosine and P@1 of the held-out pairs, computed once for each validation."""
         if self.heldout_scores is None:
             self.heldout_scores = {
                 name: score
                 for suffix, (pairs, candidates) in self.heldout.items()
                 for name, score in (
-                    (f"heldout_cos{suffix}", alignment.mean_cosine(embeddings, pairs)),
-                    (f"heldout_p1{suffix}", alignment.precision_at_1(embeddings, pairs, candidates)),
+                    (f"heldout_cos{suffix}", mean_cosine(embeddings, pairs)),
+                    (f"heldout_p1{suffix}", precision_at_1(embeddings, pairs, candidates)),
                 )
             }
         return self.heldout_scores
@@ -238,12 +238,12 @@ class AlignMlmLoss(MaskedLmLoss):
 
 
 def _load(paths: str, task) -> dict[str, Pairs]:
-    """The lexicons of a flag, by path."""
-    return {path: lexicon.load(path, task.source_dictionary) for path in paths.split(":")}
+    """The lexicons named by a flag, by path."""
+    return {path: lexicon_words.load(path, task.source_dictionary) for path in paths.split(":")}
 
 
 def _heldout(train: dict[str, Pairs], heldout: dict[str, Pairs]) -> dict[str, tuple[Pairs, Words]]:
-    """What is held out, by the suffix of its scores, and the candidates: all target words of that pair of languages.
+    """Held-out pairs and their candidates, all target words of that pair of languages, by the suffix of their scores.
 
     The suffix is ``_en-fr`` for ``en-fr.heldout.tsv``; empty where there is one file.
     """
@@ -253,12 +253,12 @@ def _heldout(train: dict[str, Pairs], heldout: dict[str, Pairs]) -> dict[str, tu
             "give them in the same order"
         )
     if len(heldout) == 1:
-        (some,) = heldout.values()
-        return {"": (some, lexicon.unique(*(part.target for part in train.values()), some.target))}
+        (pairs,) = heldout.values()
+        return {"": (pairs, lexicon_words.unique(*(part.target for part in train.values()), pairs.target))}
     suffixes = [f"_{Path(path).name.partition('.')[0]}" for path in heldout]
     if len(set(suffixes)) < len(suffixes):
         raise InputError(f"found held-out lexicons {', '.join(heldout)}, expected names with different beginnings")
     return {
-        suffix: (some, lexicon.unique(part.target, some.target))
-        for suffix, part, some in zip(suffixes, train.values(), heldout.values(), strict=False)
+        suffix: (pairs, lexicon_words.unique(part.target, pairs.target))
+        for suffix, part, pairs in zip(suffixes, train.values(), heldout.values(), strict=False)
     }

@@ -1,4 +1,4 @@
-"""Criterion ``sequence_tagging``: cross entropy of the labels of words, and the F1 of a whole subset at validation."""
+"""Criterion ``sequence_tagging``: cross entropy of word labels, and at validation the F1 of the whole subset."""
 
 import math
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ class SequenceTaggingConfig(FairseqDataclass):
 class SequenceTaggingLoss(FairseqCriterion):
     """Sum over the labelled words of a batch; ``sample_size`` is their number.
 
-    At validation each batch counts what is right, found and there (see ``tags``). The counts of all batches and ranks
-    are summed before F1 is taken. A sentence that is cut into several items is counted item by item here, whole by
-    ``fairseq-align evaluate``.
+    At validation each batch counts true positives, predicted and gold units (see ``downstream.labels``). The counts of
+    all batches and ranks are summed before F1 is taken. A sentence that is cut into several items is counted item by
+    item here, whole by ``fairseq-align evaluate``.
     """
 
     def __init__(self, task):
@@ -50,7 +50,7 @@ class SequenceTaggingLoss(FairseqCriterion):
         return loss, sample_size, logging_output
 
     def counts(self, logits: Tensor, target: Tensor) -> Tensor:
-        """What is right, found and there, by type: logits (B, T, L), target (B, T) -> int64 (K, 3) on the CPU."""
+        """True positives, predicted and gold units by type: logits (B, T, L), target (B, T) -> int64 (K, 3), CPU."""
         labelled = target.ne(IGNORED)
         first = labelled & (labelled.cumsum(1) == 1)
         words = (values[labelled].cpu().numpy() for values in (logits.argmax(-1), target, first))
@@ -68,10 +68,10 @@ class SequenceTaggingLoss(FairseqCriterion):
         metrics.log_scalar("loss", loss / words / math.log(2), words, round=3)
         metrics.log_scalar("accuracy", 100.0 * correct / words, words, round=2)
         for name, score in (("span_counts", tags.micro_f1), ("label_counts", tags.macro_f1)):
-            found = [log[name] for log in logging_outputs if name in log]
-            if found:
+            counts = [log[name] for log in logging_outputs if name in log]
+            if counts:
                 key = f"_{name}"  # not shown
-                metrics.log_scalar_sum(key, sum(found))
+                metrics.log_scalar_sum(key, sum(counts))
                 metrics.log_derived("f1", lambda meters, key=key, score=score: _percent(score, meters[key].sum))
 
     @staticmethod

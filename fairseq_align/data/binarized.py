@@ -76,7 +76,7 @@ def read(prefix: str | Path) -> Corpus:
 
 
 def read_labelled(prefix: str | Path) -> tuple[Corpus, Corpus]:
-    """A corpus and, from ``<prefix>.label``, the labels that stand parallel to its tokens.
+    """A corpus and, from ``<prefix>.label``, the labels of its tokens, one for each.
 
     Raises:
         InputError: as ``read``; or the two differ in their sizes.
@@ -91,7 +91,7 @@ def read_labelled(prefix: str | Path) -> tuple[Corpus, Corpus]:
 
 
 def check_ids(prefix: str | Path, ids: np.ndarray, vocabulary_size: int | None) -> None:
-    """Raise ``InputError`` unless all ids are below ``vocabulary_size``; None: there is no such bound."""
+    """Raise ``InputError`` unless all ids are below ``vocabulary_size``; None: ids are not checked."""
     if vocabulary_size is not None and len(ids) and not 0 <= ids.min() <= ids.max() < vocabulary_size:
         raise InputError(
             f"{prefix}.bin: found token ids {ids.min()} to {ids.max()}, expected ids below {vocabulary_size}, the size "
@@ -115,7 +115,7 @@ def _read_index(path: str) -> tuple[np.ndarray, type]:
 
 
 def _write_index(path: Path, sizes: list[np.ndarray], dtype: type) -> None:
-    """What fairseq's index writer makes, without a Python loop over the items."""
+    """Write the same file as fairseq's index writer, without a Python loop over the items."""
     joined = np.concatenate([np.empty(0, dtype=np.int32), *sizes])
     pointers = np.cumsum(joined, dtype=np.int64) - joined
     with open(path, "wb") as file:
@@ -125,7 +125,7 @@ def _write_index(path: Path, sizes: list[np.ndarray], dtype: type) -> None:
 
 
 class Writer:
-    """Appends items to ``<prefix>.bin``; see ``writer``. A thread writes while the caller makes what comes next."""
+    """Appends items to ``<prefix>.bin``; see ``writer``. A thread writes while the caller makes the next items."""
 
     def __init__(self, file, dtype, thread: Executor):
         self.file = file
@@ -138,18 +138,25 @@ class Writer:
         """Append items: their ids one after the other, shape (N,), and their sizes, which sum to N."""
         data = np.array(tokens, dtype=self.dtype)  # a copy, which the caller cannot change while it is written
         self.finish()
-        self.writing = self.thread.submit(self.file.write, data)  # tofile does not tell of a full disk
+        self.writing = self.thread.submit(self.file.write, data)  # tofile reports no full disk
         self.sizes.append(np.asarray(sizes, dtype=np.int32))
 
     def finish(self) -> None:
-        """Wait until everything is written; raises what went wrong."""
+        """Wait until everything is written; raise the error of the writing thread."""
         if self.writing:
             self.writing.result()
 
 
 @contextmanager
 def writer(prefix: str | Path, vocabulary_size: int) -> Iterator[Writer]:
-    """Write a binarized corpus; it appears under its name only when the block ends without an error.
+    """Context manager: write a binarized corpus; it appears under its name only when the block ends without an error.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     with writer(f"{folder}/train", vocabulary_size=9) as out:
+    ...         out.add(np.array([4, 5, 2, 6, 2]), np.array([3, 2]))
+    ...     read(f"{folder}/train").offsets
+    array([0, 3, 5])
 
     Args:
         prefix: path without ``.bin`` / ``.idx``; folders are made.

@@ -1,4 +1,4 @@
-"""Blocks: the stretches of a binarized corpus that one training item shows to the model."""
+"""Blocks: the stretches of a binarized corpus that become one training item each."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ BREAK_MODES = ("none", "complete", "eos")
 
 
 def bounds(offsets: np.ndarray, length: int, break_mode: str) -> np.ndarray:
-    """Where blocks begin and end in the flat tokens of a corpus.
+    """Bounds of the blocks in the flat tokens of a corpus.
 
     With sentences of 3, 2 and 4 tokens and ``length`` 5::
 
@@ -19,6 +19,9 @@ def bounds(offsets: np.ndarray, length: int, break_mode: str) -> np.ndarray:
         eos       |a a a|b b|c c c c|        one sentence a block
 
     A sentence longer than ``length`` is cut into several blocks in every mode; no token is lost.
+
+    >>> bounds(np.array([0, 3, 5, 9]), 5, "complete")
+    array([0, 5, 9])
 
     Args:
         offsets: start of each sentence and, last, the number of tokens; int64, shape (S + 1,).
@@ -56,7 +59,7 @@ class Blocks:
         length: most tokens in a block, ``<s>`` included; at least 2.
         break_mode: one of ``BREAK_MODES``, see ``bounds``.
         bos: id of ``<s>``.
-        vocabulary_size: what ids must be below; None: there is no such bound.
+        vocabulary_size: upper bound of the ids, excluded; None: ids are not checked.
     """
 
     def __init__(self, prefix: str | Path, length: int, break_mode: str, bos: int, vocabulary_size: int | None = None):

@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from fairseq.data import FairseqDataset
 
 from fairseq_align.data.blocks import Blocks
+from fairseq_align.data.items import ItemDataset
 from fairseq_align.data.sentence_pairs import ParallelItems
 from fairseq_align.data.translations import Translations
 
@@ -16,17 +15,29 @@ Masker = Callable[[np.ndarray, np.random.Generator, Translations | None], tuple[
 
 
 def repeated(count: int, wanted: int, rng: np.random.Generator) -> np.ndarray:
-    """``wanted`` of the items ``0 ... count - 1``, all equally often but for a random part; int64, ascending."""
+    """Sample ``wanted`` indices below ``count``: whole passes over all of them, then a random part.
+
+    The random part is drawn without replacement.
+
+    >>> repeated(2, 4, np.random.default_rng(1))
+    array([0, 0, 1, 1])
+
+    Returns:
+        int64, ascending, shape (wanted,); empty if ``count`` is 0.
+    """
     rounds, rest = divmod(int(wanted), int(count)) if count else (0, 0)
     chosen = [np.repeat(np.arange(count), rounds), rng.choice(count, rest, replace=False, shuffle=False)]
     return np.sort(np.concatenate(chosen).astype(np.int64))
 
 
 def sampled_items(counts: Sequence[int], alpha: float, rng: np.random.Generator) -> np.ndarray:
-    """Items of one epoch when languages are sampled with temperature.
+    """Items of one epoch, with languages sampled by temperature.
 
     Language l gets a share of the epoch proportional to ``counts[l] ** alpha`` (Conneau & Lample 2019); 1 leaves the
-    data as it is. A language that is repeated shows all its items equally often, but for the last, partial round.
+    data as it is. A language that is repeated shows all its items equally often, except for the last, partial pass.
+
+    >>> sampled_items([6, 2], 0.0, np.random.default_rng(1))[-4:]  # 4 items of each language
+    array([6, 6, 7, 7])
 
     Args:
         counts: items of each language.
@@ -47,7 +58,7 @@ def sampled_items(counts: Sequence[int], alpha: float, rng: np.random.Generator)
 
 @dataclass(frozen=True)
 class Source:
-    """What an epoch takes items from.
+    """Items of one language, or of a pair of languages.
 
     Attributes:
         items: blocks of one language or pairs of parallel sentences.
@@ -58,20 +69,20 @@ class Source:
     translations: Translations | None = None
 
 
-class MaskedLmDataset(FairseqDataset):
+class MaskedLmDataset(ItemDataset):
     """Masked items of several languages, and of pairs of languages, in one dataset.
 
-    What an item holds is a pure function of (seed, epoch, item of its source, how many times that came before in the
-    epoch), so it does not depend on batches, loader workers or ranks.
+    An item is a pure function of (seed, epoch, item of its source, number of times that this came before in the epoch),
+    so it does not depend on batches, loader workers or ranks.
 
     Args:
         languages: blocks of each language.
-        masker: makes inputs and targets of the tokens of an item.
+        masker: makes inputs and targets from the tokens of an item.
         pad_idx: id of ``<pad>``.
         seed: of the masks, the order and the sampling.
         alpha: temperature of language sampling, see ``sampled_items``; 1 for anything that is evaluated.
         parallel: items of translation language modelling.
-        parallel_rate: share of the parallel items that an epoch shows, drawn anew each time; above 1 they repeat.
+        parallel_rate: share of the parallel items that an epoch shows, drawn anew each epoch; above 1 they repeat.
     """
 
     def __init__(
@@ -84,10 +95,9 @@ class MaskedLmDataset(FairseqDataset):
         parallel: Sequence[Source] = (),
         parallel_rate: float = 0.0,
     ):
+        super().__init__(pad_idx, pad_idx, seed)
         self.languages, self.parallel = list(languages), list(parallel)
         self.masker = masker
-        self.pad_idx = pad_idx
-        self.seed = seed
         self.alpha = alpha
         self.parallel_rate = parallel_rate
         self.sources = self.languages + self.parallel
@@ -95,12 +105,9 @@ class MaskedLmDataset(FairseqDataset):
         self.item_sizes = np.concatenate([source.items.sizes for source in self.sources])
         self.set_epoch(1)
 
-    @property
-    def can_reuse_epoch_itr_across_epochs(self) -> bool:
-        return False  # order and sampling change with the epoch
-
     def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
+        """Draw the items of an epoch."""
+        super().set_epoch(epoch)
         rng = np.random.default_rng([self.seed, epoch])
         counts = np.diff(self.starts)
         items = [sampled_items(counts[: len(self.languages)], self.alpha, rng)]
@@ -111,8 +118,9 @@ class MaskedLmDataset(FairseqDataset):
         self.items = np.concatenate(items)
         self.sizes = self.item_sizes[self.items]
 
-    def __len__(self) -> int:
-        return len(self.items)
+    @property
+    def order_seed(self) -> list[int]:
+        return [self.seed, self.epoch, len(self)]
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray | int]:
         item = self.items[index]
@@ -122,33 +130,3 @@ class MaskedLmDataset(FairseqDataset):
         source = self.sources[number]
         inputs, targets = self.masker(source.items[item - self.starts[number]], rng, source.translations)
         return {"id": index, "inputs": inputs, "targets": targets}
-
-    def size(self, index: int) -> int:
-        return int(self.sizes[index])
-
-    num_tokens = size
-
-    def num_tokens_vec(self, indices: np.ndarray) -> np.ndarray:
-        return self.sizes[indices]
-
-    def ordered_indices(self) -> np.ndarray:
-        """A random order of the epoch in which items of one length are neighbours."""
-        shuffled = np.random.default_rng([self.seed, self.epoch, len(self)]).permutation(len(self))
-        return shuffled[np.argsort(self.sizes[shuffled], kind="stable")]
-
-    def collater(self, samples: list[dict]) -> dict:
-        """A batch in the form fairseq's ``masked_lm`` criterion and RoBERTa take; empty for no samples."""
-        if not samples:
-            return {}
-        lengths = [len(sample["inputs"]) for sample in samples]
-        inputs, targets = (np.full((len(samples), max(lengths)), self.pad_idx, dtype=np.int64) for _ in range(2))
-        for row, sample in enumerate(samples):
-            inputs[row, : lengths[row]] = sample["inputs"]
-            targets[row, : lengths[row]] = sample["targets"]
-        return {
-            "id": torch.tensor([sample["id"] for sample in samples]),
-            "net_input": {"src_tokens": torch.from_numpy(inputs), "src_lengths": torch.tensor(lengths)},
-            "target": torch.from_numpy(targets),
-            "nsentences": len(samples),
-            "ntokens": sum(lengths),
-        }

@@ -1,6 +1,6 @@
-"""Masking: from the tokens of an item to the input that the model sees and the target that it predicts.
+"""Masking: from the tokens of an item to the inputs that the model sees and the targets that it predicts.
 
-One pass makes MLM, whole-word MLM, TLM and DICT-MLM; its cost does not depend on the size of the vocabulary.
+The same pass serves MLM, whole-word MLM, TLM and DICT-MLM; its cost does not depend on the size of the vocabulary.
 """
 
 from dataclasses import dataclass
@@ -14,33 +14,34 @@ DICT_MODES = ("input", "target")
 
 @dataclass(frozen=True)
 class Masking:
-    """BERT's masking (Devlin et al. 2019), as fairseq's ``MaskTokensDataset`` distributes it, and DICT-MLM's.
+    """BERT's masking (Devlin et al. 2019) with the distribution of fairseq's ``MaskTokensDataset``, and DICT-MLM's.
 
-    Of the ordinary tokens of an item a share of ``mask_prob`` is predicted; of these, in the input, most become
-    ``<mask>``, some a random token and some stay. Special tokens are never chosen and never drawn. A masked row::
+    A share ``mask_prob`` of the ordinary tokens of an item is predicted. In the input most of these become ``<mask>``,
+    some become a random token and some stay. Special tokens are never chosen and never drawn. A masked row::
 
         tokens   <s> _the _small _cat s _sleep . </s>
         inputs   <s> _the <mask> _cat s _sleep . </s>
         targets  .   .    _small .    . .      . .       (. is the padding symbol)
 
-    Given translations, a chosen token that has one is treated across languages with probability ``dict_rate``::
+    With translations, a chosen token that has one is translated with probability ``dict_rate``::
 
         inputs   <s> _the _petit _cat s _sleep . </s>    mode input: its input becomes the translation
         targets  .   .    _small .    . .      . .
-        inputs   <s> _the <mask:fr> _cat s _sleep . </s>    mode target: a mask of that language asks for it
+        inputs   <s> _the <mask:fr> _cat s _sleep . </s>    mode target: its target does, its input is a mask of French
         targets  .   .    _petit    .    . .      . .
 
-    ``input`` is the code of ALIGN-MLM's authors (https://arxiv.org/abs/2211.08547), ``target`` is Chaudhary et al. 2020
-    (https://arxiv.org/abs/2010.12566).
+    ``input`` is what the code of ALIGN-MLM's authors does (https://arxiv.org/abs/2211.08547), ``target`` is the method
+    of Chaudhary et al. 2020 (https://arxiv.org/abs/2010.12566).
 
     Attributes:
         mask_prob: share of the tokens to predict, in [0, 1]; rounded up or down at random to a whole number.
-        random_token_prob, leave_unmasked_prob: share of these that become a random token and that stay, sum at most 1.
+        random_token_prob, leave_unmasked_prob: shares of these that become a random token and that stay; their sum is
+            at most 1.
         mask_idx, pad_idx: ids of ``<mask>`` and ``<pad>``.
         words: first id of an ordinary token, and one more than the last; random tokens are drawn from this range.
-        word_starts: ids that begin a word, bool, shape (V,): whole words are chosen, and all their pieces share their
-            fate; None: pieces are chosen one by one.
-        dict_rate: in [0, 1].
+        word_starts: ids that begin a word, bool, shape (V,): whole words are chosen, and all pieces of a word become
+            the same kind of input; None: pieces are chosen one by one.
+        dict_rate: probability that a chosen token with a translation is translated, in [0, 1].
         dict_mode: ``input`` or ``target``.
     """
 
@@ -61,8 +62,8 @@ class Masking:
 
         Args:
             tokens: ids, int64, shape (T,); left as it is.
-            rng: where everything random comes from.
-            translations: of the tokens of the item's language; None: there are none.
+            rng: the only source of randomness.
+            translations: of the tokens of the item's language; None: without DICT-MLM.
 
         Returns:
             inputs and targets, int64, shape (T,); targets hold ``pad_idx`` where nothing is predicted.
@@ -81,7 +82,7 @@ class Masking:
         return inputs, targets
 
     def _choose(self, tokens: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Positions to predict, and for each a number in [0, 1) that decides what the input shows there."""
+        """Positions to predict, and for each a number in [0, 1) that decides what its input becomes."""
         low, high = self.words
         ordinary = np.flatnonzero((tokens >= low) & (tokens < high))
         if self.word_starts is None:
@@ -99,7 +100,7 @@ class Masking:
         return ordinary[taken], fate[taken]
 
     def _draw(self, candidates: int, rng: np.random.Generator) -> np.ndarray:
-        """``mask_prob`` of that many candidates, without replacement, in no particular order."""
+        """Sample a share ``mask_prob`` of the numbers below ``candidates``, without replacement; in no set order."""
         count = min(int(self.mask_prob * candidates + rng.random()), candidates)
         return rng.choice(candidates, count, replace=False, shuffle=False)
 
@@ -112,10 +113,10 @@ class Masking:
         inputs: np.ndarray,
         targets: np.ndarray,
     ) -> None:
-        """Treat some of the chosen positions across languages, in place."""
-        across = chosen[translations.has(tokens[chosen]) & (rng.random(len(chosen)) < self.dict_rate)]
-        found, masks = translations.draw(tokens[across], rng)
+        """Translate some of the chosen positions, in place."""
+        translated = chosen[translations.has(tokens[chosen]) & (rng.random(len(chosen)) < self.dict_rate)]
+        drawn, masks = translations.draw(tokens[translated], rng)
         if self.dict_mode == "input":
-            inputs[across] = found
+            inputs[translated] = drawn
         else:
-            inputs[across], targets[across] = masks, found
+            inputs[translated], targets[translated] = masks, drawn

@@ -12,13 +12,13 @@ class ParallelItems:
     """Pairs of parallel sentences as items ``<s> a </s> b </s>``, read memory-mapped (Conneau & Lample 2019).
 
     The two corpora are aligned by item: sentence i of one is the translation of sentence i of the other. Pairs that
-    do not fit are left out whole; ``left_out`` counts them.
+    do not fit are left out whole; ``left_out`` is their number.
 
     Args:
         prefix_a, prefix_b: paths of the two corpora without ``.bin`` / ``.idx``; sentences end with ``</s>``.
         length: most tokens in an item, ``<s>`` included.
         bos: id of ``<s>``.
-        vocabulary_size: what ids must be below; None: there is no such bound.
+        vocabulary_size: upper bound of the ids, excluded; None: ids are not checked.
 
     Raises:
         InputError: the corpora differ in their number of sentences, or no pair fits.

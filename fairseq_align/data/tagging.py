@@ -5,10 +5,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import torch
-from fairseq.data import Dictionary, FairseqDataset
+from fairseq.data import Dictionary
 
 from fairseq_align.data import binarized
+from fairseq_align.data.items import ItemDataset
 from fairseq_align.errors import InputError
 from fairseq_align.text.vocabulary import WORD_START
 
@@ -19,7 +19,10 @@ def cuts(begins_word: np.ndarray, length: int) -> list[int]:
     """Starts of the parts of a sentence, cut before words so that no part is longer than ``length``.
 
     Only a word that is longer than ``length`` is cut inside. With ``length`` 3, ``W W . . W W`` (``W`` begins a word,
-    ``.`` goes on) gives ``W | W . . | W W`` -> ``[0, 1, 4]``.
+    ``.`` goes on) is cut into ``W | W . . | W W``:
+
+    >>> cuts(np.array([True, True, False, False, True, True]), 3)
+    [0, 1, 4]
 
     Args:
         begins_word: bool, shape (T,).
@@ -34,11 +37,12 @@ def cuts(begins_word: np.ndarray, length: int) -> list[int]:
     return starts
 
 
-class TaggingDataset(FairseqDataset):
+class TaggingDataset(ItemDataset):
     """Labelled sentences of one language, ``<s>`` in front.
 
     A sentence that is longer than the model's positions is cut before a word into parts that fit, so that every word
-    keeps its label and is scored once; ``sentences`` puts what was predicted together again.
+    keeps its label and is scored once; ``sentences`` joins the predictions for the parts again. Targets are label
+    numbers from 0, ``IGNORED`` where there is no label.
 
     Args:
         prefix: path of the tokens without ``.bin``; ``<prefix>.label`` holds one label for each token.
@@ -50,6 +54,7 @@ class TaggingDataset(FairseqDataset):
     def __init__(
         self, prefix: str | Path, length: int, dictionary: Dictionary, label_dictionary: Dictionary, seed: int
     ):
+        super().__init__(dictionary.pad(), IGNORED, seed)
         corpus, labels = binarized.read_labelled(prefix)
         known = np.isin(
             np.unique(labels.tokens), [label_dictionary.pad(), *range(label_dictionary.nspecial, len(label_dictionary))]
@@ -61,7 +66,6 @@ class TaggingDataset(FairseqDataset):
         self.prefix = prefix
         self.tokens, self.labels, self.offsets = corpus.tokens, labels.tokens, corpus.offsets
         self.dictionary, self.label_dictionary = dictionary, label_dictionary
-        self.seed, self.epoch = seed, 1
         self.bounds = self._bounds(corpus.offsets, length - 1)
         self.sizes = np.diff(self.bounds) + 1
 
@@ -76,31 +80,21 @@ class TaggingDataset(FairseqDataset):
         return np.sort(np.concatenate([offsets, np.array(extra, dtype=offsets.dtype)]))
 
     def sentences(self, predicted: np.ndarray) -> Iterator[tuple[list[str], np.ndarray, np.ndarray]]:
-        """Words, reference and predicted label numbers of each whole sentence, in the order of the data.
+        """Words, gold and predicted label numbers of each whole sentence, in the order of the data.
 
         A word is spelt by its pieces, without U+2581: as the model saw it, in its derived script, ``<unk>`` where a
         piece is unknown.
 
         Args:
-            predicted: label number of each token of the data, ``IGNORED`` where none is asked for, shape (N,).
+            predicted: label number of each token of the data, ``IGNORED`` where the token has no label, shape (N,).
         """
         for start, end in zip(self.offsets[:-1], self.offsets[1:], strict=True):
             labelled = np.flatnonzero(self.labels[start:end] != self.label_dictionary.pad())
             pieces = [self.dictionary[token] for token in self.tokens[start : end - 1]]  # the last is </s>
             edges = [0, *labelled[1:], len(pieces)]
             words = ["".join(pieces[a:b]).replace(WORD_START, " ").strip() for a, b in pairwise(edges)]
-            reference = self.labels[start:end][labelled].astype(np.int64) - self.label_dictionary.nspecial
-            yield words[: len(labelled)], reference, predicted[start:end][labelled]
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    @property
-    def can_reuse_epoch_itr_across_epochs(self) -> bool:
-        return False  # the order changes with the epoch
-
-    def __len__(self) -> int:
-        return len(self.sizes)
+            gold = self.labels[start:end][labelled].astype(np.int64) - self.label_dictionary.nspecial
+            yield words[: len(labelled)], gold, predicted[start:end][labelled]
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray | int]:
         span = slice(self.bounds[index], self.bounds[index + 1])
@@ -109,37 +103,6 @@ class TaggingDataset(FairseqDataset):
         targets = np.where(labels == self.label_dictionary.pad(), IGNORED, labels - self.label_dictionary.nspecial)
         return {
             "id": index,
-            "tokens": np.append(self.dictionary.bos(), self.tokens[span].astype(np.int64)),
+            "inputs": np.append(self.dictionary.bos(), self.tokens[span].astype(np.int64)),
             "targets": np.append(IGNORED, targets),
-        }
-
-    def size(self, index: int) -> int:
-        return int(self.sizes[index])
-
-    num_tokens = size
-
-    def num_tokens_vec(self, indices: np.ndarray) -> np.ndarray:
-        return self.sizes[indices]
-
-    def ordered_indices(self) -> np.ndarray:
-        """A random order of the epoch in which items of one length are neighbours."""
-        shuffled = np.random.default_rng([self.seed, self.epoch]).permutation(len(self))
-        return shuffled[np.argsort(self.sizes[shuffled], kind="stable")]
-
-    def collater(self, samples: list[dict]) -> dict:
-        """A batch; ``target`` (B, T) holds label numbers from 0 and ``IGNORED``. Empty for no samples."""
-        if not samples:
-            return {}
-        lengths = [len(sample["tokens"]) for sample in samples]
-        tokens = np.full((len(samples), max(lengths)), self.dictionary.pad(), dtype=np.int64)
-        targets = np.full_like(tokens, IGNORED)
-        for row, sample in enumerate(samples):
-            tokens[row, : lengths[row]] = sample["tokens"]
-            targets[row, : lengths[row]] = sample["targets"]
-        return {
-            "id": torch.tensor([sample["id"] for sample in samples]),
-            "net_input": {"src_tokens": torch.from_numpy(tokens), "src_lengths": torch.tensor(lengths)},
-            "target": torch.from_numpy(targets),
-            "nsentences": len(samples),
-            "ntokens": sum(lengths),
         }

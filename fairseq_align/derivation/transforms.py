@@ -1,40 +1,28 @@
-"""Derived languages: transforms of binarized sentences, and the record that repeats them on other data.
+"""Transforms of sentences that make a derived language: another script, another order of the words.
 
-A derived language is a directory of binarized data made once from another one. A transform maps a *chunk*, whole
-sentences laid one after the other, to the same sentences in another script or order:
+A transform maps a *chunk*, whole sentences laid one after the other, to the same sentences, none longer or shorter:
 
     the transliterated inverse of    _the _small _cat s _sleep . </s>
     is                               _sleep~ _cat~ s~ _small~ _the~ .~ </s>
 
-Sizes never change, so labels that stand parallel to the tokens (``<split>.label``) take the same reordering and
-stay with their tokens; IOB2 labels are made well formed in the new order (``tags.well_formed``). Derived scripts:
+``TRANSFORMS`` is the table of all transforms; to add one, write its function and its row. Derived scripts and orders:
 ALIGN-MLM (https://arxiv.org/abs/2211.08547) and Deshpande et al. 2022 (https://arxiv.org/abs/2110.14782).
 """
 
-import json
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from fairseq.data import Dictionary
 
-from fairseq_align.data import binarized
-from fairseq_align.downstream import labels as tags
-from fairseq_align.errors import InputError
-from fairseq_align.files import writing
 from fairseq_align.text import vocabulary
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from fairseq.data import Dictionary
 
-TRANSFORMS = ("transliterate", "invert", "permute")
-UNITS = ("word", "subword")
-RECORD = "derivation.json"
-KINDS = {"transforms": tuple, "overlap": (int, float)}  # of values in it; the other fields have plain types
-CHUNK = 1 << 16  # tokens worked on at a time: few enough for a processor's cache
+    from fairseq_align.derivation.record import Derivation  # which looks names up in TRANSFORMS
 
 
 class Chunk(NamedTuple):
@@ -49,84 +37,7 @@ class Chunk(NamedTuple):
     sizes: np.ndarray
 
 
-@dataclass(frozen=True)
-class Derivation:
-    """What was done to a language, enough to do it again to other data of the same vocabulary.
-
-    Attributes:
-        source: name of the language it was made from.
-        transforms: names from ``TRANSFORMS``, applied in this order.
-        unit: what ``invert`` reverses, ``word`` or ``subword``.
-        seed: of everything drawn at random.
-        overlap: fraction of the pieces that ``transliterate`` leaves in the source script, drawn at random, in [0, 1].
-        source_pieces: pieces of the vocabulary before derivation; what ``transliterate`` adds to an id.
-        pieces: pieces of the vocabulary after derivation.
-        dictionary: ``vocabulary.checksum`` of dict.txt before derivation.
-    """
-
-    source: str
-    transforms: tuple[str, ...]
-    unit: str
-    seed: int
-    source_pieces: int
-    pieces: int
-    dictionary: str
-    overlap: float = 0.0
-
-    def __post_init__(self):
-        if not 0 <= self.overlap <= 1:
-            raise InputError(f"found overlap {self.overlap}, expected a fraction of the vocabulary in [0, 1]")
-        unknown = [name for name in self.transforms if name not in TRANSFORMS]
-        if unknown or not self.transforms or self.unit not in UNITS:
-            found = f"transforms {','.join(self.transforms) or 'none'} and unit {self.unit}"
-            raise InputError(
-                f"found {found}, expected transforms out of {', '.join(TRANSFORMS)} and unit {' or '.join(UNITS)}"
-            )
-
-    def save(self, path: str | Path) -> None:
-        with writing(path) as file:
-            file.write(json.dumps(asdict(self), indent=1) + "\n")
-
-    @classmethod
-    def load(cls, path: str | Path) -> "Derivation":
-        advice = "expected the record that preprocess/derive.py writes beside its data; derive the language again"
-        try:
-            found = json.loads(Path(path).read_text(encoding="utf-8"))
-            derivation = cls(**{**found, "transforms": tuple(found["transforms"])})
-            for field in fields(cls):
-                value, kind = getattr(derivation, field.name), KINDS.get(field.name, field.type)
-                if not isinstance(value, kind) or (kind is int and value < 0):
-                    raise ValueError(f"{field.name} {value!r:.40}")
-            return derivation
-        except FileNotFoundError as error:
-            raise InputError(f"{path}: found no file, {advice}") from error
-        except (OSError, TypeError, KeyError, ValueError, RecursionError) as error:
-            raise InputError(f"{path}: found {' '.join(str(error).split())}, {advice}") from error
-
-
-def transliteration(derivation: Derivation, nspecial: int = 4) -> np.ndarray:
-    """The id that each id of the source vocabulary becomes: itself plus ``source_pieces``, one new symbol each.
-
-    Specials stay, and so does a seeded fraction ``overlap`` of the pieces, the words that the languages share.
-
-    Returns:
-        int64, shape (nspecial + source_pieces,).
-    """
-    pieces = derivation.source_pieces
-    table = np.arange(nspecial + pieces)
-    table[nspecial:] += pieces
-    shared = nspecial + shared_pieces(derivation)
-    table[shared] = shared
-    return table
-
-
-def shared_pieces(derivation: Derivation) -> np.ndarray:
-    """Numbers, from 0, of the pieces that ``overlap`` leaves in the source script; int64."""
-    count = round(derivation.overlap * derivation.source_pieces)
-    return np.random.default_rng(derivation.seed).permutation(derivation.source_pieces)[:count]
-
-
-class Words(NamedTuple):
+class WordSpans(NamedTuple):
     """The words of a chunk, W of them in S sentences.
 
     Attributes:
@@ -146,13 +57,13 @@ class Words(NamedTuple):
     last: np.ndarray
 
     def moved(self, shift: np.ndarray) -> np.ndarray:
-        """Where each token goes when its word moves by ``shift`` (W,) tokens; shape (N,)."""
+        """Target position of each token, shape (N,), when its word moves by ``shift`` (W,) tokens."""
         positions = np.append(0, shift).take(self.number)
         positions += np.arange(len(positions))
         return positions
 
 
-def words(chunk: Chunk, starts: np.ndarray, edge: np.ndarray) -> Words:
+def word_spans(chunk: Chunk, starts: np.ndarray, edge: np.ndarray) -> WordSpans:
     """Find the words of a chunk, and the body of each sentence.
 
     ``</s>`` stays last. Sentence-final punctuation at the end of a sentence stays there, and so does such punctuation
@@ -169,81 +80,139 @@ def words(chunk: Chunk, starts: np.ndarray, edge: np.ndarray) -> Words:
     begins[offsets[:-1][sizes > 0]] = True  # a sentence begins a word even where its first piece does not
     number = np.zeros(len(tokens) + 1, dtype=np.int64)
     np.cumsum(begins, out=number[1:])
-    edges = np.append(np.flatnonzero(begins), len(tokens))
+    starts_and_end = np.append(np.flatnonzero(begins), len(tokens))
     bounds = number[offsets]
     first, last = bounds[:-1].copy(), bounds[1:].copy()
-    some = np.flatnonzero(first < last)
-    while len(some):  # as often as the longest run of such words: few times
-        some = some[_stay(last[some] - 1, tokens, edges, edge)]
-        last[some] -= 1
-        some = some[first[some] < last[some]]
-    some = np.flatnonzero(first < last)
-    while len(some):  # ends before the body does: its last word moves
-        some = some[_stay(first[some], tokens, edges, edge)]
-        first[some] += 1
-    return Words(edges[:-1], edges[1:], number[1:], bounds, first, last)
+    sentences = np.flatnonzero(first < last)
+    while len(sentences):  # as many rounds as the longest run of such words: few
+        sentences = sentences[_stay(last[sentences] - 1, tokens, starts_and_end, edge)]
+        last[sentences] -= 1
+        sentences = sentences[first[sentences] < last[sentences]]
+    sentences = np.flatnonzero(first < last)
+    while len(sentences):  # ends before the body does: the last word of a body does not stay
+        sentences = sentences[_stay(first[sentences], tokens, starts_and_end, edge)]
+        first[sentences] += 1
+    return WordSpans(starts_and_end[:-1], starts_and_end[1:], number[1:], bounds, first, last)
 
 
-def _stay(found: np.ndarray, tokens: np.ndarray, edges: np.ndarray, edge: np.ndarray) -> np.ndarray:
-    """Which of these words stay at an edge of their sentence: those that do in all their pieces; bool."""
-    stay = edge.take(tokens[edges[found]])
-    for at in np.flatnonzero(stay & (edges[found + 1] - edges[found] > 1)):  # few: punctuation of several pieces
-        stay[at] = edge.take(tokens[edges[found[at]] : edges[found[at] + 1]]).all()
+def _stay(words: np.ndarray, tokens: np.ndarray, starts_and_end: np.ndarray, edge: np.ndarray) -> np.ndarray:
+    """Which of these words stay at an edge of their sentence: those all of whose pieces do; bool."""
+    begin, end = starts_and_end[words], starts_and_end[words + 1]
+    stay = edge.take(tokens[begin])
+    for index in np.flatnonzero(stay & (end - begin > 1)):  # few: punctuation of several pieces
+        stay[index] = edge.take(tokens[begin[index] : end[index]]).all()
     return stay
 
 
 def ranges(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """The numbers ``low[i] ... high[i] - 1`` of every ``i``, one range after the other."""
+    """The numbers ``low[i] ... high[i] - 1`` of every ``i``, one range after the other.
+
+    Example:
+        >>> ranges(np.array([3, 7]), np.array([5, 8])).tolist()
+        [3, 4, 7]
+    """
     counts = high - low
     ends = np.cumsum(counts)
     return np.repeat(low - ends + counts, counts) + np.arange(counts.sum())
 
 
-def invert(found: Words) -> np.ndarray:
-    """Where each token goes when the words of every sentence are reversed; pieces keep their order; its own inverse.
+def scatter(values: np.ndarray, positions: np.ndarray | None) -> np.ndarray:
+    """Put ``values[i]`` at ``positions[i]``; both shape (N,). None: every value stays where it is.
+
+    Example:
+        >>> scatter(np.array([10, 20, 30]), np.array([2, 0, 1])).tolist()
+        [20, 30, 10]
+    """
+    if positions is None:
+        return values
+    scattered = np.empty_like(values)
+    scattered[positions] = values
+    return scattered
+
+
+def inversion(words: WordSpans) -> np.ndarray:
+    """Positions that reverse the words of every sentence; pieces of a word keep their order; its own inverse.
 
     Returns:
-        target position of each token, a permutation of ``arange(N)``, int64; apply with ``place``.
+        target position of each token, a permutation of ``arange(N)``, int64; apply with ``scatter``.
+
+    Example:
+        Ids 5 and 6 begin words, 7 continues one, 2 is ``</s>``.
+
+        >>> starts, edge = np.array([True] * 7 + [False]), np.arange(8) == 2
+        >>> chunk = Chunk(np.array([5, 7, 6, 2]), np.array([4]))
+        >>> scatter(chunk.tokens, inversion(word_spans(chunk, starts, edge))).tolist()
+        [6, 5, 7, 2]
     """
-    edges = np.append(found.starts, len(found.number))
-    shift = np.repeat(edges[found.first] + edges[found.last], np.diff(found.bounds))
-    shift -= found.starts
-    shift -= found.ends
-    shift[ranges(found.bounds[:-1], found.first)] = 0
-    shift[ranges(found.last, found.bounds[1:])] = 0
-    return found.moved(shift)
+    starts_and_end = np.append(words.starts, len(words.number))
+    shift = np.repeat(starts_and_end[words.first] + starts_and_end[words.last], np.diff(words.bounds))
+    shift -= words.starts
+    shift -= words.ends
+    shift[ranges(words.bounds[:-1], words.first)] = 0
+    shift[ranges(words.last, words.bounds[1:])] = 0
+    return words.moved(shift)
 
 
-def permute(found: Words, keys: np.ndarray) -> np.ndarray:
-    """Where each token goes when the words of every sentence are put in the order of their keys.
+def permutation(words: WordSpans, keys: np.ndarray) -> np.ndarray:
+    """Positions that sort the words of every sentence by their keys.
 
     Args:
-        keys: a random number in [0, 1) a word, shape (W,).
+        keys: a random number in [0, 1) for each word, shape (W,).
 
     Returns:
-        as ``invert``.
+        as ``inversion``.
     """
-    moving = ranges(found.first, found.last)
+    moving = ranges(words.first, words.last)  # the words of all bodies
     if not len(moving):
-        return np.arange(len(found.number))
-    # sentence, key and word in one integer each: sorting numbers beats sorting indices, and the sentences, which are in
-    # order already, help the stable sort
+        return np.arange(len(words.number))
+    body_sizes = words.last - words.first
+    order = _sorted_within_bodies(moving, keys, body_sizes)
+    # the bodies stay where they are, one after the other, and each is filled with its words in their new order
+    lengths = (words.ends - words.starts)[order]
+    filled = np.cumsum(lengths) - lengths  # tokens of all bodies before each word
+    body_starts = words.starts[np.minimum(words.first, len(words.starts) - 1)]
+    filled_before_body = np.append(filled, lengths.sum())[np.cumsum(body_sizes) - body_sizes]
+    shift = np.zeros(len(words.starts), dtype=np.int64)
+    shift[order] = filled + np.repeat(body_starts - filled_before_body, body_sizes) - words.starts[order]
+    return words.moved(shift)
+
+
+def _sorted_within_bodies(moving: np.ndarray, keys: np.ndarray, body_sizes: np.ndarray) -> np.ndarray:
+    """The words ``moving`` of all bodies, body by body, each body by its keys: ``moving[np.lexsort((keys, body))]``.
+
+    Body, key and word are packed into one integer each: sorting numbers is faster than sorting indices, and the
+    bodies, which are in order already, help the stable sort. Keys are cut to the bits that the other two leave.
+    """
     word_bits = len(keys).bit_length()
-    key_bits = 63 - word_bits - len(found.first).bit_length()
-    packed = np.repeat(np.arange(len(found.first)) << key_bits, found.last - found.first)
+    key_bits = 63 - word_bits - len(body_sizes).bit_length()
+    packed = np.repeat(np.arange(len(body_sizes)) << key_bits, body_sizes)
     packed += (keys[moving] * (1 << key_bits)).astype(np.int64)
     packed <<= word_bits
     packed += moving
     packed.sort(kind="stable")
-    order = packed & ((1 << word_bits) - 1)
-    # the bodies keep their places one after the other, and so do the tokens that their words fill in turn
-    lengths = found.ends - found.starts
-    place_of_body = found.starts[np.minimum(found.first, len(lengths) - 1)]
-    taken = np.cumsum(lengths[order]) - lengths[order]
-    begin = np.append(taken, lengths[order].sum())[np.cumsum(found.last - found.first) - (found.last - found.first)]
-    shift = np.zeros(len(lengths), dtype=np.int64)
-    shift[order] = taken + np.repeat(place_of_body - begin, found.last - found.first) - found.starts[order]
-    return found.moved(shift)
+    return packed & ((1 << word_bits) - 1)
+
+
+def shared_pieces(derivation: Derivation) -> np.ndarray:
+    """Numbers, from 0, of the pieces that ``overlap`` leaves in the source script; int64."""
+    count = round(derivation.overlap * derivation.source_pieces)
+    return np.random.default_rng(derivation.seed).permutation(derivation.source_pieces)[:count]
+
+
+def transliteration(derivation: Derivation, nspecial: int = 4) -> np.ndarray:
+    """The id that each id of the source vocabulary becomes: itself plus ``source_pieces``, one new symbol each.
+
+    Specials stay, and so does a seeded fraction ``overlap`` of the pieces, which the two languages share.
+
+    Returns:
+        int64, shape (nspecial + source_pieces,).
+    """
+    pieces = derivation.source_pieces
+    table = np.arange(nspecial + pieces)
+    table[nspecial:] += pieces
+    shared = nspecial + shared_pieces(derivation)
+    table[shared] = shared
+    return table
 
 
 class Deriver:
@@ -252,114 +221,80 @@ class Deriver:
     Args:
         derivation: what to do.
         dictionary: the vocabulary after derivation.
+
+    Attributes:
+        rng: random numbers of this derivation, drawn chunk by chunk.
     """
 
     def __init__(self, derivation: Derivation, dictionary: Dictionary):
-        self.derivation = derivation
-        self.starts = vocabulary.word_starts(dictionary)
-        self.edge = vocabulary.sentence_final(dictionary)
-        self.edge[dictionary.eos()] = True
-        self.table = transliteration(derivation, dictionary.nspecial)
+        self.derivation, self.dictionary = derivation, dictionary
         self.rng = np.random.default_rng([derivation.seed, 1])
+        self._starts = vocabulary.word_starts(dictionary)
+        self._edge = vocabulary.sentence_final(dictionary)
+        self._edge[dictionary.eos()] = True
         if derivation.unit == "subword":
-            self.starts[:] = True
+            self._starts[:] = True
+
+    @cached_property
+    def transliterated(self) -> np.ndarray:
+        """``transliteration`` of this derivation."""
+        return transliteration(self.derivation, self.dictionary.nspecial)
+
+    def words(self, chunk: Chunk) -> WordSpans:
+        """The words of a chunk; with the unit ``subword`` each token is a word."""
+        return word_spans(chunk, self._starts, self._edge)
 
     def __call__(self, chunk: Chunk) -> tuple[np.ndarray, np.ndarray | None]:
-        """Tokens of the derived sentences, shape (N,), and the position that each token of the chunk goes to.
+        """Apply all transforms.
 
-        The positions have shape (N,), too; None if every token stays where it is.
+        Returns:
+            tokens of the derived sentences, shape (N,), and the target position of each token of the chunk, shape
+            (N,), too; None if every token stays where it is.
         """
         tokens, positions = chunk.tokens, None
         for name in self.derivation.transforms:
-            if name == "transliterate":
-                tokens = self.table.take(tokens)
-                continue
-            found = words(Chunk(tokens, chunk.sizes), self.starts, self.edge)
-            step = invert(found) if name == "invert" else permute(found, self.rng.random(len(found.starts)))
-            tokens = place(tokens, step)
-            positions = step if positions is None else step[positions]
+            tokens, step = TRANSFORMS[name].apply(Chunk(tokens, chunk.sizes), self)
+            if step is not None:
+                positions = step if positions is None else step[positions]
         return tokens, positions
 
 
-def place(values: np.ndarray, positions: np.ndarray | None) -> np.ndarray:
-    """Put ``values[i]`` at ``positions[i]``; both shape (N,). None: at ``i``."""
-    if positions is None:
-        return values
-    placed = np.empty_like(values)
-    placed[positions] = values
-    return placed
+Derived = tuple[np.ndarray, np.ndarray | None]  # tokens and positions, as Deriver.__call__ returns them
 
 
-def chunks(corpus: binarized.Corpus, chunk_tokens: int = CHUNK) -> Iterator[tuple[slice, slice]]:
-    """Slices of tokens and of sentences that together hold at most ``chunk_tokens`` tokens, or one longer sentence."""
-    offsets = corpus.offsets
-    first = 0
-    while first < len(corpus.sizes):
-        last = max(int(np.searchsorted(offsets, offsets[first] + chunk_tokens, side="right")) - 1, first + 1)
-        yield slice(int(offsets[first]), int(offsets[last])), slice(first, last)
-        first = last
+def transliterate(chunk: Chunk, deriver: Deriver) -> Derived:
+    """Another script: every piece becomes its derived piece."""
+    return deriver.transliterated.take(chunk.tokens), None
 
 
-def place_labels(labels: np.ndarray, positions: np.ndarray | None, dictionary: Dictionary | None) -> np.ndarray:
-    """Labels at the new positions of their tokens, well-formed IOB2 if they were.
+def invert(chunk: Chunk, deriver: Deriver) -> Derived:
+    """The words of each sentence in reverse order."""
+    positions = inversion(deriver.words(chunk))
+    return scatter(chunk.tokens, positions), positions
 
-    Args:
-        labels: label ids of tokens, the padding symbol where there is none, shape (N,).
-        positions: where each token goes, shape (N,); None: every token stays where it is.
-        dictionary: of the labels; None: they are no IOB2 tags.
+
+def permute(chunk: Chunk, deriver: Deriver) -> Derived:
+    """The words of each sentence in a random order."""
+    words = deriver.words(chunk)
+    positions = permutation(words, deriver.rng.random(len(words.starts)))
+    return scatter(chunk.tokens, positions), positions
+
+
+class Transform(NamedTuple):
+    """A row of ``TRANSFORMS``.
+
+    Attributes:
+        apply: maps a chunk to tokens and positions, as ``Deriver.__call__`` returns them. It may use all that the
+            deriver has: record, dictionary, words, random numbers.
+        new_script: whether it writes derived pieces, for which the dictionary must be doubled.
     """
-    placed = place(labels, positions)
-    if positions is None or dictionary is None or not tags.is_iob2(vocabulary.pieces(dictionary)):
-        return placed
-    labelled = np.flatnonzero(labels != dictionary.pad())
-    order = np.argsort(positions[labelled])
-    found = labels[labelled].astype(np.int64) - dictionary.nspecial
-    placed[positions[labelled[order]]] = dictionary.nspecial + tags.well_formed(
-        found, order, tags.scheme(vocabulary.pieces(dictionary))
-    )
-    return placed
+
+    apply: Callable[[Chunk, Deriver], Derived]
+    new_script: bool = False
 
 
-def derive_corpus(
-    source: Path,
-    target: Path,
-    derivation: Derivation,
-    dictionary: Dictionary,
-    progress: Callable[[int], object],
-    label_dictionary: Dictionary | None = None,
-) -> int:
-    """Derive ``<source>.bin`` and, where there are any, the labels beside it.
-
-    Args:
-        source, target: paths without ``.bin`` / ``.idx``; the target appears only when it is complete.
-        dictionary: the vocabulary after derivation.
-        progress: called with the number of tokens of each chunk that is done.
-        label_dictionary: of the labels, if there are any; tells whether they are IOB2 tags.
-
-    Returns:
-        number of tokens.
-    """
-    derive = Deriver(derivation, dictionary)
-    if binarized.exists(f"{source}.label"):
-        corpus, labels = binarized.read_labelled(source)
-    else:
-        corpus, labels = binarized.read(source), None
-    limit = dictionary.nspecial + derivation.source_pieces
-    with ExitStack() as stack:
-        out = stack.enter_context(binarized.writer(target, len(dictionary)))
-        if labels:
-            label_out = stack.enter_context(binarized.writer(f"{target}.label", int(labels.tokens.max(initial=0)) + 1))
-        for span, items in chunks(corpus):
-            tokens = corpus.tokens[span].astype(np.int64)
-            if tokens.max(initial=0) >= limit:
-                raise InputError(
-                    f"{source}.bin: found token id {tokens.max()}, expected ids below {limit}, the size of the "
-                    "dictionary before derivation; binarize it with dict.txt, and derive from the source language"
-                )
-            sizes = corpus.sizes[items]
-            derived, positions = derive(Chunk(tokens, sizes))
-            out.add(derived, sizes)
-            if labels:
-                label_out.add(place_labels(labels.tokens[span], positions, label_dictionary), sizes)
-            progress(len(tokens))
-    return len(corpus.tokens)
+TRANSFORMS: dict[str, Transform] = {
+    "transliterate": Transform(transliterate, new_script=True),
+    "invert": Transform(invert),
+    "permute": Transform(permute),
+}

@@ -1,10 +1,10 @@
-"""How treebanks order words, and whether a reordered one came closer to the language that it was reordered by.
+"""Word-order statistics of treebanks, and whether reordering moved a treebank towards the target language.
 
 Two kinds of statistics, each a share of occurrences, punctuation left out:
 
-    direction    of the dependents with a relation, those that stand before their head        (VERB, obj): 0.04
+    direction    of the dependents with a relation, those before their head                   (VERB, obj): 0.04
     order        of the pairs of dependents of one head with two relations, those in which    (VERB, advmod, obj): 0.61
-                 the alphabetically first relation stands first
+                 the alphabetically first relation is first
 """
 
 import math
@@ -23,7 +23,12 @@ Key = tuple[str, ...]  # head tag and one relation, or two
 
 
 class Share(NamedTuple):
-    """``count`` of ``total`` occurrences, total > 0."""
+    """``count`` of ``total`` occurrences, total > 0.
+
+    Example:
+        >>> Share(1, 4).value
+        0.25
+    """
 
     count: int
     total: int
@@ -49,35 +54,49 @@ def statistics(trees: Iterable[Tree], subtypes: bool = False) -> Statistics:
     direction, order = defaultdict(lambda: [0, 0]), defaultdict(lambda: [0, 0])
     for tree in trees:
         for head, word in enumerate(tree.words):
-            dependents = [each for each in tree.group(head) if each != head]
-            relations = [tree.words[each]["deprel"] for each in dependents]
+            dependents = [dependent for dependent in tree.group(head) if dependent != head]
+            relations = [tree.words[dependent]["deprel"] for dependent in dependents]
             relations = relations if subtypes else [universal(relation) for relation in relations]
-            for each, relation in zip(dependents, relations, strict=True):
-                _add(direction[word["upos"], relation], each < head)
+            for dependent, relation in zip(dependents, relations, strict=True):
+                _add(direction[word["upos"], relation], dependent < head)
             for first, second in combinations(relations, 2):
                 if first != second:
                     _add(order[word["upos"], *sorted((first, second))], first < second)
-    return Statistics(*({key: Share(*counts) for key, counts in each.items()} for each in (direction, order)))
+    return Statistics(_shares(direction), _shares(order))
+
+
+def _shares(counts: dict[Key, list[int]]) -> dict[Key, Share]:
+    return {key: Share(*count_and_total) for key, count_and_total in counts.items()}
 
 
 def _add(counts: list[int], hit: bool) -> None:
+    """Count one occurrence."""
     counts[0] += hit
     counts[1] += 1
 
 
 def differ(one: Share, other: Share) -> bool:
-    """Whether two shares differ beyond sampling noise: two-sided z-test of two proportions, pooled, at 95 %."""
+    """Whether two shares differ significantly: two-sided z-test of two proportions, pooled, at 95 %.
+
+    Example:
+        >>> differ(Share(60, 100), Share(50, 100)), differ(Share(70, 100), Share(50, 100))
+        (False, True)
+    """
     pooled = (one.count + other.count) / (one.total + other.total)
     deviation = math.sqrt(pooled * (1 - pooled) * (1 / one.total + 1 / other.total))
     return abs(one.value - other.value) > Z * deviation
 
 
 def compare(before: dict[Key, Share], after: dict[Key, Share], target: dict[Key, Share], minimum: int) -> list[dict]:
-    """The statistics that occur at least ``minimum`` times in the source and in the target.
+    """Compare the statistics that occur at least ``minimum`` times in the source and in the target.
+
+    Args:
+        before, after, target: statistics of the source treebank, the reordered one and that of the target language.
 
     Returns:
-        rows with ``head``, ``relations``, the shares ``before``, ``after`` and ``target``, their totals, ``there``
-        (before and target do not ``differ``), ``arrived`` (after and target do not), ``moved`` (after is closer).
+        a row for each statistic: ``head`` and ``relations``; the shares ``before``, ``after`` and ``target`` with their
+        totals; ``there``: the source does not ``differ`` from the target; ``arrived``: the reordered treebank does not;
+        ``moved``: it is closer to the target than the source is.
 
     Raises:
         InputError: the result is no reordering of the source.
@@ -106,24 +125,31 @@ def compare(before: dict[Key, Share], after: dict[Key, Share], target: dict[Key,
 def summary(rows: list[dict]) -> dict[str, dict[str, float]]:
     """Counts over the rows of ``compare`` by group of heads: nouns, verbs, others, all; those without rows left out.
 
-    ``closer``: rows whose share came closer to the target. ``there`` and ``stayed``: rows within noise of the target
-    before, and of these also after. ``away``: the others, of which ``moved`` came closer, ``arrived`` within noise.
-    ``distance_*``: mean absolute difference to the target.
+    Returns:
+        for each group: ``statistics``, the number of rows; ``closer``, rows whose share came closer to the target;
+        ``there``, rows in which the source does not differ from the target, and ``stayed``, those of them in which the
+        reordered treebank does not, either; ``away``, all other rows, and ``moved`` and ``arrived`` of these;
+        ``distance_before`` and ``distance_after``, the mean absolute difference to the target.
     """
     result = {}
     for group in GROUPS:
-        own = [row for row in rows if group in (CLASS.get(row["head"]), "all heads")]
-        away = [row for row in own if not row["there"]]
-        if own:
+        group_rows = [row for row in rows if group in (CLASS.get(row["head"]), "all heads")]
+        away = [row for row in group_rows if not row["there"]]
+        if group_rows:
             result[group] = {
-                "statistics": len(own),
-                "closer": sum(row["moved"] for row in own),
-                "there": len(own) - len(away),
-                "stayed": sum(row["there"] and row["arrived"] for row in own),
+                "statistics": len(group_rows),
+                "closer": sum(row["moved"] for row in group_rows),
+                "there": len(group_rows) - len(away),
+                "stayed": sum(row["there"] and row["arrived"] for row in group_rows),
                 "away": len(away),
                 "moved": sum(row["moved"] for row in away),
                 "arrived": sum(row["arrived"] for row in away),
-                "distance_before": round(sum(abs(row["before"] - row["target"]) for row in own) / len(own), 4),
-                "distance_after": round(sum(abs(row["after"] - row["target"]) for row in own) / len(own), 4),
+                "distance_before": _distance(group_rows, "before"),
+                "distance_after": _distance(group_rows, "after"),
             }
     return result
+
+
+def _distance(rows: list[dict], name: str) -> float:
+    """Mean absolute difference to the target of the shares ``name``."""
+    return round(sum(abs(row[name] - row["target"]) for row in rows) / len(rows), 4)

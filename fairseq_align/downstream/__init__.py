@@ -1,3 +1,5 @@
-"""Labelled data: treebanks, named entities, inference; their readers, labels and binarized form."""
+"""Labelled data of downstream tasks: readers of their formats, binarization, labels and F1.
 
-import fairseq  # noqa: F401   registers the plugin, before a module of this room is half imported
+``tagging`` binarizes parts of speech (read by ``conllu``) and named entities (read by ``iob2``); ``labels`` owns their
+label numbers, spans and F1. ``nli`` reads and binarizes sentence pairs with a class.
+"""

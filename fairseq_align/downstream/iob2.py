@@ -4,7 +4,7 @@
     left<TAB>O
 
 An empty line ends a sentence. Columns are separated by tabs, or by spaces in a line without one. The word is the first
-column, so that a file with predictions in its last one (``word, reference, predicted``) is read as these.
+column, so that a file of predictions (``word, reference, predicted``) is read with the predicted tags.
 """
 
 import itertools
@@ -22,7 +22,7 @@ DOCUMENT = "-DOCSTART-"  # separates the documents of CoNLL 2003
 
 
 class Line(NamedTuple):
-    """One word with its tag, and its line (from 1) in the file."""
+    """A word with its tag, and the number of its line, from 1."""
 
     number: int
     word: str
@@ -34,10 +34,18 @@ def read(path: str | Path, types: Iterable[str], scheme: str = "iob2") -> Iterat
 
     Args:
         types: of the entities, e.g. LOC, ORG, PER.
-        scheme: of the file; of ``iob1``, where ``B-`` stands only between neighbours of one type, IOB2 is made.
+        scheme: of the file; tags in ``iob1``, where ``B-`` is only used between adjacent entities of one type, are
+            converted to IOB2.
 
     Raises:
         InputError: the file cannot be read; a line has no tag, an unknown one, or an ``I-`` that continues nothing.
+
+    Example:
+        >>> from fairseq_align.files import writing
+        >>> with writing("mary-left.iob2") as file:
+        ...     _ = file.write("Mary\\tB-PER\\nleft\\tO\\n")
+        >>> list(read("mary-left.iob2", ["PER"]))
+        [(['Mary', 'left'], ['B-PER', 'O'])]
     """
     known = iob2_labels(list(types))
     lines = (_line(path, number, text, known) for number, text in read_lines(path))
@@ -81,7 +89,12 @@ def _check(path: str | Path, sentence: list[Line]) -> None:
 
 
 def from_iob1(tags: list[str]) -> Iterator[str]:
-    """The IOB2 tags of a sentence that is tagged in IOB1 (Ramshaw & Marcus 1995): ``I O I B`` -> ``B O B B``."""
+    """Convert the tags of a sentence from IOB1 (Ramshaw & Marcus 1995) to IOB2.
+
+    Example:
+        >>> list(from_iob1(["I-PER", "O", "I-PER", "B-PER"]))
+        ['B-PER', 'O', 'B-PER', 'B-PER']
+    """
     previous = OUTSIDE
     for tag in tags:
         yield BEGIN + tag[2:] if tag.startswith(INSIDE) and previous[2:] != tag[2:] else tag

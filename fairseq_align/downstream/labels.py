@@ -1,8 +1,8 @@
-"""Tags of words as label numbers: what is right, found and there, IOB2 spans, and the F1 of sums of counts.
+"""Labels of words as numbers: IOB2 spans, counts of true positives, predicted and gold units, and F1 of these counts.
 
 Named entities are tagged in IOB2: ``B-PER I-PER O B-LOC`` is a person of two words, and a place. An entity begins with
 ``B-`` and goes on with ``I-`` of the same type; a stray ``I-`` belongs to none. Parts of speech have no spans: every
-word stands for itself.
+word is a unit of its own.
 
 Counts are an int64 array (K, 3) of ``tp`` (true positives), ``predicted`` and ``gold`` units, one row a type. Counts of
 batches, and of ranks, add up to those of the whole, which scores of batches do not.
@@ -19,7 +19,7 @@ BEGIN, INSIDE = "B-", "I-"
 
 
 class Scheme(NamedTuple):
-    """What label numbers mean; ``L`` labels, ``K`` types.
+    """The meaning of label numbers; ``L`` labels, ``K`` types.
 
     Attributes:
         types: names of the types, sorted: of the entities, or the labels themselves where they are no IOB2 tags.
@@ -49,7 +49,12 @@ def iob2_labels(types: Sequence[str]) -> tuple[str, ...]:
 
 
 def scheme(labels: Sequence[str]) -> Scheme:
-    """What the labels of a label/dict.txt mean, in their order."""
+    """The scheme of the labels of a label/dict.txt, given in their order.
+
+    Example:
+        >>> scheme(["O", "B-LOC", "I-LOC"]).types, scheme(["NOUN", "VERB"]).types
+        (('LOC',), ('NOUN', 'VERB'))
+    """
     if not is_iob2(labels):
         own = np.arange(len(labels))
         return Scheme(tuple(labels), False, own, np.ones(len(labels), dtype=bool), own, own)
@@ -83,26 +88,33 @@ def unit_ends(labels: np.ndarray, first: np.ndarray, scheme: Scheme) -> np.ndarr
     return np.where(begins, stops[np.searchsorted(stops, words, side="right")], 0)
 
 
-def counts(predicted: np.ndarray, reference: np.ndarray, first: np.ndarray, scheme: Scheme) -> np.ndarray:
+def counts(predicted: np.ndarray, gold: np.ndarray, first: np.ndarray, scheme: Scheme) -> np.ndarray:
     """True positives (same words, same type), predicted and gold units, by type; int64, shape (K, 3).
 
     With spans this is the strict IOB2 mode of seqeval (https://github.com/chakki-works/seqeval).
 
     Args:
-        predicted, reference: label numbers of the same words, sentences one after the other, shape (W,).
+        predicted, gold: label numbers of the same words, sentences one after the other, shape (W,).
         first: words that begin a sentence, bool, shape (W,).
+
+    Example:
+        Labels 0, 1, 2 are ``O B-LOC I-LOC``: the first of two places is found whole.
+
+        >>> gold, predicted, first = np.array([1, 2, 1, 2]), np.array([1, 2, 1, 0]), np.arange(4) == 0
+        >>> counts(predicted, gold, first, scheme(["O", "B-LOC", "I-LOC"])).tolist()
+        [[1, 2, 2]]
     """
-    ends = [unit_ends(labels, first, scheme) for labels in (predicted, reference)]
-    types = [scheme.type_of[labels] for labels in (predicted, reference)]
-    right = (ends[0] > 0) & (ends[0] == ends[1]) & (types[0] == types[1])
-    chosen = [types[1][right], types[0][ends[0] > 0], types[1][ends[1] > 0]]
-    return np.stack([np.bincount(some, minlength=len(scheme.types)) for some in chosen], axis=1)
+    ends = [unit_ends(labels, first, scheme) for labels in (predicted, gold)]
+    types = [scheme.type_of[labels] for labels in (predicted, gold)]
+    tp = (ends[0] > 0) & (ends[0] == ends[1]) & (types[0] == types[1])
+    units = [types[1][tp], types[0][ends[0] > 0], types[1][ends[1] > 0]]  # types of the units to count
+    return np.stack([np.bincount(unit_types, minlength=len(scheme.types)) for unit_types in units], axis=1)
 
 
 def lenient_spans(sentences: Iterable[Sequence[str]]) -> set[tuple[str, int, int]]:
     """Type, first and last word of the spans of any tags, as seqeval's default mode finds them.
 
-    A tag is its first letter and the type behind it: ``B-PER``, ``PER`` where it is ``I-PER`` alone, and also ``NOUN``,
+    A tag is its first letter and the type after it: ``B-PER``, ``PER`` where it is ``I-PER`` alone, and also ``NOUN``,
     which is ``N`` and ``OUN``. A span begins where the type changes, so that ``I-PER`` may begin one and neighbours of
     one part of speech are one; ``B`` and ``S`` begin, ``E`` and ``S`` end one in any case. What this does to tags of no
     scheme is seqeval's, since published scores count it: ``X`` has the type of ``O``, so a span of it neither begins
@@ -115,13 +127,13 @@ def lenient_spans(sentences: Iterable[Sequence[str]]) -> set[tuple[str, int, int
     """
     spans = set()
     first, previous, previous_type = 0, OUTSIDE, ""
-    for place, tag in enumerate(tag for sentence in sentences for tag in (*sentence, OUTSIDE)):
+    for index, tag in enumerate(tag for sentence in sentences for tag in (*sentence, OUTSIDE)):
         letter, kind = tag[0], tag[1:].split("-", maxsplit=1)[-1] or "_"
         changed = kind != previous_type
         if previous in "ES" or (previous in "BI" and letter in "BSO") or (previous not in "O." and changed):
-            spans.add((previous_type, first, place - 1))
+            spans.add((previous_type, first, index - 1))
         if letter in "BS" or (previous in "ESO" and letter in "EI") or (letter not in "O." and changed):
-            first = place
+            first = index
         previous, previous_type = letter, kind
     return spans
 
@@ -133,36 +145,46 @@ def lenient_counts(predicted: Iterable[Sequence[str]], gold: Iterable[Sequence[s
         predicted, gold: tags of the same words, sentence by sentence.
     """
     spans = lenient_spans(predicted), lenient_spans(gold)
-    counted = [Counter(kind for kind, _, _ in some) for some in (spans[0] & spans[1], *spans)]
+    columns = [Counter(kind for kind, _, _ in units) for units in (spans[0] & spans[1], *spans)]
     types = sorted({kind for kind, _, _ in spans[0] | spans[1]})
-    return np.array([[some[kind] for some in counted] for kind in types], dtype=np.int64).reshape(-1, 3)
+    return np.array([[column[kind] for column in columns] for kind in types], dtype=np.int64).reshape(-1, 3)
 
 
 def micro_f1(counts: np.ndarray) -> float:
-    """F1 of all units together, in [0, 1]; 0 if there are none."""
+    """F1 of the units of all types together, in [0, 1]; 0 if there are none.
+
+    Example:
+        >>> micro_f1(np.array([[1, 2, 1], [0, 0, 1]]))  # of LOC and PER; 2 * 1 / (2 + 2)
+        0.5
+    """
     tp, predicted, gold = np.asarray(counts).sum(0)
     return float(2 * tp / (predicted + gold)) if predicted + gold else 0.0
 
 
 def macro_f1(counts: np.ndarray) -> float:
-    """Mean F1 of the types that are predicted or in the reference, in [0, 1]; 0 if there are none."""
+    """Mean F1 of the types that have a predicted or a gold unit, in [0, 1]; 0 if there are none.
+
+    Example:
+        >>> macro_f1(np.array([[2, 2, 2], [0, 1, 1], [0, 0, 0]]))
+        0.5
+    """
     tp, predicted, gold = np.asarray(counts, dtype=np.float64).T
-    some = predicted + gold > 0
-    return float((2 * tp[some] / (predicted + gold)[some]).mean()) if some.any() else 0.0
+    present = predicted + gold > 0
+    return float((2 * tp[present] / (predicted + gold)[present]).mean()) if present.any() else 0.0
 
 
 def well_formed(labels: np.ndarray, order: np.ndarray, scheme: Scheme) -> np.ndarray:
-    """IOB2 labels of words that have been put in another order within their sentences.
+    """IOB2 labels of words that have been reordered within their sentences.
 
     Words of one entity that are still neighbours stay one entity, whatever their order; an entity that other words
-    have torn apart becomes several. Every word keeps its type::
+    divide becomes several. Every word keeps its type::
 
         Mary Ann met Bob      ->  Bob met Ann Mary
         B-P  I-P O   B-P          B-P O   B-P I-P
 
     Args:
         labels: label numbers in the old order, well formed, shape (W,).
-        order: the old place of each word of the new order, a permutation of ``arange(W)``.
+        order: the old index of each word of the new order, a permutation of ``arange(W)``.
 
     Returns:
         label numbers in the new order.

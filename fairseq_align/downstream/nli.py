@@ -5,39 +5,42 @@ Layout of ``<data>``, that of fairseq's task ``sentence_prediction``; a language
     <data>/input0/dict.txt, <data>/label/dict.txt     vocabulary; the classes in a fixed order
     <data>/input0/<split>_<lang>.bin, .idx            premises, ``</s>`` at the end of each
     <data>/input1/<split>_<lang>.bin, .idx            hypotheses
-    <data>/label/<split>_<lang>.bin, .idx             classes, each with ``</s>`` behind, as of fairseq-preprocess
-    <data>/<lang>/derivation.json                     what was done to a derived language
+    <data>/label/<split>_<lang>.bin, .idx             classes, each followed by ``</s>``, as of fairseq-preprocess
+    <data>/<lang>/derivation.json                     the record of a derived language
 
 With ``--init-token 0 --separator-token 2`` the model reads ``<s> premise </s> </s> hypothesis </s>``, as RoBERTa does.
 """
+
+from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from fairseq.data import Dictionary
 
-from fairseq_align.data import binarized
-from fairseq_align.derivation.transforms import Derivation, derive_corpus
 from fairseq_align.errors import InputError
 from fairseq_align.files import read_lines
-from fairseq_align.text.encoder import TextEncoder
+
+if TYPE_CHECKING:
+    from fairseq.data import Dictionary
+
+    from fairseq_align.text.encoder import TextEncoder
 
 LABELS = ("contradiction", "neutral", "entailment")  # the order of fairseq's roberta.large.mnli
 SPELLINGS = {**{label: label for label in LABELS}, "contradictory": "contradiction"}  # the latter in XNLI-MT
 NO_CONSENSUS = "-"  # gold label of pairs whose annotators disagree
-# what the layouts call a column, in the order of preference: XTREME and ours, XNLI and MultiNLI 1.0, XNLI-MT
+# names of the columns in order of preference: those of XTREME and ours, of XNLI and MultiNLI 1.0, of XNLI-MT
 COLUMNS = {
     "premise": ("premise", "sentence1"),
     "hypothesis": ("hypothesis", "sentence2", "hypo"),
     "label": ("gold_label", "label"),
 }
 INPUTS = ("input0", "input1")
-AROUND = 2  # <s> in front and the second </s> between the sentences
+SEPARATORS = 2  # <s> before the premise and the second </s> between the sentences
 
 
 class Pair(NamedTuple):
@@ -58,15 +61,21 @@ def read(path: str | Path, lang: str, counts: Counter) -> Iterator[Pair]:
 
     Raises:
         InputError: the file cannot be read, or lacks a column, a label or the language.
+
+    Example:
+        >>> from fairseq_align.files import writing
+        >>> with writing("pairs.tsv") as file:
+        ...     _ = file.write("premise\\thypothesis\\tlabel\\nIt rains.\\tIt is dry.\\tcontradiction\\n")
+        >>> list(read("pairs.tsv", "en", Counter()))
+        [Pair(premise='It rains.', hypothesis='It is dry.', label='contradiction')]
     """
     rows = _json_rows(path) if ".jsonl" in Path(path).suffixes else _tsv_rows(path)
-    found, langs = False, set()
+    langs = set()
     for number, row in rows:
         langs.add(row.get("language", lang))
         if row.get("language", lang) != lang:
             counts["other"] += 1
             continue
-        found = True
         premise, hypothesis, label = (_field(path, number, row, name) for name in COLUMNS)
         if label == NO_CONSENSUS:
             counts["no_consensus"] += 1
@@ -77,9 +86,9 @@ def read(path: str | Path, lang: str, counts: Counter) -> Iterator[Pair]:
                 "mend the line"
             )
         yield Pair(premise, hypothesis, SPELLINGS[label])
-    if not found:
-        there = f"languages {' '.join(sorted(langs))}" if langs else "no pair"
-        raise InputError(f"{path}: found {there}, expected pairs of {lang}; check --lang and the file")
+    if lang not in langs:
+        languages = f"languages {' '.join(sorted(langs))}" if langs else "no pair"
+        raise InputError(f"{path}: found {languages}, expected pairs of {lang}; check --lang and the file")
 
 
 def _tsv_rows(path: str | Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -121,7 +130,12 @@ def _field(path: str | Path, number: int, row: dict, name: str) -> str:
 
 
 def shortened(first: list[int], second: list[int], room: int) -> tuple[list[int], list[int]]:
-    """Two lists of tokens that together fit: the longer one loses its end, both of them once they are equally long."""
+    """Cut two lists of tokens to ``room`` tokens together: the longer one at its end, both once they are equally long.
+
+    Example:
+        >>> shortened([1, 2, 3, 4], [5], room=3)
+        ([1, 2], [5])
+    """
     over = len(first) + len(second) - room
     if over <= 0:
         return first, second
@@ -146,6 +160,8 @@ def binarize(
     Returns:
         counts of ``pairs``, ``tokens`` (pieces and ``</s>``), ``unknown`` (``<unk>``) and ``shortened`` pairs.
     """
+    from fairseq_align.data import binarized
+
     counts = Counter({name: 0 for name in ("pairs", "tokens", "unknown", "shortened")})
     eos, size = encode.dictionary.eos(), len(encode.dictionary)
     with ExitStack() as stack:
@@ -153,7 +169,7 @@ def binarize(
         label_out = stack.enter_context(binarized.writer(data / "label" / subset, len(labels)))
         for pair in pairs:
             whole = encode(pair.premise), encode(pair.hypothesis)
-            sides = shortened(*whole, max_tokens - AROUND - len(INPUTS))
+            sides = shortened(*whole, max_tokens - SEPARATORS - len(INPUTS))
             for out, side in zip(outs, sides, strict=True):
                 out.add(np.array([*side, eos]), np.array([len(side) + 1]))
                 counts.update(tokens=len(side) + 1, unknown=side.count(encode.dictionary.unk()))
@@ -172,29 +188,3 @@ def splits(data: Path, lang: str) -> list[str]:
     """Names of the splits that a language has, sorted."""
     names = (path.name.removesuffix(".idx").partition("_") for path in (data / INPUTS[0]).glob("*.idx"))
     return sorted(split for split, _, named in names if named == lang)
-
-
-def derive(
-    data: Path,
-    split: str,
-    source_lang: str,
-    lang: str,
-    derivation: Derivation,
-    dictionary: Dictionary,
-    progress: Callable[[int], object] = lambda tokens: None,
-) -> int:
-    """Derive ``<split>_<lang>`` from ``<split>_<source_lang>``; classes stay as they are.
-
-    Args:
-        dictionary: the vocabulary after derivation.
-
-    Returns:
-        number of tokens.
-    """
-    source, target = f"{split}_{source_lang}", f"{split}_{lang}"
-    labels = binarized.read(data / "label" / source)
-    with binarized.writer(data / "label" / target, int(labels.tokens.max(initial=0)) + 1) as out:
-        out.add(labels.tokens, labels.sizes)
-    return sum(
-        derive_corpus(data / name / source, data / name / target, derivation, dictionary, progress) for name in INPUTS
-    )

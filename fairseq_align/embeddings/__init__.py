@@ -1,3 +1,4 @@
-"""Word embeddings: the alignment loss, how words are pooled from pieces, retrieval, likeness in shape."""
+"""Losses and geometry of word embeddings: the alignment loss, pooling of subwords, retrieval, isomorphism.
 
-import fairseq  # noqa: F401   registers the plugin, before a module of this room is half imported
+Modules of this room take tables and ids as tensors; they know neither checkpoints nor files.
+"""

@@ -1,6 +1,6 @@
-"""How alike two sets of vectors are in shape, without any translation pair: 0 for spaces that differ by a rotation.
+"""Isomorphism of two embedding spaces, measured without translation pairs: 0 for spaces that differ by a rotation.
 
-Both measures look at the cosines and distances *inside* each language, so they tell what no rotation can mend.
+Both measures compare the cosines and distances *inside* each language, i.e. what no rotation of one space can change.
 """
 
 import numpy as np
@@ -12,7 +12,14 @@ ENERGY = 0.9  # share of the eigenvalues' sum that is compared
 
 
 def eigenvector_similarity(source: np.ndarray, target: np.ndarray, neighbours: int = NEIGHBOURS) -> float:
-    """Squared differences of the largest Laplacian eigenvalues of the two graphs of nearest neighbours.
+    """Sum of squared differences of the largest Laplacian eigenvalues of the two graphs of nearest neighbours.
+
+    >>> rng = np.random.default_rng(1)
+    >>> vectors = rng.normal(size=(30, 4))
+    >>> unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    >>> eigenvector_similarity(unit, unit[:, ::-1])  # a rotation and reflection
+    0.0
+
 
     Two words are joined if either is one of the other's nearest ``neighbours`` by cosine, ties to the first row. The
     largest k eigenvalues are compared, k the smaller of the two numbers that hold more than 90 % of their sum.
@@ -42,12 +49,12 @@ def _laplacian_eigenvalues(vectors: np.ndarray, neighbours: int) -> np.ndarray:
 
 
 def _leading(eigenvalues: np.ndarray) -> int:
-    """How many of the eigenvalues, from the largest, hold more than ``ENERGY`` of their sum."""
+    """Number of eigenvalues, from the largest on, that make up more than ``ENERGY`` of their sum."""
     return int(np.searchsorted(np.cumsum(eigenvalues), ENERGY * eigenvalues.sum(), side="right")) + 1
 
 
 def gromov_hausdorff(source: np.ndarray, target: np.ndarray) -> float:
-    """Bottleneck distance between how the words of each language cluster, after Gromov and Hausdorff.
+    """Bottleneck distance between the persistence diagrams of the two languages, after Gromov and Hausdorff.
 
     Vectors are centred and scaled to unit length again. As a radius grows, clusters merge at the heights of a
     single-linkage tree: the persistence diagram of dimension 0, all born at 0. Two such diagrams are matched in

@@ -1,6 +1,8 @@
-"""Finding translations among the words of a language: ranks by cosine and by CSLS, a block of similarities at a time.
+"""Bilingual lexicon induction: ranks of translations by cosine and by CSLS, a block of similarities at a time.
 
-    Space (unit vectors, made a block at a time) -> ``neighbourhoods`` (how crowded each word is) -> ``ranks``
+Each distinct source word of a lexicon is a query; any of its translations counts as correct.
+
+    Space (unit vectors, made a block at a time) -> ``mean_similarities`` (the r(x) of CSLS) -> ``ranks``
 
 No similarity matrix and no second table of vectors is ever held. With blocks of B words of one piece, the memory
 beyond the tables is at most ``memory(B, C)`` bytes and a few numbers a word: 34 MB for blocks of 1,024 words of
@@ -14,7 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fairseq_align.lexicon.words import Words
+from fairseq_align.embeddings import pooling
+from fairseq_align.embeddings.pooling import word_vectors
+from fairseq_align.lexicon import words as lexicon_words
+from fairseq_align.lexicon.words import Pairs, Words
 
 BLOCK = 1024  # words; on a CPU half again as fast as 4,096, whose cosines leave the cache
 NEIGHBOURS = 10  # of CSLS, as in its paper
@@ -26,31 +31,8 @@ def memory(block: int, dim: int) -> int:
     return 4 * (4 * block * block + 4 * block * dim)
 
 
-def word_vectors(table: Tensor, words: Words) -> Tensor:
-    """Vectors of words, each the mean of the vectors of its pieces.
-
-    Args:
-        table: word embeddings, shape (V, C), any float type.
-        words: P words, on the device of the table.
-
-    Returns:
-        shape (P, C), float32, or float64 if the table is.
-    """
-    return pooled(F.embedding(words.ids, table), words)
-
-
-def pooled(pieces: Tensor, words: Words) -> Tensor:
-    """Vectors of words, shape (P, C), in float32 at least: means of those of their pieces, (N, C), in order."""
-    if pieces.dtype not in (torch.float32, torch.float64):
-        pieces = pieces.float()
-    if words.ids.numel() == len(words):  # every word is one piece
-        return pieces
-    order = torch.arange(words.ids.numel(), device=pieces.device)
-    return F.embedding_bag(order, pieces, words.offsets, mode="mean")
-
-
 class Space:
-    """Words as unit vectors, made from a table whenever a block of them is asked for.
+    """Words as unit vectors, which are made from a table a block at a time, when they are needed.
 
     Args:
         table: vectors of pieces, shape (V, C), any float type.
@@ -76,50 +58,83 @@ class Space:
     def subspace(self, rows: Tensor) -> "Space":
         return Space(self.table, self.words.take(rows), self.mapping)
 
+    def mapped(self, mapping: Tensor) -> "Space":
+        """The same words, with another mapping."""
+        return Space(self.table, self.words, mapping)
+
     def blocks(self, size: int) -> Iterator[tuple[slice, Tensor]]:
-        """All vectors, ``size`` at a time, each with where it stands."""
+        """All vectors, ``size`` at a time, each block with the rows of its words."""
         for start in range(0, len(self), size):
             stop = min(start + size, len(self))
             yield slice(start, stop), self.take(torch.arange(start, stop, device=self.device))
 
 
 @torch.no_grad()
-def neighbourhoods(
+def mean_similarities(
     source: Space, target: Space, neighbours: int = NEIGHBOURS, block: int = BLOCK
 ) -> tuple[Tensor, Tensor]:
-    """Mean cosine of each word with its nearest words of the other language; high for hubs.
+    """Mean cosine of each word to its k nearest words of the other language, the r(x) of CSLS; high for hubs.
 
     Args:
-        neighbours: nearest words taken; all, where the other language has fewer.
+        neighbours: k; where the other language has fewer words, all of them are taken.
 
     Returns:
         of the source words, shape (S,), and of the target words, shape (T,), in [-1, 1].
+
+    Source: Conneau et al. 2018, https://arxiv.org/abs/1710.04087
     """
-    of_source = torch.full((len(source), min(neighbours, len(target))), -torch.inf, device=source.device)
-    of_target = torch.full((len(target), min(neighbours, len(source))), -torch.inf, device=source.device)
+    source_nearest = torch.full((len(source), min(neighbours, len(target))), -torch.inf, device=source.device)
+    target_nearest = torch.full((len(target), min(neighbours, len(source))), -torch.inf, device=source.device)
     for rows, vectors in source.blocks(block):
         for columns, others in target.blocks(block):
-            similar = vectors @ others.T
-            of_source[rows] = _nearest(of_source[rows], similar)
-            of_target[columns] = _nearest(of_target[columns], similar.T)
-    return of_source.mean(-1), of_target.mean(-1)
+            similarities = vectors @ others.T
+            source_nearest[rows] = _nearest(source_nearest[rows], similarities)
+            target_nearest[columns] = _nearest(target_nearest[columns], similarities.T)
+    return source_nearest.mean(-1), target_nearest.mean(-1)
 
 
-def _nearest(found: Tensor, similar: Tensor) -> Tensor:
-    """The highest of those found before, shape (B, K), and of the cosines ``similar``, shape (B, N)."""
-    wanted = found.shape[-1]
-    best = similar.topk(min(wanted, similar.shape[-1])).values
-    return torch.cat([found, best], dim=-1).topk(wanted).values
+def _nearest(nearest: Tensor, similarities: Tensor) -> Tensor:
+    """The K highest cosines: of the highest so far, shape (B, K), and of a block of them, shape (B, N)."""
+    k = nearest.shape[-1]
+    best = similarities.topk(min(k, similarities.shape[-1])).values
+    return torch.cat([nearest, best], dim=-1).topk(k).values
 
 
 @torch.no_grad()
-def cosines(asked: Space, candidates: Space, gold: Tensor, block: int = BLOCK) -> Tensor:
-    """Cosine of each pair of an asked word and a candidate (rows, int64, shape (G, 2)); float32, shape (G,)."""
-    return torch.cat([(asked.take(part[:, 0]) * candidates.take(part[:, 1])).sum(-1) for part in gold.split(block)])
+def pair_cosines(queries: Space, candidates: Space, gold: Tensor, block: int = BLOCK) -> Tensor:
+    """Cosine of each pair of a query and a candidate (rows, int64, shape (G, 2)); float32, shape (G,)."""
+    return torch.cat([(queries.take(part[:, 0]) * candidates.take(part[:, 1])).sum(-1) for part in gold.split(block)])
+
+
+class Queries(NamedTuple):
+    """Queries of bilingual lexicon induction and their gold translations.
+
+    Attributes:
+        rows: the distinct source words, int64, shape (Q,), ascending.
+        gold: distinct pairs of the number of a query, below Q, and a candidate that translates it, int64, shape (G, 2).
+    """
+
+    rows: Tensor
+    gold: Tensor
+
+    @classmethod
+    def of(cls, pairs: Tensor) -> "Queries":
+        """Make each distinct source word a query; all words that it is paired with are its gold translations.
+
+        >>> Queries.of(torch.tensor([[7, 1], [5, 0], [7, 3], [7, 1]]))
+        Queries(rows=tensor([5, 7]), gold=tensor([[0, 0],
+                [1, 1],
+                [1, 3]]))
+
+        Args:
+            pairs: rows of a source word and of a candidate that translate each other, int64, shape (P, 2).
+        """
+        rows, numbers = pairs[:, 0].unique(return_inverse=True)
+        return cls(rows, torch.stack([numbers, pairs[:, 1]], dim=1).unique(dim=0))
 
 
 class Ranks(NamedTuple):
-    """Where the first translation of each asked word stands among the candidates.
+    """Rank of the first gold translation of each query among the candidates.
 
     Attributes:
         rank: from 1, int64, shape (Q,).
@@ -143,50 +158,83 @@ class Ranks(NamedTuple):
 
 
 @torch.no_grad()
-def ranks(asked: Space, candidates: Space, gold: Tensor, crowd: Tensor | None = None, block: int = BLOCK) -> Ranks:
-    """Rank of the first translation of each asked word, from the nearest candidate to the farthest.
+def ranks(
+    queries: Space, candidates: Space, gold: Tensor, mean_similarity: Tensor | None = None, block: int = BLOCK
+) -> Ranks:
+    """Rank of the first gold translation of each query, from the nearest candidate to the farthest.
 
-    The score of a candidate y for an asked word x is cos(x, y), or with ``crowd`` the cross-domain similarity local
-    scaling of Conneau et al. 2018 (https://arxiv.org/abs/1710.04087), 2 cos(x, y) - r(x) - r(y), whose r(x) is left
-    out as it is the same for all candidates. Scores within ``TOLERANCE`` are ties, won by the lower row of candidates.
+    The score of a candidate y for a query x is cos(x, y), or with ``mean_similarity`` the cross-domain similarity local
+    scaling (CSLS) of Conneau et al. 2018 (https://arxiv.org/abs/1710.04087), 2 cos(x, y) - r(x) - r(y), whose r(x) is
+    left out as it is the same for all candidates. Scores within ``TOLERANCE`` are ties, won by the lower row of
+    candidates.
+
+    >>> rows = torch.arange(2)
+    >>> space = Space(torch.tensor([[1.0, 0.0], [0.6, 0.8]]), Words(rows, rows))
+    >>> ranks(space, space, torch.tensor([[0, 1], [1, 1]])).rank
+    tensor([2, 1])
 
     Args:
-        gold: pairs of an asked word and a candidate that translates it, int64, shape (G, 2); every asked word has one.
-        crowd: r(y) of the candidates, see ``neighbourhoods``, shape (N,); None: cosine.
+        gold: pairs of a query and a candidate that translates it, int64, shape (G, 2); every query has one.
+        mean_similarity: r(y) of the candidates, see ``mean_similarities``, shape (N,); None: cosine.
     """
-    best, place = _best_translations(asked, candidates, gold, crowd, block)
-    better, before, tied = (torch.zeros(len(asked), dtype=torch.int64, device=asked.device) for _ in range(3))
-    for rows, vectors in asked.blocks(block):
+    best, best_row = _best_translations(queries, candidates, gold, mean_similarity, block)
+    better, before, tied = (torch.zeros(len(queries), dtype=torch.int64, device=queries.device) for _ in range(3))
+    for rows, vectors in queries.blocks(block):
         for columns, others in candidates.blocks(block):
             scores = vectors @ others.T
-            if crowd is not None:
-                scores.mul_(2).sub_(crowd[columns])
+            if mean_similarity is not None:
+                scores.mul_(2).sub_(mean_similarity[columns])
             scores.sub_(best[rows, None])
             better[rows] += (scores > TOLERANCE).sum(-1)
             equal = scores.abs_() <= TOLERANCE
             tied[rows] += equal.sum(-1)
-            equal &= torch.arange(columns.start, columns.stop, device=asked.device) < place[rows, None]
+            equal &= torch.arange(columns.start, columns.stop, device=queries.device) < best_row[rows, None]
             before[rows] += equal.sum(-1)
-    own = (_gold_scores(asked, candidates, gold, crowd, block) - best[gold[:, 0]]).abs() <= TOLERANCE
+    gold_scores = _gold_scores(queries, candidates, gold, mean_similarity, block)
+    own = (gold_scores - best[gold[:, 0]]).abs() <= TOLERANCE
     tied.index_add_(0, gold[:, 0], -own.long())
     return Ranks(1 + better + before, tied > 0)
 
 
-def _gold_scores(asked: Space, candidates: Space, gold: Tensor, crowd: Tensor | None, block: int) -> Tensor:
-    """Scores of the translations, shape (G,)."""
-    found = cosines(asked, candidates, gold, block)
-    return found if crowd is None else 2 * found - crowd[gold[:, 1]]
+def _gold_scores(queries: Space, candidates: Space, gold: Tensor, mean_similarity: Tensor | None, block: int) -> Tensor:
+    """Scores of the gold translations, shape (G,)."""
+    scores = pair_cosines(queries, candidates, gold, block)
+    return scores if mean_similarity is None else 2 * scores - mean_similarity[gold[:, 1]]
 
 
 def _best_translations(
-    asked: Space, candidates: Space, gold: Tensor, crowd: Tensor | None, block: int
+    queries: Space, candidates: Space, gold: Tensor, mean_similarity: Tensor | None, block: int
 ) -> tuple[Tensor, Tensor]:
-    """Score and row of the first translation of each asked word, each of shape (Q,)."""
-    scores = _gold_scores(asked, candidates, gold, crowd, block)
-    best = scores.new_full((len(asked),), -torch.inf).scatter_reduce_(0, gold[:, 0], scores, "amax")
+    """Score and row of the first gold translation of each query, each of shape (Q,)."""
+    scores = _gold_scores(queries, candidates, gold, mean_similarity, block)
+    best = scores.new_full((len(queries),), -torch.inf).scatter_reduce_(0, gold[:, 0], scores, "amax")
     first = gold[scores >= best[gold[:, 0]] - TOLERANCE]
-    place = gold.new_full((len(asked),), len(candidates)).scatter_reduce_(0, first[:, 0], first[:, 1], "amin")
-    return best, place
+    best_row = gold.new_full((len(queries),), len(candidates)).scatter_reduce_(0, first[:, 0], first[:, 1], "amin")
+    return best, best_row
+
+
+@torch.no_grad()
+def mean_cosine(embeddings: Tensor, pairs: Pairs) -> Tensor:
+    """Mean cosine similarity of translation pairs, unweighted; scalar in [-1, 1]."""
+    return pooling.cosines(word_vectors(embeddings, pairs.source), word_vectors(embeddings, pairs.target)).mean()
+
+
+@torch.no_grad()
+def precision_at_1(embeddings: Tensor, pairs: Pairs, candidates: Words) -> Tensor:
+    """Share of distinct source words whose nearest candidate by cosine similarity is one of their translations.
+
+    Args:
+        embeddings: word embedding table, shape (V, C).
+        pairs: the lexicon; a source word with several translations is one query, and any of them is correct.
+        candidates: distinct words, those of ``pairs.target`` among them.
+
+    Returns:
+        scalar in [0, 1], float32.
+    """
+    source = lexicon_words.unique(pairs.source)
+    rows = [lexicon_words.rows(pairs.source, source), lexicon_words.rows(pairs.target, candidates)]
+    gold = Queries.of(torch.stack(rows, dim=1)).gold
+    return ranks(Space(embeddings, source), Space(embeddings, candidates), gold).precision(1).mean()
 
 
 @torch.no_grad()

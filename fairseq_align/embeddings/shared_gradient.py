@@ -1,5 +1,6 @@
-"""Adding a gradient to the one that a table has already, instead of making a second one of the table's size."""
+"""Gradients of a table that are added to the one it has already, instead of in a second tensor of the table's size."""
 
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -8,59 +9,95 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class _Accumulated(torch.autograd.Function):
-    """A function of a table; the gradient for its value is kept in a list, and the table gets nothing."""
+class _Pending:
+    """Gradients for a value that wait until the table has its other gradients.
+
+    The graph of the value owns this object, and the hook of the table only refers to it: where a forward pass is
+    dropped, after a backward pass that ran out of memory or without any, the object goes and takes its hook along.
+
+    Attributes:
+        gradients: of the value, each with the backward pass that it comes from.
+    """
+
+    def __init__(self, table: Tensor, add: Callable[[Tensor, Tensor], None]):
+        self.gradients: list[tuple[int, Tensor]] = []
+        self.add = add
+        handle = table.register_post_accumulate_grad_hook(self._hook(weakref.ref(self)))
+        self.remove = weakref.finalize(self, handle.remove)
 
     @staticmethod
-    def forward(ctx, table: Tensor, value: Tensor, gradients: list[Tensor]) -> Tensor:
-        ctx.gradients = gradients
+    def _hook(pending: weakref.ref) -> Callable[[Tensor], None]:
+        def hook(parameter: Tensor) -> None:
+            me = pending()
+            if me is None:  # the collector took it while hooks were running
+                return
+            me.remove()
+            for backward_pass, gradient in me.gradients:
+                if backward_pass == _backward_pass():  # an earlier one broke off before it got to the table
+                    me.add(parameter.grad, gradient)
+
+        return hook
+
+
+def _backward_pass() -> int:
+    """Number of the running backward pass of this process."""
+    return torch._C._current_graph_task_id()  # as torch.utils.checkpoint asks for it
+
+
+class _Accumulated(torch.autograd.Function):
+    """Identity of a value that is a function of a table; keeps the value's gradient and gives the table none."""
+
+    @staticmethod
+    def forward(ctx, table: Tensor, value: Tensor, pending: _Pending) -> Tensor:
+        ctx.pending = pending
         return value.view_as(value)
 
     @staticmethod
     def backward(ctx, gradient: Tensor):
-        ctx.gradients.append(gradient)
+        ctx.pending.gradients.append((_backward_pass(), gradient))
         return None, None, None
 
 
 def accumulated(table: Tensor, value: Tensor, add: Callable[[Tensor, Tensor], None]) -> Tensor:
-    """A function of a table whose gradient is added in place.
+    """A function of a table whose gradient is added to ``table.grad`` in place.
 
     ``add`` runs when the other gradients of the table are accumulated in ``table.grad``, and before
     ``DistributedDataParallel`` sends that off; so loss scaling, gradient accumulation and distributed training stay
     right. Without any other gradient of the table, autograd accumulates nothing and ``add`` is not run.
 
+    >>> table = torch.tensor([3.0, 5.0], requires_grad=True)
+    >>> square = accumulated(table, (table.detach() ** 2).sum(), lambda grad, g: grad.add_(2 * g * table.detach()))
+    >>> (table.sum() + square).backward()
+    >>> table.grad  # 1 of the sum and 2 x of the square
+    tensor([ 7., 11.])
+
     Args:
-        table: a parameter that the rest of the loss uses, too.
+        table: a parameter that the rest of the loss also uses.
         value: a function of the table, any shape, without a gradient of its own.
-        add: given ``table.grad`` and the gradient for ``value``, adds to the former what the latter makes it.
+        add: takes ``table.grad`` and the gradient of the loss by ``value``, and adds that by the table to the former.
 
     Returns:
         ``value``; where the table needs no gradient, without one.
     """
     if not (torch.is_grad_enabled() and table.requires_grad):
         return value
-    gradients: list[Tensor] = []
-
-    def hook(parameter: Tensor) -> None:
-        handle.remove()
-        for gradient in gradients:
-            add(parameter.grad, gradient)
-
-    handle = table.register_post_accumulate_grad_hook(hook)
-    return _Accumulated.apply(table, value, gradients)
+    return _Accumulated.apply(table, value, _Pending(table, add))
 
 
 @contextmanager
 def looked_up(embeddings: nn.Embedding) -> Iterator[None]:
-    """Within, look-ups add their gradients in place; only for embeddings that the loss uses otherwise, too."""
+    """Context manager: look-ups add their gradient to the table's existing ``.grad``.
+
+    Use it only if the loss also uses the table in another way, see ``accumulated``.
+    """
 
     def look_up(ids: Tensor) -> Tensor:
         table = embeddings.weight
 
-        def add(gradient: Tensor, of_rows: Tensor) -> None:
+        def add(gradient: Tensor, grad_rows: Tensor) -> None:
             if embeddings.padding_idx is not None:
-                of_rows = of_rows.masked_fill((ids == embeddings.padding_idx).unsqueeze(-1), 0)
-            gradient.index_add_(0, ids.flatten(), of_rows.flatten(0, -2).to(gradient.dtype))
+                grad_rows = grad_rows.masked_fill((ids == embeddings.padding_idx).unsqueeze(-1), 0)
+            gradient.index_add_(0, ids.flatten(), grad_rows.flatten(0, -2).to(gradient.dtype))
 
         return accumulated(table, F.embedding(ids, table.detach()), add)
 

@@ -1,3 +1,6 @@
-"""Scores of a checkpoint: tasks, alignment of words, retrieval of sentences; the commands that record them."""
+"""Scoring a checkpoint: on its own task, by bilingual lexicon induction, by retrieval of parallel sentences.
 
-import fairseq  # noqa: F401   registers the plugin, before a module of this room is half imported
+    command (flags -> a request) -> checkpoint (load) -> tasks, alignment (yield a ``Score``) -> print, append
+
+Importing the room is light, so that its commands answer at once; its modules import torch and fairseq.
+"""

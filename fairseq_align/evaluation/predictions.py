@@ -1,8 +1,8 @@
-"""What a tagger predicts for a subset: whole sentences, their scores, and CoNLL files of them.
+"""Predictions of a tagger for a subset: whole sentences, their scores, and CoNLL files of them.
 
-The file of a part-of-speech tagger is CoNLL-U, with the reference as ``Gold=NOUN`` in the last column; that of named
-entities has the columns of conlleval, ``word<TAB>reference<TAB>predicted``. Words are spelt as the model saw them, see
-``TaggingDataset.sentences``. ``treebank.read`` and ``iob2.read`` read the files, as predictions.
+The file of a part-of-speech tagger is CoNLL-U, with the gold tag as ``Gold=NOUN`` in the last column; that of named
+entities has the columns of conlleval, ``word<TAB>gold<TAB>predicted``. Words are spelt as the model saw them, see
+``TaggingDataset.sentences``. ``conllu.read`` and ``iob2.read`` read the files, as predictions.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ class Sentence(NamedTuple):
     """Words with their labels, equally many."""
 
     words: list[str]
-    reference: list[str]
+    gold: list[str]
     predicted: list[str]
 
 
@@ -44,36 +44,37 @@ def predict(
             start, end = dataset.bounds[item], dataset.bounds[item + 1]
             predicted[start:end] = best[row, 1 : 1 + end - start]  # <s> is no token of the data
     return [
-        Sentence(words, [labels[label] for label in reference], [labels[label] for label in found])
-        for words, reference, found in dataset.sentences(predicted)
+        Sentence(words, [labels[label] for label in gold], [labels[label] for label in sentence_predicted])
+        for words, gold, sentence_predicted in dataset.sentences(predicted)
     ]
 
 
 def scores(sentences: Sequence[Sentence], labels: Sequence[str]) -> list[tuple[str, float, int]]:
     """Name, value in [0, 1] and number of items scored, of each metric.
 
-    ``accuracy`` is the share of words that are right. ``f1`` is that of entities by seqeval in its strict IOB2 mode, or
-    the mean of the parts of speech that occur (macro). ``seqeval_f1`` is seqeval's figure for the raw tags in its
-    default mode, which XTREME and the ALIGN-MLM paper report: of entities it also takes those that begin with ``I-``;
-    of parts of speech it takes neighbours of one tag as one span. See ``tags.counts`` and ``tags.lenient_spans``.
+    ``accuracy`` is the share of words with the gold label. ``f1`` is that of entities by seqeval in its strict IOB2
+    mode, or the mean of the parts of speech that occur (macro). ``seqeval_f1`` is seqeval's figure for the raw tags in
+    its default mode, which XTREME and the ALIGN-MLM paper report: of entities it also takes those that begin with
+    ``I-``; of parts of speech it takes neighbours of one tag as one span. See ``downstream.labels``.
 
     Raises:
         InputError: there is nothing to score.
     """
-    reference = [sentence.reference for sentence in sentences]
+    gold = [sentence.gold for sentence in sentences]
     predicted = [sentence.predicted for sentence in sentences]
     scheme = tags.scheme(labels)
-    gold, found = (np.array([labels.index(tag) for row in rows for tag in row]) for rows in (reference, predicted))
-    units = int(scheme.begins[gold].sum()) if len(gold) else 0
+    numbers = {label: number for number, label in enumerate(labels)}
+    gold_ids, predicted_ids = (np.array([numbers[tag] for row in rows for tag in row]) for rows in (gold, predicted))
+    units = int(scheme.begins[gold_ids].sum()) if len(gold_ids) else 0
     if not units:
         raise InputError("found no entity or word in the subset, expected some to score; check the subset and its data")
-    lengths = np.array([len(row) for row in reference])
-    first = np.isin(np.arange(len(gold)), np.cumsum(lengths) - lengths)
+    lengths = np.array([len(row) for row in gold])
+    first = np.isin(np.arange(len(gold_ids)), np.cumsum(lengths) - lengths)
     f1 = tags.micro_f1 if scheme.spans else tags.macro_f1
     return [
-        ("accuracy", float((gold == found).mean()), len(gold)),
-        ("f1", f1(tags.counts(found, gold, first, scheme)), units),
-        ("seqeval_f1", tags.micro_f1(tags.lenient_counts(predicted, reference)), units),
+        ("accuracy", float((gold_ids == predicted_ids).mean()), len(gold_ids)),
+        ("f1", f1(tags.counts(predicted_ids, gold_ids, first, scheme)), units),
+        ("seqeval_f1", tags.micro_f1(tags.lenient_counts(predicted, gold)), units),
     ]
 
 
@@ -81,9 +82,9 @@ def write(path: Path, sentences: Iterable[Sentence], entities: bool) -> None:
     """Write a file of predictions; it appears under its name only when it is complete."""
     with writing(path) as file:
         for sentence in sentences:
-            for number, (word, reference, predicted) in enumerate(zip(*sentence, strict=True), 1):
-                columns = [word or "_", reference, predicted]
+            for number, (word, gold, predicted) in enumerate(zip(*sentence, strict=True), 1):
+                columns = [word or "_", gold, predicted]
                 if not entities:
-                    columns = [str(number), word or "_", "_", predicted, *"_____", f"Gold={reference}"]
+                    columns = [str(number), word or "_", "_", predicted, *"_____", f"Gold={gold}"]
                 file.write("\t".join(columns) + "\n")
             file.write("\n")

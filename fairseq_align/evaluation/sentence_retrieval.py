@@ -1,6 +1,7 @@
 """Retrieval of parallel sentences: is the translation the nearest sentence of the other language?
 
-A sentence is the mean of the states of its tokens at one layer, ``<s>`` and ``</s>`` left out; near is the cosine.
+The vector of a sentence is the mean of the states of its tokens at one layer, without ``<s>`` and ``</s>``; vectors are
+compared by cosine.
 Tatoeba in XTREME (Hu et al. 2020, https://arxiv.org/abs/2003.11080) is scored like this, with a middle layer.
 """
 
@@ -26,8 +27,8 @@ BATCH_TOKENS = 8192
 def sentence_vectors(model: BaseFairseqModel, dictionary: Dictionary, prefix: str | Path, layer: int) -> Tensor:
     """Vectors of the sentences of a binarized corpus, shape (S, C), float32, on the device of the model.
 
-    A sentence that is longer than the model's positions is read in parts; none of its tokens is left out. A sentence
-    without tokens is zero.
+    A sentence that is longer than the model's positions is read in parts, so that no token is left out. The vector of a
+    sentence without tokens is zero.
 
     Args:
         model: any RoBERTa of fairseq, in evaluation mode.
@@ -64,7 +65,10 @@ def sentence_vectors(model: BaseFairseqModel, dictionary: Dictionary, prefix: st
 
 
 def accuracy(queries: Tensor, candidates: Tensor) -> float:
-    """Share of queries whose nearest candidate by cosine is the one of the same index; the first of equally near ones.
+    """Share of queries whose nearest candidate by cosine has the same index; of equally near ones the first counts.
+
+    >>> accuracy(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[2.0, 1.0], [3.0, 0.0]]))
+    0.0
 
     Args:
         queries, candidates: vectors of parallel sentences, shape (S, C) each, S >= 1.

@@ -1,137 +1,37 @@
-"""Scores of a checkpoint, appended to a results file: ``fairseq-align evaluate``."""
+"""Scores of a checkpoint on the task it was trained for, and on retrieval of parallel sentences.
 
-import argparse
-from collections.abc import Iterator
+A new task is a row of ``SCORERS``.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from fairseq import checkpoint_utils, utils
 from fairseq.criterions.masked_lm import MaskedLmConfig, MaskedLmLoss
-from fairseq.models import BaseFairseqModel
 from fairseq.tasks import FairseqTask
 from fairseq.tasks.sentence_prediction import SentencePredictionTask
-from omegaconf import DictConfig
 
 from fairseq_align.data.masked_lm import MaskedLmDataset
 from fairseq_align.downstream import labels as tags
 from fairseq_align.errors import InputError
 from fairseq_align.evaluation import predictions
+from fairseq_align.evaluation.checkpoint import Checkpoint, batches, summed
+from fairseq_align.evaluation.score import Score
 from fairseq_align.evaluation.sentence_retrieval import accuracy, sentence_vectors
 from fairseq_align.lexicon.frequency import unigrams
-from fairseq_align.results import records as results
+from fairseq_align.tasks.align_mlm import AlignMlmTask
 from fairseq_align.tasks.sequence_tagging import SequenceTaggingTask
 
-BATCH_TOKENS = 8192
 
+def split_and_lang(subset: str, lang: str | None = None) -> tuple[str, str]:
+    """Split and language of a subset.
 
-def load(checkpoint: str | Path, data: str | Path) -> tuple[BaseFairseqModel, DictConfig, FairseqTask]:
-    """A trained model in evaluation mode, on the GPU if there is one, its configuration, and its task on ``data``.
-
-    Raises:
-        InputError: the checkpoint is missing, damaged, or holds anything but tensors and settings.
-    """
-    if not Path(checkpoint).is_file():
-        raise InputError(f"{checkpoint}: found no file, expected a checkpoint; train one with fairseq-train")
-    try:
-        models, cfg, task = checkpoint_utils.load_model_ensemble_and_task(
-            [str(checkpoint)], arg_overrides={"data": str(data)}
-        )
-    except RuntimeError as error:  # the weights are not those of the model
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"{checkpoint}: {reason} Expected a checkpoint of fairseq-train for this data; train it again"
-        ) from error
-    return models[0].to("cuda" if torch.cuda.is_available() else "cpu").eval(), cfg, task
-
-
-def batches(task: FairseqTask, subset: str, device: torch.device) -> Iterator[dict]:
-    """Batches of a subset, which is loaded at once, in a fixed order."""
-    task.load_dataset(subset)
-    iterator = task.get_batch_iterator(
-        task.dataset(subset), max_tokens=BATCH_TOKENS, max_positions=task.max_positions()
-    )
-    samples = iterator.next_epoch_itr(shuffle=False)
-    return (utils.move_to_cuda(sample) if device.type == "cuda" else sample for sample in samples)
-
-
-@torch.no_grad()
-def summed(model: BaseFairseqModel, task: FairseqTask, criterion, subset: str) -> dict[str, float]:
-    """The criterion's logging outputs, summed over a subset."""
-    total: dict[str, float] = {}
-    for sample in batches(task, subset, next(model.parameters()).device):
-        _, _, logged = criterion(model, sample)
-        for name, value in logged.items():
-            total[name] = total.get(name, 0) + float(value)
-    return total
-
-
-def unigram_entropy(dataset: MaskedLmDataset, words: tuple[int, int]) -> float:
-    """Entropy of the frequencies of ordinary tokens in a text: the loss of the best model without context.
+    >>> split_and_lang("test_fr"), split_and_lang("test", "en")
+    (('test', 'fr'), ('test', 'en'))
 
     Args:
-        words: first id of an ordinary token, and one more than the last.
-
-    Returns:
-        nats a token; specials, which are never predicted, are not counted.
-    """
-    counts = sum(unigrams(source.items.tokens, words[1]) for source in dataset.languages)[slice(*words)]
-    share = counts[counts > 0] / counts.sum()
-    return float(-(share * np.log(share)).sum())
-
-
-class Score(NamedTuple):
-    """One figure of a subset.
-
-    Attributes:
-        n: number of items scored.
-    """
-
-    task: str
-    metric: str
-    value: float
-    n: int
-
-
-class Tuned(NamedTuple):
-    """How a model was fine-tuned; None where it was not."""
-
-    source_lang: str | None
-    freeze_embeddings: bool | None
-
-
-def score_mlm(model: BaseFairseqModel, cfg: DictConfig, task: FairseqTask, subset: str, args) -> Iterator[Score]:
-    """Masked-LM loss and unigram entropy of a subset, nats a token."""
-    total = summed(model, task, MaskedLmLoss(MaskedLmConfig(tpu=False), task), subset)
-    masked = int(total["sample_size"])
-    yield Score("mlm", "loss", total["loss"] / masked, masked)
-    yield Score("mlm", "unigram_entropy", unigram_entropy(task.dataset(subset), task.words), masked)
-
-
-def score_tagging(model: BaseFairseqModel, cfg: DictConfig, task: FairseqTask, subset: str, args) -> Iterator[Score]:
-    """Scores of a tagger, see ``predictions.scores``; writes what it predicts into ``--predictions``."""
-    device = next(model.parameters()).device
-    found = batches(task, subset, device)
-    sentences = predictions.predict(model, task.dataset(subset), found, task.labels)
-    entities = tags.is_iob2(task.labels)
-    if args.predictions:
-        split, lang = place(subset, cfg.task.lang)
-        path = args.predictions / f"{lang}.{split}.{'iob2' if entities else 'conllu'}"
-        predictions.write(path, sentences, entities)
-    for metric, value, n in predictions.scores(sentences, task.labels):
-        yield Score("ner" if entities else "pos", metric, value, n)
-
-
-def score_nli(model: BaseFairseqModel, cfg: DictConfig, task: FairseqTask, subset: str, args) -> Iterator[Score]:
-    """Share of sentence pairs with the right class."""
-    total = summed(model, task, task.build_criterion(cfg.criterion), subset)
-    pairs = int(total["sample_size"])
-    yield Score("xnli", "accuracy", total["ncorrect"] / pairs, pairs)
-
-
-def place(subset: str, lang: str | None = None) -> tuple[str, str]:
-    """Split and language of a subset: ``test_fr`` -> ``test``, ``fr``; ``lang`` is that of one that names none.
+        lang: language of a subset that names none; None: it has to name one.
 
     Raises:
         InputError: there is no language.
@@ -142,20 +42,139 @@ def place(subset: str, lang: str | None = None) -> tuple[str, str]:
     return split, named or lang
 
 
-def score_retrieval(args: argparse.Namespace, model: BaseFairseqModel, cfg: DictConfig, task: FairseqTask) -> None:
-    """Record how often a sentence of the first subset finds its translation in each other one, and the other way."""
-    layers = len(model.encoder.sentence_encoder.layers)
-    layer = layers if args.layer is None else args.layer
-    places = [place(subset) for subset in args.subset.split(",")]
-    if len(places) < 2 or len({split for split, _ in places}) > 1:
+def unigram_entropy(dataset: MaskedLmDataset, words: tuple[int, int]) -> float:
+    """Entropy of the frequencies of ordinary tokens in a text: the loss of the best model without context.
+
+    Args:
+        words: first id of an ordinary token, and one more than the last.
+
+    Returns:
+        nats a token; special tokens, which are never predicted, are not counted.
+    """
+    counts = sum(unigrams(source.items.tokens, words[1]) for source in dataset.languages)[slice(*words)]
+    share = counts[counts > 0] / counts.sum()
+    return float(-(share * np.log(share)).sum())
+
+
+def score_mlm(checkpoint: Checkpoint, subset: str) -> Iterator[Score]:
+    """Masked-LM loss and unigram entropy of a subset, nats a token."""
+    split, lang = split_and_lang(subset, checkpoint.cfg.task.langs.replace(",", "+"))
+    task = checkpoint.task
+    total = summed(checkpoint, MaskedLmLoss(MaskedLmConfig(tpu=False), task), subset)
+    masked = int(total["sample_size"])
+    yield Score("mlm", "loss", total["loss"] / masked, masked, lang, split)
+    yield Score("mlm", "unigram_entropy", unigram_entropy(task.dataset(subset), task.words), masked, lang, split)
+
+
+def score_tagging(checkpoint: Checkpoint, subset: str, folder: Path | None = None) -> Iterator[Score]:
+    """Scores of a tagger, see ``predictions.scores``.
+
+    Args:
+        folder: for a CoNLL file of the predictions, ``<lang>.<split>.conllu`` or ``.iob2``; None: no file.
+    """
+    settings, task = checkpoint.cfg.task, checkpoint.task
+    split, lang = split_and_lang(subset, settings.lang)
+    samples = batches(checkpoint, subset)
+    sentences = predictions.predict(checkpoint.model, task.dataset(subset), samples, task.labels)
+    entities = tags.is_iob2(task.labels)
+    if folder:
+        path = folder / f"{lang}.{split}.{'iob2' if entities else 'conllu'}"
+        predictions.write(path, sentences, entities)
+    name = "ner" if entities else "pos"
+    tuned = {"source_lang": settings.lang, "freeze_embeddings": settings.freeze_embeddings}
+    for metric, value, n in predictions.scores(sentences, task.labels):
+        yield Score(name, metric, value, n, lang, split, **tuned)
+
+
+def score_nli(checkpoint: Checkpoint, subset: str) -> Iterator[Score]:
+    """Share of sentence pairs with the correct class."""
+    cfg = checkpoint.cfg
+    source_lang = split_and_lang(cfg.dataset.train_subset)[1]
+    split, lang = split_and_lang(subset)
+    total = summed(checkpoint, checkpoint.task.build_criterion(cfg.criterion), subset)
+    pairs = int(total["sample_size"])
+    tuned = {"source_lang": source_lang, "freeze_embeddings": False}
+    yield Score("xnli", "accuracy", total["ncorrect"] / pairs, pairs, lang, split, **tuned)
+
+
+class Scorer(NamedTuple):
+    """How checkpoints of a task are scored.
+
+    Attributes:
+        score: takes a checkpoint and a subset; with ``writes_predictions`` also a folder or None.
+    """
+
+    score: Callable[..., Iterator[Score]]
+    writes_predictions: bool = False
+
+
+SCORERS: dict[type[FairseqTask], Scorer] = {
+    AlignMlmTask: Scorer(score_mlm),
+    SequenceTaggingTask: Scorer(score_tagging, writes_predictions=True),
+    SentencePredictionTask: Scorer(score_nli),
+}
+
+
+def scorer_of(checkpoint: Checkpoint) -> Scorer:
+    """The scorer of a checkpoint's task, or of the class that the task is derived from.
+
+    Raises:
+        InputError: there is none.
+    """
+    for kind in type(checkpoint.task).__mro__:
+        if kind in SCORERS:
+            return SCORERS[kind]
+    raise InputError(
+        f"{checkpoint.path}: found a checkpoint of task {checkpoint.cfg.task._name}, expected one of "
+        f"{', '.join(kind.__name__ for kind in SCORERS)}"
+    )
+
+
+def evaluate(checkpoint: Checkpoint, subset: str, folder: Path | None = None) -> list[Score]:
+    """Score a checkpoint on a subset, for the task that it was trained for.
+
+    Args:
+        checkpoint: see ``checkpoint.load``.
+        subset: ``test_fr``, ``valid_en-x``; without a language that of the task.
+        folder: for the predictions of a tagger, as CoNLL; None: they are not written.
+
+    Raises:
+        InputError: the data lack the subset, the task is none of ``SCORERS``, or it writes no predictions.
+    """
+    scorer = scorer_of(checkpoint)
+    if not scorer.writes_predictions:
+        if folder:
+            raise InputError(
+                f"--predictions: found a checkpoint of task {checkpoint.cfg.task._name}, expected one of "
+                "sequence_tagging"
+            )
+        return list(scorer.score(checkpoint, subset))
+    return list(scorer.score(checkpoint, subset, folder))
+
+
+def score_retrieval(checkpoint: Checkpoint, subsets: Sequence[str], layer: int | None = None) -> Iterator[Score]:
+    """Share of sentences of the first subset that find their translation in each other one, and the other way.
+
+    Args:
+        subsets: parallel to each other, of one split, e.g. ``test_en``, ``test_fr``.
+        layer: whose mean state is the vector of a sentence, 0: embeddings; None: the last.
+
+    Raises:
+        InputError: the subsets are not parallel, or the model has no such layer.
+    """
+    if layer is None:
+        layer = len(checkpoint.model.encoder.sentence_encoder.layers)
+    named = [split_and_lang(subset) for subset in subsets]
+    if len(named) < 2 or len({split for split, _ in named}) > 1:
         raise InputError(
-            f"--subset: found {args.subset}, expected a subset of the source language and some of others that are "
-            "parallel to it, e.g. test_en,test_fr"
+            f"--subset: found {','.join(subsets)}, expected a subset of the source language and some of others that "
+            "are parallel to it, e.g. test_en,test_fr"
         )
-    split, source = places[0]
-    prefixes = {lang: Path(args.data) / lang / split for _, lang in places}
+    split, source = named[0]
+    prefixes = {lang: checkpoint.data / lang / split for _, lang in named}
     vectors = {
-        lang: sentence_vectors(model, task.source_dictionary, prefix, layer) for lang, prefix in prefixes.items()
+        lang: sentence_vectors(checkpoint.model, checkpoint.dictionary, prefix, layer)
+        for lang, prefix in prefixes.items()
     }
     for lang in list(prefixes)[1:]:
         pair = vectors[source], vectors[lang]
@@ -165,110 +184,8 @@ def score_retrieval(args: argparse.Namespace, model: BaseFairseqModel, cfg: Dict
                 f"{prefixes[source]}.idx; parallel data is aligned line by line, binarize both sides from aligned text"
             )
         for direction, (queries, candidates) in ((None, pair), ("backward", pair[::-1])):
-            record(
-                args,
-                task="retrieval",
-                metric="accuracy",
-                value=accuracy(queries, candidates),
-                n=len(queries),
-                lang=f"{source}:{lang}",
-                split=split,
-                seed=cfg.common.seed,
-                source_lang=None,
-                freeze_embeddings=None,
-                lexicon=None,
-                layer=layer,
-                direction=direction,
+            share = accuracy(queries, candidates)
+            languages = f"{source}:{lang}"
+            yield Score(
+                "retrieval", "accuracy", share, len(queries), languages, split, layer=layer, direction=direction
             )
-
-
-def evaluate(args: argparse.Namespace) -> None:
-    model, cfg, task = load(args.checkpoint, args.data)
-    if args.task == "retrieval":
-        score_retrieval(args, model, cfg, task)
-    else:
-        score_subsets(args, model, cfg, task)
-
-
-def score_subsets(args: argparse.Namespace, model: BaseFairseqModel, cfg: DictConfig, task: FairseqTask) -> None:
-    """Record what the model was trained for, on each subset."""
-    tuned, langs = Tuned(None, None), None
-    if isinstance(task, SequenceTaggingTask):
-        score, langs = score_tagging, cfg.task.lang
-        tuned = Tuned(cfg.task.lang, cfg.task.freeze_embeddings)
-    elif isinstance(task, SentencePredictionTask):
-        score = score_nli
-        tuned = Tuned(place(cfg.dataset.train_subset)[1], False)
-    else:
-        score, langs = score_mlm, cfg.task.langs.replace(",", "+")
-    if args.predictions and score is not score_tagging:
-        raise InputError(
-            f"--predictions: found a checkpoint of task {cfg.task._name}, expected one of sequence_tagging"
-        )
-    for subset in args.subset.split(","):
-        split, lang = place(subset, langs)
-        for found in score(model, cfg, task, subset, args):
-            record(
-                args, **found._asdict(), **tuned._asdict(), lang=lang, split=split, seed=cfg.common.seed, lexicon=None
-            )
-
-
-def record(args: argparse.Namespace, **fields) -> None:
-    """Print a score with its signature and append it to the results file, if there is one."""
-    fields |= {
-        "objective": args.objective,
-        "derivation": args.derivation,
-        "lexicon_rate": args.lexicon_rate,
-        "variant": args.variant,
-        "checkpoint": results.checksum(args.checkpoint),
-        "versions": results.versions(),
-        "date": results.now(),
-    }
-    print(results.signature(fields))
-    if args.results:
-        results.append(args.results, fields)
-
-
-def add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", help="checkpoint of fairseq-train")
-    parser.add_argument("data", help="folder of binarized data with dict.txt")
-    parser.add_argument("--results", help="JSON-lines file to append the scores to; not given: they are only printed")
-    parser.add_argument(
-        "--objective", choices=results.OBJECTIVES, required=True, help="what the model was pre-trained with"
-    )
-    parser.add_argument(
-        "--derivation", help="how the target language was made, e.g. transliterate+invert; not given: natural"
-    )
-    parser.add_argument(
-        "--lexicon-rate", type=float, help="fraction of the vocabulary in the training lexicon; not given: none"
-    )
-    parser.add_argument(
-        "--variant", help="what else sets the training apart, a row of its own in reports, e.g. contrastive"
-    )
-
-
-def add_evaluate_parser(subparsers) -> None:
-    parser = subparsers.add_parser(
-        "evaluate",
-        help="score a checkpoint on subsets",
-        description="Accuracy and F1 of a tagger, accuracy of a sentence classifier, or the loss of a masked language "
-        "model beside the unigram entropy of the text; or how often parallel sentences find each other. Question "
-        "answering is out of scope.",
-    )
-    add_common(parser)
-    parser.add_argument("--subset", required=True, help="comma-separated subsets: test, test_fr, valid_en-x")
-    parser.add_argument(
-        "--task",
-        choices=("retrieval",),
-        help="retrieval: accuracy of finding the sentences of the first subset in each other one, and the other way; "
-        "not given: that of the checkpoint",
-    )
-    parser.add_argument(
-        "--layer",
-        type=int,
-        help="retrieval: layer whose mean state stands for a sentence, 0: embeddings; not given: the last",
-    )
-    parser.add_argument(
-        "--predictions", type=Path, metavar="DIR", help="folder for what a tagger predicts, as CoNLL; not given: none"
-    )
-    parser.set_defaults(func=evaluate)

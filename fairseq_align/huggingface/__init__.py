@@ -1,3 +1,7 @@
-"""To and from Hugging Face transformers: weights, settings, tokenizer, vocabulary, model card."""
+"""Models to Hugging Face's transformers and back: weights, vocabulary, tokenizer and a model card.
 
-import fairseq  # noqa: F401   registers the plugin, before a module of this room is half imported
+``convert.export`` writes a checkpoint for transformers, ``convert.import_model`` a model of transformers for fairseq.
+``adapters.ADAPTERS`` has a row for each architecture of transformers.
+"""
+
+UNKNOWN_LANG = "und"  # ISO 639 for undetermined

@@ -1,17 +1,13 @@
-"""An encoder of XLM-R's architecture in two spellings, fairseq's ``roberta`` and Hugging Face's ``XLMRoberta*``.
+"""An encoder of RoBERTa's architecture with a head: its sizes, and its tensors by fairseq's names.
 
-Both hold the same tensors under other names; ``pairs`` is the table. Positions agree: fairseq's learned embedding and
-Hugging Face's both number the tokens of a sentence from pad + 1 = 2 and leave padding at 1, so the table of positions
-has two rows more than a sentence can have tokens. What one side cannot express is refused.
-
-    fairseq                                    Hugging Face
-    encoder.sentence_encoder.embed_tokens      roberta.embeddings.word_embeddings
-    encoder.sentence_encoder.layers.0.fc1      roberta.encoder.layer.0.intermediate.dense
-    encoder.lm_head.dense                      lm_head.dense
+fairseq's ``roberta`` and Hugging Face's ``XLMRoberta*`` hold the same tensors under other names. Positions agree:
+fairseq's learned embedding and Hugging Face's both number the tokens of a sentence from pad + 1 = 2 and leave padding
+at 1, so the table of positions has two rows more than a sentence can have tokens. What one side cannot express is
+refused.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
@@ -23,12 +19,27 @@ from fairseq_align.errors import InputError
 LAYER_NORM_EPS = 1e-5  # torch's default, which fairseq's LayerNorm has
 OFFSET = 2  # rows of the table of positions before the first token's: pad + 1
 HEAD_NAME = "sentence_classification_head"  # what fairseq's sentence_prediction calls its head
-CLASSES = {
-    "masked_lm": "XLMRobertaForMaskedLM",
-    "tagger": "XLMRobertaForTokenClassification",
-    "classifier": "XLMRobertaForSequenceClassification",
-}
 DTYPES = ("float16", "bfloat16", "float32")
+
+
+class Head(NamedTuple):
+    """What fairseq and transformers call the use of a model with this head.
+
+    Attributes:
+        task, arch: fairseq's.
+        pipeline: of transformers.
+    """
+
+    task: str
+    arch: str
+    pipeline: str
+
+
+HEADS = {
+    "masked_lm": Head("align_mlm", "roberta_base", "fill-mask"),
+    "tagger": Head("sequence_tagging", "roberta_tagger", "token-classification"),
+    "classifier": Head("sentence_prediction", "roberta_base", "text-classification"),
+}
 
 
 @dataclass(frozen=True)
@@ -64,100 +75,103 @@ class Architecture:
 
 
 class Model(NamedTuple):
-    """An architecture and its tensors by fairseq's names, those of ``pairs`` alone."""
+    """An architecture and its tensors by fairseq's names, those of ``shapes`` alone."""
 
     architecture: Architecture
     tensors: dict[str, Tensor]
 
 
-class Pair(NamedTuple):
-    """A tensor's name on both sides, and its shape."""
-
-    fairseq: str
-    huggingface: str
-    shape: tuple[int, ...]
+def _linear(name: str, size_in: int, size_out: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    yield f"{name}.weight", (size_out, size_in)
+    yield f"{name}.bias", (size_out,)
 
 
-def _linear(fairseq: str, huggingface: str, size_in: int, size_out: int) -> Iterator[Pair]:
-    yield Pair(f"{fairseq}.weight", f"{huggingface}.weight", (size_out, size_in))
-    yield Pair(f"{fairseq}.bias", f"{huggingface}.bias", (size_out,))
+def _norm(name: str, dim: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    yield f"{name}.weight", (dim,)
+    yield f"{name}.bias", (dim,)
 
 
-def _norm(fairseq: str, huggingface: str, dim: int) -> Iterator[Pair]:
-    for name in ("weight", "bias"):
-        yield Pair(f"{fairseq}.{name}", f"{huggingface}.{name}", (dim,))
+def _encoder(size: Architecture) -> Iterator[tuple[str, tuple[int, ...]]]:
+    encoder = "encoder.sentence_encoder"
+    yield f"{encoder}.embed_tokens.weight", (size.vocabulary, size.dim)
+    yield f"{encoder}.embed_positions.weight", (size.positions + OFFSET, size.dim)
+    yield from _norm(f"{encoder}.layernorm_embedding", size.dim)
+    for layer in (f"{encoder}.layers.{number}" for number in range(size.layers)):
+        for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            yield from _linear(f"{layer}.self_attn.{name}", size.dim, size.dim)
+        yield from _norm(f"{layer}.self_attn_layer_norm", size.dim)
+        yield from _linear(f"{layer}.fc1", size.dim, size.ffn_dim)
+        yield from _linear(f"{layer}.fc2", size.ffn_dim, size.dim)
+        yield from _norm(f"{layer}.final_layer_norm", size.dim)
 
 
-def _encoder(size: Architecture) -> Iterator[Pair]:
-    dim = size.dim
-    ours, theirs = "encoder.sentence_encoder", "roberta.embeddings"
-    yield Pair(f"{ours}.embed_tokens.weight", f"{theirs}.word_embeddings.weight", (size.vocabulary, dim))
-    yield Pair(f"{ours}.embed_positions.weight", f"{theirs}.position_embeddings.weight", (size.positions + OFFSET, dim))
-    yield from _norm(f"{ours}.layernorm_embedding", f"{theirs}.LayerNorm", dim)
-    for layer in range(size.layers):
-        ours, theirs = f"encoder.sentence_encoder.layers.{layer}", f"roberta.encoder.layer.{layer}"
-        for short, long in (("q", "query"), ("k", "key"), ("v", "value")):
-            yield from _linear(f"{ours}.self_attn.{short}_proj", f"{theirs}.attention.self.{long}", dim, dim)
-        yield from _linear(f"{ours}.self_attn.out_proj", f"{theirs}.attention.output.dense", dim, dim)
-        yield from _norm(f"{ours}.self_attn_layer_norm", f"{theirs}.attention.output.LayerNorm", dim)
-        yield from _linear(f"{ours}.fc1", f"{theirs}.intermediate.dense", dim, size.ffn_dim)
-        yield from _linear(f"{ours}.fc2", f"{theirs}.output.dense", size.ffn_dim, dim)
-        yield from _norm(f"{ours}.final_layer_norm", f"{theirs}.output.LayerNorm", dim)
-
-
-def pairs(size: Architecture) -> Iterator[Pair]:
-    """The table: every tensor of an encoder and its head, the tied output layer once, as word embeddings."""
-    yield from _encoder(size)
+def _head(size: Architecture) -> Iterator[tuple[str, tuple[int, ...]]]:
     if size.head == "masked_lm":
-        yield from _linear("encoder.lm_head.dense", "lm_head.dense", size.dim, size.dim)
-        yield from _norm("encoder.lm_head.layer_norm", "lm_head.layer_norm", size.dim)
-        yield Pair("encoder.lm_head.bias", "lm_head.bias", (size.vocabulary,))
+        yield from _linear("encoder.lm_head.dense", size.dim, size.dim)
+        yield from _norm("encoder.lm_head.layer_norm", size.dim)
+        yield "encoder.lm_head.bias", (size.vocabulary,)
         if not size.tied:
-            yield Pair("encoder.lm_head.weight", "lm_head.decoder.weight", (size.vocabulary, size.dim))
+            yield "encoder.lm_head.weight", (size.vocabulary, size.dim)
     elif size.head == "tagger":
-        yield from _linear("tagging_head.out_proj", "classifier", size.dim, len(size.labels))
+        yield from _linear("tagging_head.out_proj", size.dim, len(size.labels))
     else:
-        yield from _linear(f"classification_heads.{HEAD_NAME}.dense", "classifier.dense", size.dim, size.dim)
-        ours = f"classification_heads.{HEAD_NAME}.out_proj"
-        yield from _linear(ours, "classifier.out_proj", size.dim, len(size.labels))
+        yield from _linear(f"classification_heads.{HEAD_NAME}.dense", size.dim, size.dim)
+        yield from _linear(f"classification_heads.{HEAD_NAME}.out_proj", size.dim, len(size.labels))
 
 
-def take(where: str, size: Architecture, tensors: dict[str, Tensor], side: str) -> Model:
-    """A model of tensors by the names of one side.
+def shapes(size: Architecture) -> dict[str, tuple[int, ...]]:
+    """Shape of every tensor of an encoder and its head by fairseq's name; a tied output layer once, as word embeddings.
+
+    Example:
+        >>> tagger = Architecture("tagger", 100, 2, 16, 24, heads=2, positions=40, labels=("O", "B-PER", "I-PER"))
+        >>> shapes(tagger)["tagging_head.out_proj.weight"]
+        (3, 16)
+    """
+    return {**dict(_encoder(size)), **dict(_head(size))}
+
+
+def take(
+    where: str,
+    size: Architecture,
+    tensors: dict[str, Tensor],
+    model: str,
+    name_of: Callable[[str], str] = str,
+) -> Model:
+    """A model of tensors that are named in some way.
 
     Args:
         where: begins the message of an error.
-        side: ``fairseq`` or ``huggingface``, a field of ``Pair``.
+        model: what should hold the tensors, for messages.
+        name_of: name in ``tensors`` of a tensor with a name of fairseq's.
 
     Raises:
         InputError: a tensor is missing, left over, or has another shape or type.
     """
-    table, left, taken = list(pairs(size)), set(tensors), {}
-    for pair in table:
-        name = getattr(pair, side)
+    left, taken = set(tensors), {}
+    for fairseq_name, shape in shapes(size).items():
+        name = name_of(fairseq_name)
         if name not in tensors:
-            raise InputError(f"{where}: found no tensor {name}, expected it in {CLASSES[size.head]}; get a whole copy")
-        found = tensors[name]
-        if tuple(found.shape) != pair.shape or found.dtype != getattr(torch, size.dtype):
+            raise InputError(f"{where}: found no tensor {name}, expected it in {model}; get a whole copy")
+        tensor = tensors[name]
+        if tuple(tensor.shape) != shape or tensor.dtype != getattr(torch, size.dtype):
             raise InputError(
-                f"{where}: found {name} of shape {tuple(found.shape)}, {found.dtype}, expected {pair.shape}, "
+                f"{where}: found {name} of shape {tuple(tensor.shape)}, {tensor.dtype}, expected {shape}, "
                 f"torch.{size.dtype}, as the settings say; get settings and weights of one model"
             )
-        taken[pair.fairseq] = found
+        taken[fairseq_name] = tensor
         left.discard(name)
     if left:
         raise InputError(
-            f"{where}: found tensor {min(left)}, expected only those of {CLASSES[size.head]}; "
-            "convert a model with this head alone"
+            f"{where}: found tensor {min(left)}, expected only those of {model}; convert a model with this head alone"
         )
     return Model(size, taken)
 
 
 def check(where: str, size: Architecture) -> Architecture:
-    """The architecture, if both sides can express it.
+    """Return the architecture if both sides can express it.
 
     Raises:
-        InputError: they cannot.
+        InputError: one of them cannot.
     """
     for field in fields(size):
         value = getattr(size, field.name)
@@ -181,7 +195,7 @@ def check(where: str, size: Architecture) -> Architecture:
 
 
 def fresh_lm_head(size: Architecture) -> dict[str, Tensor]:
-    """Weights of BERT's initialisation: normal with deviation 0.02, biases 0 (Devlin et al. 2019)."""
+    """A masked-LM head as BERT initialises it: normal with deviation 0.02, biases 0 (Devlin et al. 2019)."""
     kind = {"dtype": getattr(torch, size.dtype)}
     dense = torch.randn(size.dim, size.dim, generator=torch.Generator().manual_seed(1)) * 0.02
     return {
@@ -203,17 +217,13 @@ def with_rows(model: Model, rows: Iterable[int | Iterable[int]]) -> Model:
     index = torch.tensor([old for row in rows for old in row])
     owner = torch.repeat_interleave(torch.arange(len(rows)), sizes)
     tensors = dict(model.tensors)
-    for pair in pairs(model.architecture):
-        if "embed_tokens" not in pair.fairseq and pair.fairseq not in (
-            "encoder.lm_head.bias",
-            "encoder.lm_head.weight",
-        ):
-            continue
-        old = tensors[pair.fairseq]
+    of_vocabulary = ("encoder.sentence_encoder.embed_tokens.weight", "encoder.lm_head.bias", "encoder.lm_head.weight")
+    for name in tensors.keys() & set(of_vocabulary):
+        old = tensors[name]
         if bool((sizes == 1).all()):
-            tensors[pair.fairseq] = old[index]
+            tensors[name] = old[index]
             continue
         summed = torch.zeros(len(rows), *old.shape[1:]).index_add_(0, owner, old[index].float())
         mean = summed / sizes.view(-1, *[1] * (old.dim() - 1))
-        tensors[pair.fairseq] = mean.to(old.dtype)
+        tensors[name] = mean.to(old.dtype)
     return Model(replace(model.architecture, vocabulary=len(rows)), tensors)

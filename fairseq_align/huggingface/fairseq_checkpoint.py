@@ -1,4 +1,4 @@
-"""fairseq's spelling of an encoder: its checkpoints, read safely and written."""
+"""fairseq's checkpoints of an encoder with a head: read safely, and written."""
 
 import pickle
 import warnings
@@ -6,19 +6,13 @@ from argparse import Namespace
 from pathlib import Path
 
 import torch
-from fairseq import options
-from fairseq.dataclass.utils import convert_namespace_to_omegaconf
-from fairseq.models.roberta.model import base_architecture
-from omegaconf import OmegaConf
 from torch import Tensor
 
 from fairseq_align.errors import InputError
-from fairseq_align.huggingface.architecture import HEAD_NAME, Architecture, Model, check, fresh_lm_head, take
+from fairseq_align.huggingface import UNKNOWN_LANG
+from fairseq_align.huggingface.architecture import HEAD_NAME, HEADS, Architecture, Model, check, fresh_lm_head, take
 
-TASKS = {"masked_lm": "align_mlm", "tagger": "sequence_tagging", "classifier": "sentence_prediction"}
-UNKNOWN_LANG = "und"  # ISO 639 for undetermined
-
-# settings of fairseq that Hugging Face's architecture has one value for
+# settings of fairseq for which Hugging Face's architecture has one value
 FIXED = {
     "encoder_normalize_before": False,
     "layernorm_embedding": True,
@@ -34,15 +28,17 @@ FIXED = {
 
 
 def read_torch(path: str | Path) -> dict:
-    """What a file of ``torch.save`` holds, on the CPU.
+    """Content of a file of ``torch.save``, on the CPU.
 
     Raises:
         InputError: the file is missing, damaged, holds anything but tensors and settings, or is no mapping.
     """
+    import fairseq  # noqa: F401  the plugin tells torch which classes of settings a checkpoint may hold
+
     if not Path(path).is_file():
         raise InputError(f"{path}: found no file, expected a checkpoint; check the path")
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path}: found a pickle that is damaged or holds more than tensors and settings "
@@ -52,9 +48,9 @@ def read_torch(path: str | Path) -> dict:
         raise InputError(
             f"{path}: found a damaged file ({_first_line(error):.160}), expected one of torch.save; get a whole copy"
         ) from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: found a {type(found).__name__}, expected a mapping of names; get another file")
-    return found
+    if not isinstance(state, dict):
+        raise InputError(f"{path}: found a {type(state).__name__}, expected a mapping of names; get another file")
+    return state
 
 
 def _first_line(error: Exception) -> str:
@@ -62,22 +58,24 @@ def _first_line(error: Exception) -> str:
 
 
 def settings(path: str | Path, state: dict) -> tuple[Namespace, dict]:
-    """Those of the model, and all, of a checkpoint of fairseq.
+    """Settings of the model, and the whole configuration by group, of a checkpoint of fairseq.
+
+    Checkpoints from before fairseq's dataclasses have no configuration; it is empty.
 
     Raises:
-        InputError: it has no settings.
+        InputError: the checkpoint has no settings.
     """
-    everything = state.get("cfg")
-    found = everything.get("model") if isinstance(everything, dict) else state.get("args")
-    if isinstance(found, dict):
-        found = Namespace(**found)
-    if not isinstance(found, Namespace) or not isinstance(state.get("model"), dict):
+    cfg = state.get("cfg")
+    model = cfg.get("model") if isinstance(cfg, dict) else state.get("args")
+    if isinstance(model, dict):
+        model = Namespace(**model)
+    if not isinstance(model, Namespace) or not isinstance(state.get("model"), dict):
         raise InputError(f"{path}: found no model with its settings, expected a checkpoint of fairseq-train")
-    return Namespace(**vars(found)), everything if isinstance(everything, dict) else {}
+    return Namespace(**vars(model)), cfg if isinstance(cfg, dict) else {}
 
 
 def _upgrade(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Names of old checkpoints (``xlmr.base`` of 2019) as they are now; what is no weight is left out."""
+    """Tensors of an old checkpoint (``xlmr.base`` of 2019) by today's names; buffers of versions are left out."""
     upgraded = {}
     for name, tensor in tensors.items():
         name = name.replace("emb_layer_norm.", "layernorm_embedding.")
@@ -94,11 +92,13 @@ def _upgrade(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def from_fairseq(path: str | Path, state: dict) -> Model:
     """The model of a fairseq checkpoint.
 
-    The labels of a classifier are not in it: they are ``0``, ``1`` and so on; ``replace`` them.
+    A checkpoint does not have the labels of a classifier: they are ``0``, ``1`` and so on; ``replace`` them.
 
     Raises:
-        InputError: it is no RoBERTa, or one that Hugging Face's XLM-R cannot express.
+        InputError: the model is no RoBERTa, or one that Hugging Face's XLM-R cannot express.
     """
+    from fairseq.models.roberta.model import base_architecture
+
     args, _ = settings(path, state)
     tensors = _upgrade(state["model"])
     words = tensors.get("encoder.sentence_encoder.embed_tokens.weight")
@@ -135,11 +135,11 @@ def from_fairseq(path: str | Path, state: dict) -> Model:
         labels=labels,
         dtype=str(words.dtype).removeprefix("torch."),
     )
-    return take(str(path), check(str(path), size), tensors, "fairseq")
+    return take(str(path), check(str(path), size), tensors, f"a fairseq model with the head {head}")
 
 
 def _head(path: str | Path, tensors: dict[str, Tensor], state: dict) -> tuple[str, tuple[str, ...]]:
-    """What stands on the encoder, told by its tensors, and its labels."""
+    """Name of the head, by its tensors, and its labels."""
     if "tagging_head.out_proj.bias" in tensors:
         names = (state.get("task_state") or {}).get("labels") or range(len(tensors["tagging_head.out_proj.bias"]))
         return "tagger", tuple(map(str, names))
@@ -154,7 +154,7 @@ def _head(path: str | Path, tensors: dict[str, Tensor], state: dict) -> tuple[st
 
 def model_flags(size: Architecture) -> list[str]:
     """Arguments of fairseq-train that build the model of a checkpoint."""
-    flags = ["--arch", "roberta_tagger" if size.head == "tagger" else "roberta_base"]
+    flags = ["--arch", HEADS[size.head].arch]
     flags += ["--encoder-layers", size.layers, "--encoder-embed-dim", size.dim, "--encoder-ffn-embed-dim", size.ffn_dim]
     flags += ["--encoder-attention-heads", size.heads, "--max-positions", size.positions]
     flags += ["--activation-fn", size.activation] if size.activation != "gelu" else []
@@ -163,13 +163,13 @@ def model_flags(size: Architecture) -> list[str]:
 
 
 def flags(size: Architecture, data: str, lang: str) -> list[str]:
-    """All arguments that a checkpoint remembers.
+    """Arguments of fairseq-train that give the settings of a checkpoint.
 
     Args:
         data: folder with dict.txt.
         lang: language of the data.
     """
-    task = TASKS[size.head]
+    task = HEADS[size.head].task
     of_task = {
         "masked_lm": ["--criterion", "masked_lm", "--langs", lang, "--tokens-per-sample", size.positions],
         "tagger": ["--criterion", task, "--lang", lang, "--tokens-per-sample", size.positions],
@@ -182,10 +182,17 @@ def flags(size: Architecture, data: str, lang: str) -> list[str]:
 
 
 def to_checkpoint(model: Model, data: str, lang: str = UNKNOWN_LANG) -> dict:
-    """What fairseq-train writes, before its first update: weights and settings, no state of an optimizer.
+    """The checkpoint that fairseq-train would write before its first update: weights and settings, no optimizer state.
 
     A classifier gets a masked-LM head, which fairseq's model always has; it starts afresh and nothing uses it.
+
+    Args:
+        data, lang: see ``flags``.
     """
+    from fairseq import options
+    from fairseq.dataclass.utils import convert_namespace_to_omegaconf
+    from omegaconf import OmegaConf
+
     size, tensors = model
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # hydra's deprecations, of fairseq's way to make settings

@@ -1,73 +1,119 @@
 """The model card (README.md) of an exported model: what it is, how it was trained, how it scores."""
 
+from __future__ import annotations
+
+import dataclasses
 import json
 import re
 from argparse import Namespace
 from collections.abc import Sequence
+from textwrap import dedent
+from typing import TYPE_CHECKING
 
-from fairseq.data import Dictionary
-
-from fairseq_align.huggingface.architecture import CLASSES, Architecture
-from fairseq_align.results import records as results
+from fairseq_align.huggingface.architecture import HEADS, Architecture
+from fairseq_align.objectives import OBJECTIVES
+from fairseq_align.results import records
 from fairseq_align.text import vocabulary
 from fairseq_align.version import __version__
 
-PIPELINES = {"masked_lm": "fill-mask", "tagger": "token-classification", "classifier": "text-classification"}
-# settings that make a training what it is, by group of fairseq's configuration
-SIGNATURE = {
-    "common": ("seed", "fp16", "bf16"),
-    "task": (
-        "_name",
-        "langs",
-        "lang",
-        "tokens_per_sample",
-        "sample_break_mode",
-        "mask_prob",
-        "mask_whole_words",
-        "tlm_pairs",
-        "tlm_rate",
-        "dict_mlm",
-        "dict_mlm_rate",
-        "dict_mlm_mode",
-        "multilang_sampling_alpha",
-        "freeze_embeddings",
-        "num_classes",
-    ),
-    "criterion": ("_name", "lexicon", "align_weight", "align_loss", "align_pairs", "align_sampling"),
-    "dataset": ("batch_size", "max_tokens", "train_subset"),
-    "optimization": ("lr", "max_update", "max_epoch", "update_freq", "clip_norm"),
-    "optimizer": ("_name", "adam_betas", "weight_decay"),
-    "lr_scheduler": ("_name", "warmup_updates", "total_num_update"),
-    "checkpoint": ("finetune_from_model", "restore_file"),
-}
+if TYPE_CHECKING:
+    from fairseq.data import Dictionary
+
+# its default is the number of GPUs of the machine that asks
+ALWAYS = ("distributed_training.distributed_world_size",)
+TEMPLATE = dedent("""\
+    ---
+    {head}
+    ---
+    # {name}
+
+    `{model_class}`, exported from fairseq by fairseq_align {version}.
+
+    {facts}
+
+    ## Text
+
+    The tokenizer gives the ids of the training for text in words: tokenise raw text with sacremoses first
+    (`escape=False`, the language's rules). The tokenizer itself does Unicode NFC, removes control characters, unifies
+    white space and does SentencePiece's normalisation. Text that contains the name of a special symbol, such as `</s>`,
+    means that symbol to transformers. No text is tokenized into a derived piece; its row and id are kept, and
+    tokenizer.json has it with a space at its end.
+
+    ## Training
+
+    Settings that differ from the default of their flag; files are named without their folders.
+
+    | setting | value |
+    |---|---|
+    {settings}
+
+    ## Scores
+
+    {scores}
+    """)
 
 
 def plain(group: object) -> dict:
-    """Settings of a group, which old tasks keep in a ``Namespace``; none of a group that is not there."""
+    """Settings of a group, which old tasks keep in a ``Namespace``; none of a group that does not exist."""
     return vars(group) if isinstance(group, Namespace) else group if isinstance(group, dict) else {}
 
 
 def objective(cfg: dict) -> str:
-    """What the loss of a training was, in words."""
+    """The loss of a training in words, from the settings of its checkpoint.
+
+    Example:
+        >>> objective({"task": {"tlm_pairs": "en:fr"}, "criterion": {"align_weight": 10.0}})
+        'MLM + TLM + ALIGN-MLM, alpha = 10.0'
+    """
     task, criterion = plain(cfg.get("task")), plain(cfg.get("criterion"))
-    if task.get("_name") in ("sequence_tagging", "sentence_prediction"):
+    if task.get("_name") in {head.task for name, head in HEADS.items() if name != "masked_lm"}:
         return f"fine-tuning with {task['_name']}"
-    names = ["MLM"]
-    names += ["TLM"] if task.get("tlm_pairs") else []
-    names += ["DICT-MLM"] if task.get("dict_mlm") else []
-    names += [f"ALIGN-MLM, alpha = {criterion['align_weight']}"] if criterion.get("align_weight") else []
-    return " + ".join(names)
+    return " + ".join(
+        row.label + (f", alpha = {criterion[row.weight]}" if row.weight else "")
+        for row in OBJECTIVES.values()
+        if row.is_active(task, criterion)
+    )
 
 
-def signature(cfg: dict) -> dict[str, object]:
-    """The settings of ``SIGNATURE`` that a checkpoint has, as ``group.name``; those that are None are left out."""
-    groups = {group: plain(cfg.get(group)) for group in SIGNATURE}
-    return {
-        f"{group}.{name}": groups[group][name]
-        for group, names in SIGNATURE.items()
-        for name in names
-        if groups[group].get(name) is not None
-    }
+def changed_settings(cfg: dict) -> dict[str, object]:
+    """The settings of a checkpoint that differ from the default of their dataclass, as ``group.name``.
+
+    Left out are settings that repeat another, as a criterion's seed does, and groups without a dataclass, as
+    fairseq's ``roberta``, whose sizes and dropout the card has anyway.
+    """
+    changed = {}
+    for group, settings in cfg.items():
+        values = plain(settings)
+        for field in _fields(group, values.get("_name")):
+            name, default = f"{group}.{field.name}", _default(group, field)
+            if field.name not in values or str(default).startswith("${"):
+                continue
+            value = values[field.name]
+            same = value == default or str(value) == str(default)  # a choice may be a string or a member of its enum
+            if value is not None and (name in ALWAYS or not same):
+                changed[name] = value
+    return changed
+
+
+def _fields(group: str, name: str | None) -> tuple[dataclasses.Field, ...]:
+    """Fields of the dataclass of a group, chosen by name where fairseq has several; none where it has no dataclass."""
+    from fairseq.dataclass.configs import FairseqConfig
+    from fairseq.registry import REGISTRIES
+    from fairseq.tasks import TASK_DATACLASS_REGISTRY
+
+    own = next((field.type for field in dataclasses.fields(FairseqConfig) if field.name == group), None)
+    if not dataclasses.is_dataclass(own):
+        chosen = TASK_DATACLASS_REGISTRY if group == "task" else REGISTRIES.get(group, {}).get("dataclass_registry", {})
+        own = chosen.get(name)
+    return dataclasses.fields(own) if own else ()
+
+
+def _default(group: str, field: dataclasses.Field) -> object:
+    from fairseq.registry import REGISTRIES
+
+    if field.name == "_name":
+        return REGISTRIES.get(group, {}).get("default")
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
 def _langs(cfg: dict) -> list[str]:
@@ -77,42 +123,48 @@ def _langs(cfg: dict) -> list[str]:
 
 
 def card(
-    name: str, size: Architecture, cfg: dict, dictionary: Dictionary, checkpoint: str, scores: Sequence[dict]
+    name: str,
+    model_type: str,
+    model_class: str,
+    size: Architecture,
+    cfg: dict,
+    dictionary: Dictionary,
+    checkpoint: str,
+    scores: Sequence[dict],
 ) -> str:
     """The card as Markdown.
 
     Args:
-        cfg: all settings of the checkpoint.
+        model_type, model_class: of transformers.
+        cfg: all settings of the checkpoint by group.
         checkpoint: its checksum.
         scores: records of ``results`` of this checkpoint.
     """
     half = vocabulary.derived_size(dictionary)
-    derived = "" if half is None else f", half of them derived (`{vocabulary.suffix_of(dictionary)}` behind the piece)"
-    pieces = len(vocabulary.pieces(dictionary))
-    head = {"library_name": "transformers", "pipeline_tag": PIPELINES[size.head], "language": _langs(cfg)}
-    head |= {"tags": ["fairseq", "align-mlm", "xlm-roberta"]}
-    lines = ["---", *(f"{key}: {json.dumps(value)}" for key, value in head.items() if value), "---", f"# {name}", ""]
-    lines += [f"`{CLASSES[size.head]}`, exported from fairseq by fairseq_align {__version__}.", ""]
-    lines += [f"- Objective: {objective(cfg)}"]
-    lines += [f"- Encoder: {size.layers} layers, dim {size.dim}, {size.heads} heads, {size.positions} positions"]
-    lines += [f"- Vocabulary: {pieces:,} pieces{derived}, checksum {vocabulary.checksum(dictionary)}"]
-    lines += [f"- Checkpoint: {checkpoint} (first 12 digits of its sha256)"]
-    lines += [f"- Labels: {' '.join(size.labels)}"] if size.labels else []
-    lines += ["", "## Text", "", "The tokenizer gives the ids of the training for text in words: raw text has to be"]
-    lines += [
-        "tokenised with sacremoses first (`escape=False`, the language's rules). Unicode NFC, control characters,"
-    ]
-    lines += ["white space and SentencePiece's normalisation are the tokenizer's own work. Text that spells a special"]
-    lines += [
-        "symbol, such as `</s>`, means that symbol to transformers. No text gives a derived piece; its row and id"
-    ]
-    lines += ["are kept, and it stands in tokenizer.json with a space behind it.", ""]
-    lines += ["## Training", "", "| setting | value |", "|---|---|"]
-    lines += [f"| {key} | `{_cell(value)}` |" for key, value in signature(cfg).items()]
-    lines += ["", "## Scores", ""]
-    lines += [f"- {results.signature(record)}" for record in scores] or ["None were recorded for this checkpoint."]
-    return "\n".join(lines) + "\n"
+    derived = "" if half is None else f", half of them derived (`{vocabulary.suffix_of(dictionary)}` after the piece)"
+    head = {"library_name": "transformers", "pipeline_tag": HEADS[size.head].pipeline, "language": _langs(cfg)}
+    head |= {"tags": ["fairseq", "align-mlm", model_type]}
+    facts = {
+        "Objective": objective(cfg),
+        "Encoder": f"{size.layers} layers, dim {size.dim}, {size.heads} heads, {size.positions} positions",
+        "Dropout": f"{size.dropout}, of attention {size.attention_dropout}, of the head {size.head_dropout}",
+        "Vocabulary": f"{len(vocabulary.pieces(dictionary)):,} pieces{derived}, "
+        f"checksum {vocabulary.checksum(dictionary)}",
+        "Checkpoint": f"{checkpoint} (first 12 digits of its sha256)",
+        "Labels": " ".join(size.labels),
+    }
+    signatures = [f"- {records.signature(record)}" for record in scores]
+    return TEMPLATE.format(
+        head="\n".join(f"{key}: {json.dumps(value)}" for key, value in head.items() if value),
+        name=name,
+        model_class=model_class,
+        version=__version__,
+        facts="\n".join(f"- {fact}: {value}" for fact, value in facts.items() if value),
+        settings="\n".join(f"| {key} | `{_shown(value)}` |" for key, value in changed_settings(cfg).items()),
+        scores="\n".join(signatures) or "None were recorded for this checkpoint.",
+    )
 
 
-def _cell(value: object) -> str:
-    return str(value).replace("|", "\\|")
+def _shown(value: object) -> str:
+    """A setting in a cell of a table: without the folders of paths, which say nothing on another machine."""
+    return re.sub(r"[^\s:,]*/", "", str(value)).replace("|", "\\|")

@@ -1,40 +1,39 @@
-"""Hugging Face's fast tokenizer of a SentencePiece model and a vocabulary, and the way back.
+"""Hugging Face's fast tokenizer from a SentencePiece model and a vocabulary, and the way back.
 
 The tokenizer holds ``normalise``, SentencePiece's own normalisation and the split into words, so that words
 separated by spaces get the ids of ``subword.encode_words``. Left outside is the tokenisation of raw text (sacremoses).
 
-A symbol that no text gives, as a derived piece (``\u2581the~``), keeps its id and stands in tokenizer.json with a space
-behind it: words hold no spaces. The scores of such symbols do not matter then, while one lower than all others would
-make unknown characters dearer.
+Words contain no spaces. So a symbol that no text may be tokenized into, as a derived piece (``\u2581the~``), keeps its
+id and has a space after it in tokenizer.json. The scores of such symbols do not matter then, while one lower than all
+others would make unknown characters dearer.
 """
+
+from __future__ import annotations
 
 import base64
 import binascii
 import logging
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from fairseq.data import Dictionary
 from sentencepiece.sentencepiece_model_pb2 import ModelProto, TrainerSpec
 
 from fairseq_align.errors import InputError, needed
 from fairseq_align.text import subword, vocabulary
 from fairseq_align.text.normalise import NOISE
 
+if TYPE_CHECKING:
+    from fairseq.data import Dictionary
+
 logger = logging.getLogger(__name__)
 
 SPECIALS = ("<s>", "<pad>", "</s>", subword.UNKNOWN)  # ids 0 to 3 of fairseq
-UNSPOKEN = " "  # behind a symbol that no text gives
-UNKNOWN_PENALTY = 10  # SentencePiece: an unknown character scores so much less than the lowest piece
+UNREACHABLE_SUFFIX = " "  # appended to derived symbols, so that no text is tokenized into them
+UNKNOWN_PENALTY = 10  # SentencePiece: the score of an unknown character is lower than the lowest piece's by this
 GAIN = 0.125  # log probability that a new piece has over each piece it saves
-NORMALIZERS = (
-    "Sequence",
-    "Precompiled",
-    "NFC",
-    "Replace",
-    "Strip",
-)  # that SentencePiece does, or our text has behind it
+# what SentencePiece does, too, or what our text has gone through
+NORMALIZERS = ("Sequence", "Precompiled", "NFC", "Replace", "Strip")
 
 
 def read_proto(model: bytes, where: str) -> ModelProto:
@@ -88,14 +87,14 @@ def build(model: bytes, dictionary: Dictionary, where: str):
     lowest = min(scores.values())
     entries = [(symbol, 0.0) for symbol in SPECIALS]
     for symbol in dictionary.symbols[dictionary.nspecial :]:
-        spoken = symbol in scores or symbol in masks
-        entries.append((symbol if spoken else symbol + UNSPOKEN, scores.get(symbol, lowest)))
+        reachable = symbol in scores or symbol in masks
+        entries.append((symbol if reachable else symbol + UNREACHABLE_SUFFIX, scores.get(symbol, lowest)))
     tokenizer = library.Tokenizer(library.models.Unigram(entries, SPECIALS.index(subword.UNKNOWN), False))
     tokenizer.normalizer = _normalizer(library, proto.normalizer_spec.precompiled_charsmap)
     metaspace = library.pre_tokenizers.Metaspace(replacement=vocabulary.WORD_START, prepend_scheme="always")
     tokenizer.pre_tokenizer = library.pre_tokenizers.Sequence([library.pre_tokenizers.WhitespaceSplit(), metaspace])
     tokenizer.decoder = library.decoders.Sequence(
-        [library.decoders.Replace(UNSPOKEN, ""), library.decoders.Metaspace(vocabulary.WORD_START, "always")]
+        [library.decoders.Replace(UNREACHABLE_SUFFIX, ""), library.decoders.Metaspace(vocabulary.WORD_START, "always")]
     )
     tokenizer.post_processor = library.processors.TemplateProcessing(
         single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
@@ -135,12 +134,20 @@ def settings(positions: int) -> dict:
     }
 
 
+def ids(model: bytes) -> dict[str, int]:
+    """XLM-R's ids of the symbols of a SentencePiece model: those of fairseq."""
+    from sentencepiece import SentencePieceProcessor
+
+    pieces = subword.pieces(SentencePieceProcessor(model_proto=model))
+    return {symbol: index for index, symbol in enumerate((*SPECIALS, *pieces, vocabulary.MASK))}
+
+
 class Parts(NamedTuple):
-    """What a tokenizer.json holds.
+    """Content of a tokenizer.json.
 
     Attributes:
         ids: id of each symbol, spelt as in dict.txt.
-        model: the SentencePiece model it was made from, built again and serialised.
+        model: the SentencePiece model that it was built from, built again and serialised.
     """
 
     ids: dict[str, int]
@@ -163,12 +170,12 @@ def parts(document: dict, where: str) -> Parts:
         raise InputError(f"{where}: found {error}, expected a tokenizer.json of XLM-R; get a whole copy") from error
     if not scores or model.get("byte_fallback"):
         raise InputError(f"{where}: found no unigram model, expected the tokenizer of XLM-R; get one with its pieces")
-    ids = {symbol.removesuffix(UNSPOKEN): index for index, (symbol, _) in enumerate(scores)} | added
+    ids = {symbol.removesuffix(UNREACHABLE_SUFFIX): index for index, (symbol, _) in enumerate(scores)} | added
     missing = [symbol for symbol in SPECIALS if symbol not in ids]
     if missing:
         raise InputError(f"{where}: found no {missing[0]}, expected {' '.join(SPECIALS)} among its symbols")
-    spoken = [entry for entry in scores if entry[0] not in added and not entry[0].endswith(UNSPOKEN)]
-    return Parts(ids, _model([entry for entry in spoken if entry[0] not in SPECIALS], charsmap))
+    reachable = [entry for entry in scores if entry[0] not in added and not entry[0].endswith(UNREACHABLE_SUFFIX)]
+    return Parts(ids, _model([entry for entry in reachable if entry[0] not in SPECIALS], charsmap))
 
 
 def _charsmap(normalizer: dict | None, where: str) -> bytes:
@@ -208,11 +215,11 @@ class Extension(NamedTuple):
 
 
 def extend(model: bytes, new: Iterable[str], where: str) -> Extension:
-    """Add pieces behind those of a model.
+    """Add pieces after those of a model.
 
-    A new piece scores what the pieces score that it is written in now, and ``GAIN`` more for each piece it saves: it
-    wins over these, a longer one over a shorter one, and hardly anything else changes. It scores no less than the
-    lowest piece, so that unknown characters stay as dear as they were.
+    The score of a new piece is the sum of the scores of the pieces that the model segments it into, and ``GAIN`` more
+    for each piece that it saves: it wins over these, a longer one wins over a shorter one, and hardly anything else
+    changes. The score is at least that of the lowest piece, so that unknown characters stay as dear as they were.
 
     Args:
         where: path of the list of pieces, for messages.
@@ -237,10 +244,15 @@ def extend(model: bytes, new: Iterable[str], where: str) -> Extension:
 
 
 def segmentation(piece: str, scores: dict[str, float], unknown: float) -> list[str]:
-    """The best way to write a piece in the pieces of ``scores``; a character that none of them holds stands alone.
+    """The segmentation of a piece with the highest sum of scores; a character that is in no piece is a part of its own.
 
     Args:
-        unknown: score of such a character, below all of ``scores``.
+        scores: of each known piece.
+        unknown: score of a character that is in no piece, below all of ``scores``.
+
+    Example:
+        >>> segmentation("abc", {"a": -1.0, "ab": -1.5, "b": -1.0}, unknown=-20.0)
+        ['ab', 'c']
     """
     best = [(0.0, 0)]  # of each prefix: its score, and where its last piece starts
     for end in range(1, len(piece) + 1):

@@ -1,3 +1,3 @@
-"""fairseq models: RoBERTa with a head for labels of words."""
+"""fairseq models: ``roberta_tagger``, RoBERTa with a label for every token."""
 
 import fairseq  # noqa: F401   registers the plugin, before a module of this room is half imported

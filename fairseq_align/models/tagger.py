@@ -1,4 +1,4 @@
-"""Model ``roberta_tagger``: a RoBERTa encoder with a label for every token; ``Tagger`` tags words with it."""
+"""Model ``roberta_tagger``: a RoBERTa encoder with a label for every token; ``load_tagger`` tags words with it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,8 +43,8 @@ class TaggingHead(nn.Module):
 class RobertaTagger(RobertaModel):
     """RoBERTa with a ``TaggingHead`` in place of the masked-LM head.
 
-    Loads checkpoints of ``roberta`` (their masked-LM head is left out, the tagging head starts afresh) and its own.
-    Takes the flags of ``roberta``; ``--pooler-dropout`` is that of the head.
+    It loads its own checkpoints and those of ``roberta``, without their masked-LM head and with a new tagging head. Its
+    flags are those of ``roberta``; ``--pooler-dropout`` is the dropout of the head.
     """
 
     def __init__(self, args, encoder):
@@ -54,7 +54,7 @@ class RobertaTagger(RobertaModel):
 
     @classmethod
     def build_model(cls, args, task) -> "RobertaTagger":
-        """Build the model for a task with ``labels``, the names of the labels in the order of the logits."""
+        """Build the model for a task whose ``labels`` are the names of the labels in the order of the logits."""
         model = super().build_model(args, task)
         model.tagging_head = TaggingHead(args.encoder_embed_dim, len(task.labels), args.pooler_dropout)
         model.tagging_head.apply(init_bert_params)
@@ -78,9 +78,12 @@ class RobertaTagger(RobertaModel):
 
         Args:
             model_name_or_path: folder of the checkpoint.
-            data_name_or_path: folder of dict.txt and label/dict.txt; one that begins with a dot is looked for in the
+            data_name_or_path: folder of dict.txt and label/dict.txt; a name that begins with a dot is relative to the
                 folder of the checkpoint.
             sentencepiece_model: that of the pre-training data.
+
+        Raises:
+            InputError: the checkpoint is missing.
         """
         if not Path(model_name_or_path, checkpoint_file).is_file():
             raise InputError(
@@ -104,10 +107,10 @@ class RobertaTagger(RobertaModel):
 
 
 class Tagger(nn.Module):
-    """Tags the words of sentences.
+    """A fine-tuned tagger that takes words; see ``load_tagger``.
 
     Args:
-        task: of the model; gives dictionaries and the number of positions.
+        task: task of the model, which holds the dictionaries and the number of positions.
         model: a fine-tuned ``RobertaTagger``.
         processor: the SentencePiece model of its vocabulary.
     """
@@ -120,10 +123,10 @@ class Tagger(nn.Module):
 
     @torch.no_grad()
     def tag(self, words: Sequence[str]) -> list[str]:
-        """One label a word, in the order of the words; none for no words.
+        """One label for each word, in their order.
 
-        A sentence that is longer than the model's positions is cut before a word, as in training. A word that yields
-        no piece is ``<unk>``.
+        A sentence that is longer than the model's positions is cut before a word, as in training. A word without any
+        piece is taken as ``<unk>``.
 
         Args:
             words: of one sentence, as the treebank splits it.
@@ -138,7 +141,7 @@ class Tagger(nn.Module):
         if not words:
             return []
         dictionary, device = self.task.source_dictionary, next(self.model.parameters()).device
-        pieces = [found or [subword.UNKNOWN] for found in self._encode(map(normalise, words))]
+        pieces = [word or [subword.UNKNOWN] for word in self._encode(map(normalise, words))]
         tokens = [dictionary.index(piece) for word in pieces for piece in word] + [dictionary.eos()]
         first = np.zeros(len(tokens), dtype=bool)
         first[np.cumsum([0] + [len(word) for word in pieces[:-1]])] = True
@@ -148,6 +151,31 @@ class Tagger(nn.Module):
             part = torch.tensor([[dictionary.bos(), *tokens[start:end]]], device=device)
             predicted.append(self.model(part)[0, 1:].argmax(-1).cpu().numpy())
         return [self.task.labels[label] for label in np.concatenate(predicted)[first]]
+
+
+def load_tagger(
+    checkpoint: str | Path, data: str | Path | None = None, sentencepiece_model: str | Path | None = None
+) -> Tagger:
+    """Load a fine-tuned checkpoint for tagging words.
+
+    >>> tagger = load_tagger("checkpoints/pos/model.pt", "pos-bin", "spm/spm.model")
+    >>> words = ["the", "small", "house"]
+    >>> dict(zip(words, tagger.tag(words)))  # doctest: +ELLIPSIS
+    {'the': '...', 'small': '...', 'house': '...'}
+
+    Args:
+        checkpoint: file of fairseq-train.
+        data: folder of dict.txt and label/dict.txt; default: the folder of the checkpoint.
+        sentencepiece_model: that of the pre-training data; default: spm.model in ``data``.
+
+    Raises:
+        InputError: a file is missing, or the labels are not those of the checkpoint.
+    """
+    checkpoint = Path(checkpoint)
+    data = checkpoint.parent if data is None else Path(data)
+    return RobertaTagger.from_pretrained(
+        str(checkpoint.parent), checkpoint.name, str(data.absolute()), sentencepiece_model or data / "spm.model"
+    )
 
 
 @register_model_architecture("roberta_tagger", "roberta_tagger")

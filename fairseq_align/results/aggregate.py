@@ -1,6 +1,6 @@
-"""Cells of a report: from results to the mean and spread over seeds of each row and column.
+"""From records to the cells of a report: mean and spread over seeds of each row and column.
 
-    records -> ``count`` (one score a seed) -> ``scores_of`` -> ``aggregate`` (cells)
+    records -> ``count`` (one record a seed) -> ``scores_of`` -> ``aggregate`` (cells)
 
 A row is what was trained (objective, share of the vocabulary in the lexicon, derivation), a column what was scored.
 """
@@ -8,28 +8,18 @@ A row is what was trained (objective, share of the vocabulary in the lexicon, de
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
-from fairseq_align.results import paper
+from fairseq_align.objectives import OBJECTIVES
 from fairseq_align.results import records as results
-from fairseq_align.results.records import NATS, OBJECTIVES, PERCENT, Unit
+from fairseq_align.results.metrics import DETAIL_TABLES, PAIR_WORDS, ROLES, TABLES, TASKS, Metric, Unit, metric_of
 
 logger = logging.getLogger(__name__)
 
 MISSING = "—"
-TASKS = {task: task.upper() for task in paper.TASKS}
-MAIN_METRIC = {"xnli": "accuracy", "ner": "f1", "pos": "accuracy"}
-GROUPS = ("Zero-shot transfer", "Cosine and language model")  # one table each
-ROLES = ("source", "supervised", "zero-shot", "gap", "reverse")  # of the language of fine-tuning and the one scored
-ALIGNMENT = {"p@1": "P@1", "csls_p@1": "CSLS P@1", "cos": "cosine"}  # metrics with a column of their own
-ORDER = (
-    "P@1 seen", "P@1 held-out", "CSLS P@1 seen", "CSLS P@1 held-out",
-    *(f"{task} {role}{frozen}" for task in TASKS.values() for frozen in ("", ", frozen") for role in ROLES),
-    "cosine seen", "cosine held-out", "MLM loss", "unigram entropy", "entropy − loss",
-)  # fmt: skip
 
 
 class Row(NamedTuple):
@@ -43,11 +33,12 @@ class Row(NamedTuple):
     @property
     def sort_key(self) -> tuple:
         rate = -1.0 if self.lexicon_rate is None else self.lexicon_rate
-        return self.derivation or "", OBJECTIVES.index(self.objective), rate, self.variant or ""
+        return self.derivation or "", list(OBJECTIVES).index(self.objective), rate, self.variant or ""
 
     @property
     def name(self) -> str:
-        return self.objective.replace("_", "-").upper() + (f" {self.variant}" if self.variant else "")
+        label = OBJECTIVES[self.objective].label
+        return f"{label} {self.variant}" if self.variant else label
 
     @property
     def lexicon(self) -> str:
@@ -59,33 +50,66 @@ class Column:
     """What was scored.
 
     Attributes:
-        kind: one of ``ORDER``.
-        split: split of the data, or "seen" / "heldout".
-        unit: how values are shown.
+        task, metric: names of ``metrics.TASKS``.
+        split: of the data, one of the metric's.
+        role: of a fine-tuned task, one of ``metrics.ROLES``.
+        frozen: of a fine-tuned task, whether the word embeddings were frozen.
+
+    Example:
+        >>> Column("pos", "accuracy", "valid", "zero-shot", frozen=True).title
+        'POS zero-shot, frozen (valid)'
+        >>> Column("alignment", "csls_p@1", "heldout").title
+        'CSLS P@1 held-out'
     """
 
-    kind: str
+    task: str
+    metric: str
     split: str
-    unit: Unit
+    role: str | None = None
+    frozen: bool = False
+
+    @property
+    def definition(self) -> Metric:
+        return TASKS[self.task].metrics[self.metric]
+
+    @property
+    def unit(self) -> Unit:
+        return self.definition.unit
+
+    @property
+    def table(self) -> str:
+        """Title of the table with the column."""
+        return self.definition.table
 
     @property
     def sort_key(self) -> tuple:
-        return ORDER.index(self.kind), self.split
+        metric = self.definition
+        return (
+            TABLES.index(metric.table),
+            list(TASKS).index(self.task),
+            list(TASKS[self.task].metrics).index(self.metric),
+            self.frozen,
+            list(ROLES).index(self.role) if self.role else 0,
+            metric.splits.index(self.split),
+        )
 
     @property
-    def group(self) -> str:
-        return GROUPS[self.kind.startswith(("cosine", "MLM", "unigram", "entropy"))]
+    def kind(self) -> str:
+        """The column whatever the split of a text: ``POS zero-shot, frozen``, ``P@1 held-out``, ``MLM loss``."""
+        if self.role:
+            return f"{TASKS[self.task].label} {self.role}{', frozen' if self.frozen else ''}"
+        label = self.definition.label
+        return f"{label} {PAIR_WORDS[self.split][0]}" if self.split in PAIR_WORDS else label
 
     @property
     def title(self) -> str:
-        """The kind, with the split where it is not the usual one: ``POS zero-shot (valid)``."""
-        first = self.kind.split()[0]
-        usual = self.split if first in ("P@1", "CSLS", "cosine") else "test" if first in TASKS.values() else "valid"
-        return self.kind if self.split == usual else f"{self.kind} ({self.split})"
+        """The kind, with the split of a text where it is not the usual one: ``POS zero-shot (valid)``."""
+        usual = self.split in PAIR_WORDS or self.split == TASKS[self.task].usual_split
+        return self.kind if usual else f"{self.kind} ({self.split})"
 
 
-class Score(NamedTuple):
-    """One record in its place of the table."""
+class SeedScore(NamedTuple):
+    """A record, with the table row and column it belongs to."""
 
     row: Row
     column: Column
@@ -113,8 +137,8 @@ class Cell:
         return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else None
 
 
-class Place(NamedTuple):
-    """Where a cell stands; ``lang`` is one scored language, or None for the mean over the row's languages."""
+class CellKey(NamedTuple):
+    """Row and column of a cell; ``lang`` is one scored language, or None for the mean over the row's languages."""
 
     row: Row
     lang: str | None
@@ -125,20 +149,26 @@ class Place(NamedTuple):
         return self.row.sort_key, self.lang or "", self.column.sort_key
 
 
-Cells = dict[Place, Cell]
+Cells = dict[CellKey, Cell]
 
 
 # records -> scores
 
 
 def row_of(record: dict) -> Row:
+    """What the model of a record was trained on."""
     return Row(record["derivation"], record["objective"], record["lexicon_rate"], record.get("variant"))
 
 
+def shown(records: Iterable[dict]) -> list[dict]:
+    """The records of a report: those whose metric has a table or a detailed table."""
+    return [record for record in records if metric_of(record).table or metric_of(record).details]
+
+
 def in_detail(record: dict) -> bool:
-    """Whether a score of alignment has its place in the detailed table alone."""
+    """Whether only a detailed table has a record: the metric has no other, or a part of the words was compared."""
     narrowed = any(record.get(name) is not None for name in ("layer", "mapping", "direction", "band"))
-    return record["task"] == "alignment" and (narrowed or record["metric"] not in ALIGNMENT)
+    return metric_of(record).details in DETAIL_TABLES and (narrowed or metric_of(record).table is None)
 
 
 def target_langs(records: Iterable[dict]) -> dict[str | None, set[str]]:
@@ -148,10 +178,12 @@ def target_langs(records: Iterable[dict]) -> dict[str | None, set[str]]:
     for record in records:
         if record["task"] == "alignment":
             targets[record["derivation"]].add(record["lang"])
-        elif record["task"] in TASKS:
+        elif TASKS[record["task"]].fine_tuned:
             transfers[record["derivation"]].add((record["source_lang"], record["lang"]))
     for derivation, pairs in transfers.items():
-        targets[derivation] |= {to for start, to in pairs if start != to and (to, start) not in pairs}
+        targets[derivation] |= {
+            target for source, target in pairs if source != target and (target, source) not in pairs
+        }
     return targets
 
 
@@ -162,85 +194,85 @@ def columns(records: Sequence[dict]) -> list[Column]:
 
 
 def _column(record: dict, targets: set[str]) -> Column:
-    match record["task"], record["metric"]:
-        case ["alignment", metric]:
-            kind = f"{ALIGNMENT[metric]} {'held-out' if record['split'] == 'heldout' else 'seen'}"
-        case ["mlm", metric]:
-            kind = {"loss": "MLM loss", "unigram_entropy": "unigram entropy"}[metric]
-        case [task, _]:
-            kind = f"{TASKS[task]} {_role(record, targets)}" + ", frozen" * record["freeze_embeddings"]
-    return Column(kind, record["split"], results.metric_of(record).unit)
+    column = Column(record["task"], record["metric"], record["split"])
+    if not TASKS[record["task"]].fine_tuned:
+        return column
+    return replace(column, role=_role(record, targets), frozen=record["freeze_embeddings"])
 
 
 def _role(record: dict, targets: set[str]) -> str:
-    from_target, same = record["source_lang"] in targets, record["lang"] == record["source_lang"]
-    return ROLES[(1 if same else 4) if from_target else (0 if same else 2)]
-
-
-def shown(records: Iterable[dict]) -> list[dict]:
-    """The records that stand in tables: no retrieval of sentences, and of fine-tuned models the task's first metric."""
-    return [
-        record
-        for record in records
-        if record["task"] != "retrieval" and MAIN_METRIC.get(record["task"], record["metric"]) == record["metric"]
-    ]
+    """Role of the language of fine-tuning and the scored one."""
+    same = record["lang"] == record["source_lang"]
+    if record["source_lang"] in targets:
+        return "supervised" if same else "reverse"
+    return "source" if same else "zero-shot"
 
 
 def count(records: Iterable[dict]) -> list[dict]:
     """The records that count: one for each row, column, language and seed, the last one read.
 
-    A run repeated with its seed gives another checkpoint, and both would stand as two seeds; the log says so.
+    A run repeated with its seed gives another checkpoint, and both would count as two seeds; the log says so.
     """
     counted: dict[tuple, dict] = {}
     records = results.latest(records)
     for record, column in zip(records, columns(records), strict=True):
-        place = (row_of(record), column, record["lang"], record["seed"])
-        if place in counted:
-            row, column, lang, seed = place
+        key = (row_of(record), column, record["lang"], record["seed"])
+        if key in counted:
+            row, column, lang, seed = key
             logger.warning(
                 "%s, lexicon %s, %s, %s, seed %d: several checkpoints, lexicons or source languages, the last counts",
                 row.name, row.lexicon, column.title, lang, seed,
             )  # fmt: skip
-        counted[place] = record
+        counted[key] = record
     return list(counted.values())
 
 
-def scores_of(records: Sequence[dict]) -> list[Score]:
-    """Counted records in their places, and the differences that follow from them."""
+def scores_of(records: Sequence[dict]) -> list[SeedScore]:
+    """Counted records in their rows and columns, and the differences that follow from them."""
     scores = [
-        Score(row_of(record), column, record["lang"], record["seed"], record["value"], record["n"])
+        SeedScore(row_of(record), column, record["lang"], record["seed"], record["value"], record["n"])
         for record, column in zip(records, columns(records), strict=True)
     ]
     return scores + differences(scores)
 
 
-def differences(scores: Sequence[Score]) -> list[Score]:
-    """``entropy − loss`` and ``gap`` wherever a seed has both sides for a language and split."""
-    known = {(score.row, score.column.kind, score.column.split, score.lang, score.seed): score for score in scores}
-    parts = {"MLM loss": ("unigram entropy", "entropy − loss", -1, NATS)}
-    for task in TASKS.values():
-        for frozen in ("", ", frozen"):
-            parts[f"{task} zero-shot{frozen}"] = (f"{task} supervised{frozen}", f"{task} gap{frozen}", 1, PERCENT)
-    found = []
+def differences(scores: Sequence[SeedScore]) -> list[SeedScore]:
+    """The columns that subtract one score of a seed from another, wherever both exist for a language and split.
+
+    These are the ``gap`` of fine-tuned tasks, zero-shot minus supervised, and the metrics with a ``difference``.
+    """
+    known = {(score.row, score.column, score.lang, score.seed): score for score in scores}
+    computed = []
     for score in scores:
-        kind, split = score.column.kind, score.column.split
-        other, name, sign, unit = parts.get(kind, ("", "", 0, NATS))
-        if against := known.get((score.row, other, split, score.lang, score.seed)):
-            value = sign * (score.value - against.value)
-            found.append(score._replace(column=Column(name, split, unit), value=value))
-    return found
+        for column, subtracted in _differences_from(score.column):
+            if other := known.get((score.row, subtracted, score.lang, score.seed)):
+                computed.append(score._replace(column=column, value=score.value - other.value))
+    return computed
+
+
+def _differences_from(minuend: Column) -> list[tuple[Column, Column]]:
+    """The columns computed from this one, each with the column that is subtracted."""
+    if minuend.role:
+        if minuend.role != "zero-shot":
+            return []
+        return [(replace(minuend, role="gap"), replace(minuend, role="supervised"))]
+    return [
+        (replace(minuend, metric=name), replace(minuend, metric=metric.difference[1]))
+        for name, metric in TASKS[minuend.task].metrics.items()
+        if metric.difference and metric.difference[0] == minuend.metric
+    ]
 
 
 # scores -> cells
 
 
-def aggregate(scores: Iterable[Score]) -> Cells:
+def aggregate(scores: Iterable[SeedScore]) -> Cells:
     """Cells of every row and column over languages and, where a column has several languages, of each of them.
 
     A seed's value is the mean over all languages that the column has for the derivation, its ``n`` their sum. A seed
-    that lacks one of them is left out, as its mean would stand for other languages; the log says so.
+    that lacks one of them is left out, as its mean would be that of other languages; the log says so.
     """
-    grouped: dict[tuple[Row, Column], dict[str, dict[int, Score]]] = defaultdict(lambda: defaultdict(dict))
+    grouped: dict[tuple[Row, Column], dict[str, dict[int, SeedScore]]] = defaultdict(lambda: defaultdict(dict))
     langs: dict[tuple[str | None, Column], set[str]] = defaultdict(set)
     for score in scores:
         grouped[score.row, score.column][score.lang][score.seed] = score
@@ -248,13 +280,13 @@ def aggregate(scores: Iterable[Score]) -> Cells:
     several = {column for (_, column), names in langs.items() if len(names) > 1}
     cells: Cells = {}
     for (row, column), by_lang in grouped.items():
-        cells[Place(row, None, column)] = _mean_cell(by_lang, sorted(langs[row.derivation, column]), row, column)
+        cells[CellKey(row, None, column)] = _mean_cell(by_lang, sorted(langs[row.derivation, column]), row, column)
         for lang, by_seed in by_lang.items() if column in several else ():
-            cells[Place(row, lang, column)] = _cell([by_seed], sorted(by_seed))
-    return {place: cells[place] for place in sorted(cells, key=lambda place: place.sort_key) if cells[place].seeds}
+            cells[CellKey(row, lang, column)] = _cell([by_seed], sorted(by_seed))
+    return {key: cells[key] for key in sorted(cells, key=lambda key: key.sort_key) if cells[key].seeds}
 
 
-def _mean_cell(by_lang: dict[str, dict[int, Score]], langs: Sequence[str], row: Row, column: Column) -> Cell:
+def _mean_cell(by_lang: dict[str, dict[int, SeedScore]], langs: Sequence[str], row: Row, column: Column) -> Cell:
     """The mean over ``langs``, of the seeds that have them all."""
     by_seeds = [by_lang.get(lang, {}) for lang in langs]
     with_all = set.intersection(*map(set, by_seeds))
@@ -266,18 +298,18 @@ def _mean_cell(by_lang: dict[str, dict[int, Score]], langs: Sequence[str], row: 
     return _cell(by_seeds, sorted(with_all))
 
 
-def _cell(by_seeds: Sequence[dict[int, Score]], seeds: Sequence[int]) -> Cell:
+def _cell(by_seeds: Sequence[dict[int, SeedScore]], seeds: Sequence[int]) -> Cell:
     """One cell of these seeds from the scores of each language by seed."""
     values = tuple(float(np.mean([by_seed[seed].value for by_seed in by_seeds])) for seed in seeds)
     return Cell(tuple(seeds), values, tuple(sum(by_seed[seed].n for by_seed in by_seeds) for seed in seeds))
 
 
 def rows_of(cells: Cells) -> list[Row]:
-    return sorted({place.row for place in cells}, key=lambda row: row.sort_key)
+    return sorted({key.row for key in cells}, key=lambda row: row.sort_key)
 
 
 def columns_of(cells: Cells) -> list[Column]:
-    return sorted({place.column for place in cells}, key=lambda column: column.sort_key)
+    return sorted({key.column for key in cells}, key=lambda column: column.sort_key)
 
 
 def show(cell: Cell | None, unit: Unit, seeds: int) -> str:

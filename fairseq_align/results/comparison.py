@@ -5,18 +5,21 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from fairseq_align.results import paper
-from fairseq_align.results.aggregate import MISSING, ROLES, TASKS, Cell, Cells, Row, rows_of, show
+from fairseq_align.results.aggregate import MISSING, Cell, Cells, Column, Row, rows_of, show
 from fairseq_align.results.correlation import LEAST, Correlation, spearman
-from fairseq_align.results.records import PERCENT
+from fairseq_align.results.metrics import PERCENT, TASKS, fine_tuned_tasks
+
+ALIGNMENT = Column("alignment", "p@1", "seen")  # what gaps are correlated with
 
 
 class Comparison(NamedTuple):
     """Transfer of one row in one task.
 
     Attributes:
-        title: the task, with ``, frozen`` if the word embeddings were.
+        task: name in ``metrics.TASKS``.
+        title: label of the task, with ``, frozen`` if the word embeddings were.
         supervised, zero_shot, gap, source, alignment: our cells, None where there is none.
-        figures: the paper's on this row, None where it has none.
+        published: the paper's figures for this row; None where it has none of the task, or embeddings were frozen.
     """
 
     row: Row
@@ -27,11 +30,13 @@ class Comparison(NamedTuple):
     gap: Cell | None
     source: Cell | None
     alignment: Cell | None
-    figures: paper.Figures | None
+    published: paper.Figures | None
 
     def runs(self) -> dict[int, tuple[float, float]]:
-        """Alignment and gap of each seed that has both, in %; B_Z less the score on the source language if no seed has
-        a supervised one."""
+        """Alignment and gap of each seed that has both, in %.
+
+        If no seed has a supervised score, the gap is B_Z minus the score on the source language.
+        """
         gaps = self.gap and _by_seed(self.gap)
         if not gaps and self.source and self.zero_shot:
             source = _by_seed(self.source)
@@ -45,38 +50,49 @@ def _by_seed(cell: Cell) -> dict[int, float]:
 
 
 def comparisons(cells: Cells) -> list[Comparison]:
-    """Rows and tasks with transfer, on the test split, or the validation split where only that was scored."""
-    means = {
-        (place.row, place.column.kind, place.column.split): cell for place, cell in cells.items() if not place.lang
-    }
-    found = []
-    for task, name in TASKS.items():
-        for frozen in ("", ", frozen"):
+    """Rows and tasks with transfer, on the first split of the task that was scored: test, else validation."""
+    means = {(key.row, key.column): cell for key, cell in cells.items() if key.lang is None}
+    compared = []
+    for task in fine_tuned_tasks():
+        for frozen in (False, True):
             for row in rows_of(cells):
-                for split in ("test", "valid"):
-                    roles = {role: means.get((row, f"{name} {role}{frozen}", split)) for role in ROLES}
-                    if roles["supervised"] or roles["zero-shot"]:
-                        found.append(Comparison(
-                            row, task, name + frozen, roles["supervised"], roles["zero-shot"], roles["gap"],
-                            roles["source"], means.get((row, "P@1 seen", "seen")), paper.figures(*row),
-                        ))  # fmt: skip
-                        break
-    return found
+                if comparison := _comparison(means, row, task, frozen):
+                    compared.append(comparison)
+    return compared
 
 
-def comparison_table(found: Sequence[Comparison]) -> list[list[str]]:
+def _comparison(means: dict[tuple[Row, Column], Cell], row: Row, task: str, frozen: bool) -> Comparison | None:
+    """Transfer of a row in a task, None where neither a supervised nor a zero-shot score exists."""
+    metric = TASKS[task].main
+    for split in TASKS[task].metrics[metric].splits:
+        supervised, zero_shot, gap, source = (
+            means.get((row, Column(task, metric, split, role, frozen)))
+            for role in ("supervised", "zero-shot", "gap", "source")
+        )
+        if supervised or zero_shot:
+            title = TASKS[task].label + (", frozen" if frozen else "")
+            published = None if frozen else paper.figures(*row)
+            if published and task not in published.transfer:
+                published = None
+            alignment = means.get((row, ALIGNMENT))
+            return Comparison(row, task, title, supervised, zero_shot, gap, source, alignment, published)
+    return None
+
+
+def comparison_table(compared: Sequence[Comparison]) -> list[list[str]]:
     """B_S, B_Z, gap and alignment, ours and the paper's, a line for each row and task."""
-    lines = [["task", "derivation", "objective", "lexicon", "seeds", "B_S", "B_Z", "gap", "P@1 seen"]]
+    lines = [["task", "derivation", "objective", "lexicon", "seeds", "B_S", "B_Z", "gap", ALIGNMENT.title]]
     lines[0] += [f"paper's {name}" for name in ("B_S", "B_Z", "gap", "alignment")]
-    for one in found:
-        cells = (one.supervised, one.zero_shot, one.gap, one.alignment)
+    for comparison in compared:
+        row = comparison.row
+        cells = (comparison.supervised, comparison.zero_shot, comparison.gap, comparison.alignment)
         seeds = max(len(cell.seeds) for cell in cells if cell)
-        theirs = [MISSING] * 4
-        if one.figures and not one.title.endswith("frozen"):
-            theirs = [f"{value:.1f}" for value in (*getattr(one.figures, one.task), one.figures.alignment)]
-        row = one.row
-        lines.append([one.title, row.derivation or "none", row.name, row.lexicon, str(seeds)]
-                     + [show(cell, PERCENT, seeds) for cell in cells] + theirs)  # fmt: skip
+        published = [MISSING] * 4
+        if comparison.published:
+            figures = comparison.published
+            published = [f"{value:.1f}" for value in (*figures.transfer[comparison.task], figures.alignment)]
+        lines.append([comparison.title, row.derivation or "none", row.name, row.lexicon, str(seeds)]
+                     + [show(cell, PERCENT, seeds) for cell in cells] + published)  # fmt: skip
     return lines
 
 
@@ -98,32 +114,42 @@ class Points(NamedTuple):
     correlation: Correlation | None
 
 
-def points(found: Sequence[Comparison], title: str) -> Points:
-    """Points of a task, from those rows with a supervised model if there is any."""
-    of_task = [one for one in found if one.title == title]
-    supervised = [one for one in of_task if one.gap]
-    runs = [(one.row, *run) for one in supervised or of_task for run in one.runs().values()]
+def points(compared: Sequence[Comparison], title: str) -> Points:
+    """Points of a task, from those rows with a supervised model if there is any.
+
+    Args:
+        title: of the comparisons to take.
+    """
+    of_task = [comparison for comparison in compared if comparison.title == title]
+    supervised = [comparison for comparison in of_task if comparison.gap]
+    runs = [(comparison.row, *run) for comparison in supervised or of_task for run in comparison.runs().values()]
     rows, alignment, gap = ([run[i] for run in runs] for i in range(3))
     return Points(rows, alignment, gap, "B_S" if supervised else "source", spearman(alignment, gap))
 
 
 @functools.cache
-def paper_points(task: str) -> Points:
-    """The paper's twelve points of a task."""
-    names = {transforms: "+".join(sorted(transforms, key=paper.TRANSFORMS.index)) for transforms, _ in paper.FIGURES}
-    rows = [Row(names[transforms], objective, None) for transforms, objective in paper.FIGURES]
-    alignment = [figures.alignment for figures in paper.FIGURES.values()]
-    gap = [getattr(figures, task).gap for figures in paper.FIGURES.values()]
+def paper_points(task: str) -> Points | None:
+    """The paper's twelve points of a task; None for a task that is not in the paper."""
+    published = {key: figures for key, figures in paper.FIGURES.items() if task in figures.transfer}
+    if not published:
+        return None
+    rows = [
+        Row("+".join(sorted(transforms, key=paper.TRANSFORMS.index)), objective, None)
+        for transforms, objective in published
+    ]
+    alignment = [figures.alignment for figures in published.values()]
+    gap = [figures.transfer[task].gap for figures in published.values()]
     return Points(rows, alignment, gap, "B_S", spearman(alignment, gap))
 
 
-def correlation_lines(found: Sequence[Comparison]) -> list[str]:
+def correlation_lines(compared: Sequence[Comparison]) -> list[str]:
     """Correlation of alignment and gap in each task that was scored, ours and the paper's, a sentence a line."""
     lines = []
-    for title in dict.fromkeys(one.title for one in found):
-        ours = points(found, title)
+    for title in dict.fromkeys(comparison.title for comparison in compared):
+        ours = points(compared, title)
         few = f"{len(ours.rows)} models, too few or without spread (at least {LEAST} are needed)"
         lines.append(f"{title}, B_Z − {ours.reference}: {ours.correlation or few}.")
-    for task in dict.fromkeys(one.task for one in found):
-        lines.append(f"{TASKS[task]}, the paper's twelve points: {paper_points(task).correlation}.")
+    for task in dict.fromkeys(comparison.task for comparison in compared):
+        if published := paper_points(task):
+            lines.append(f"{TASKS[task].label}, the paper's twelve points: {published.correlation}.")
     return lines

@@ -1,11 +1,10 @@
-"""Rank correlation of a few points, and how sure it is."""
+"""Spearman's rank correlation of a few points, with an interval and a p-value."""
 
 import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 RESAMPLES = 9999
 LEAST = 4  # points; with fewer no interval means anything
@@ -32,7 +31,14 @@ class Correlation(NamedTuple):
 
 
 def spearman(x: Sequence[float], y: Sequence[float]) -> Correlation | None:
-    """Correlation of two lists of n values; None for fewer than ``LEAST`` points or where all x or all y are equal."""
+    """Correlation of two lists of n values; None for fewer than ``LEAST`` points or where all x or all y are equal.
+
+    Example:
+        >>> round(spearman([1, 2, 3, 4], [10, 20, 40, 30]).rho, 3)
+        0.8
+    """
+    from scipy import stats  # slow to import, and most reports have too few points
+
     x, y = (np.asarray(values, dtype=np.float64) for values in (x, y))
     if len(x) < LEAST or np.ptp(x) == 0 or np.ptp(y) == 0:
         return None
@@ -52,6 +58,8 @@ def spearman(x: Sequence[float], y: Sequence[float]) -> Correlation | None:
 
 def _rho(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
     """Pearson's correlation of mean ranks along the last axis; nan where one side has no spread."""
+    from scipy import stats
+
     x, y = (stats.rankdata(values, axis=-1) for values in (x, y))
     x, y = (values - values.mean(-1, keepdims=True) for values in (x, y))
     spread = np.sqrt((x * x).sum(-1) * (y * y).sum(-1))

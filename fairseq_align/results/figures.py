@@ -1,11 +1,12 @@
 """Figures of a report: bars of each task, alignment against gap, learning curves.
 
-Colours are those of Okabe and Ito, told apart with any colour vision; what a colour says, a place or a shape says, too.
+Colours are those of Okabe and Ito, which every colour vision tells apart; position or shape repeats what they say.
 Figures are 12 inches wide, so that their text is still readable at half size.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -13,35 +14,29 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fairseq_align.results.aggregate import TASKS, Cell, Cells, Row, columns_of, rows_of
+from fairseq_align.objectives import OBJECTIVES
+from fairseq_align.results.aggregate import Cell, Cells, Column, Row, columns_of, rows_of
 from fairseq_align.results.comparison import Comparison, Points, paper_points, points
 from fairseq_align.results.curves import METRICS, Curve
-from fairseq_align.results.records import OBJECTIVES, Unit
+from fairseq_align.results.metrics import PAIRS, TASKS, TRANSFER, Unit
 
 FONT, SMALL = 14, 11  # points
 STYLE = {"font.size": FONT, "svg.hashsalt": "fairseq_align"}  # the salt makes an SVG the same each time
 SKY, BLUE, ORANGE, RED, GREEN, PINK, GREY = (
     "#56B4E9", "#0072B2", "#E69F00", "#D55E00", "#009E73", "#CC79A7", "#666666",
 )  # fmt: skip
-BARS = {
-    "source": SKY, "source, frozen": BLUE, "supervised": GREEN, "supervised, frozen": PINK,
-    "zero-shot": ORANGE, "zero-shot, frozen": RED,
+BARS = {  # of fine-tuned tasks, by role and whether the word embeddings were frozen
+    ("source", False): SKY, ("source", True): BLUE, ("supervised", False): GREEN, ("supervised", True): PINK,
+    ("zero-shot", False): ORANGE, ("zero-shot", True): RED,
 }  # fmt: skip
-SCORES = {"xnli": "accuracy", "ner": "F1", "pos": "accuracy"}
-PANELS = {
-    **{f"{name} {SCORES[task]} (%)": {f"{name} {bar}": colour for bar, colour in BARS.items()}
-       for task, name in TASKS.items()},
-    "Alignment P@1 (%)": {
-        "P@1 seen": GREEN, "P@1 held-out": PINK, "CSLS P@1 seen": BLUE, "CSLS P@1 held-out": ORANGE,
-    },
-}  # fmt: skip
-OBJECTIVE_COLOURS = dict(zip(OBJECTIVES, (GREY, SKY, ORANGE, RED), strict=True))
+OTHER_BARS = (GREEN, PINK, BLUE, ORANGE, SKY, RED)  # of other tasks, in the order of their columns
+OBJECTIVE_COLOURS = (GREY, SKY, ORANGE, RED, BLUE, GREEN, PINK)  # in the order of OBJECTIVES, then from the first again
 MARKERS = "osD^vP*X"
 LINES = (GREY, RED, BLUE, ORANGE, GREEN, PINK, SKY, "#000000")
 DASHES = ("-", "--", ":", "-.")
-GAPS = {  # by what our gaps are taken against
+GAPS = {  # of our models, by the score that they are taken against
     "B_S": "{}: $B_Z - B_S$ (points)",
-    "source": "{}: $B_Z$ − source (points)\npaper: $B_Z - B_S$",
+    "source": "{}: $B_Z$ − source (points)",
 }
 CURVES = {"mlm_loss": "masked-LM loss (bits a masked token)", "align_cos": "cosine of lexicon pairs (mean)"}
 
@@ -56,11 +51,10 @@ def save(figure: Figure, path: Path, suffix: str) -> None:
 
 
 def bars(cells: Cells) -> Figure:
-    """A panel for each task with scores and one for alignment, a group of bars for each row."""
+    """A panel for each task of the transfer table with scores, a group of bars for each row."""
     rows = rows_of(cells)
     titles = {column.title for column in columns_of(cells)}
-    panels = {label: colours for label, colours in PANELS.items() if titles.intersection(colours)} or PANELS
-    panels = dict(list(panels.items())[-4:])
+    panels = {label: colours for label, colours in _panels().items() if titles.intersection(colours)} or _panels()
     across = min(2, len(panels))
     down = -(-len(panels) // across)
     most = max(len(titles.intersection(colours)) for colours in panels.values())
@@ -78,9 +72,27 @@ def bars(cells: Cells) -> Figure:
     return figure
 
 
+def _panels() -> dict[str, dict[str, str]]:
+    """Labels of the panels, fine-tuned tasks first, each with the column titles of its bars and their colours."""
+    panels = {}
+    for name, task in sorted(TASKS.items(), key=lambda item: not item[1].fine_tuned):
+        shown = [metric for metric, row in task.metrics.items() if row.table == TRANSFER]
+        if not shown:
+            continue
+        main = task.metrics[task.main]
+        if task.fine_tuned:
+            columns = {Column(name, task.main, task.usual_split, *bar): colour for bar, colour in BARS.items()}
+        else:
+            splits = PAIRS if main.splits == PAIRS else (task.usual_split,)
+            columns = zip((Column(name, metric, split) for metric in shown for split in splits), cycle(OTHER_BARS))
+            columns = dict(columns)
+        panels[f"{task.label} {main.label} ({main.unit.name})"] = {c.title: colour for c, colour in columns.items()}
+    return panels
+
+
 def _draw_panel(axes, cells: Cells, rows: Sequence[Row], colours: dict[str, str]) -> None:
     """Horizontal bars from the top: a group for each row, a bar for each score that any row has."""
-    shown = {(place.row, place.column.title): cell for place, cell in cells.items() if place.lang is None}
+    shown = {(key.row, key.column.title): cell for key, cell in cells.items() if key.lang is None}
     columns = {column.title: column for column in columns_of(cells)}
     titles = [title for title in colours if title in columns]
     height = 0.8 / max(1, len(titles))
@@ -130,69 +142,74 @@ def _name_rows(axes, rows: Sequence[Row]) -> None:
 
 def _row_label(row: Row, with_derivation: bool) -> list[str]:
     label = [row.name] if row.lexicon_rate is None else [f"{row.name}, {row.lexicon}"]
-    return label + [row.derivation or "no derivation"] * with_derivation
+    return [*label, row.derivation or "no derivation"] if with_derivation else label
 
 
 # alignment against gap
 
 
-def scatter(found: Sequence[Comparison]) -> Figure:
+def scatter(compared: Sequence[Comparison]) -> Figure:
     """A panel for each task, all weights tuned or else embeddings frozen: our models filled, the paper's hollow."""
     titles = {}
-    for one in found:
-        titles.setdefault(one.task, one.title)
-    panels = {task: (points(found, title), paper_points(task)) for task, title in titles.items()}
-    derivations = list(
-        dict.fromkeys(row.derivation for parts in panels.values() for part in parts for row in part.rows)
-    )
+    for comparison in compared:
+        titles.setdefault(comparison.task, comparison.title)
+    panels = {task: (points(compared, title), paper_points(task)) for task, title in titles.items()}
+    with_paper = any(theirs for _, theirs in panels.values())
+    drawn = [row for ours, theirs in panels.values() for row in (*ours.rows, *(theirs.rows if theirs else ()))]
+    derivations = list(dict.fromkeys(row.derivation for row in drawn))
     with rc_context(STYLE):
         figure = Figure(figsize=(12, 1.4 + 4.6 * -(-len(panels) // 2)), dpi=150, layout="constrained")
         grid = figure.subplots(-(-len(panels) // 2), min(2, len(panels)), squeeze=False)
         for axes, (task, (ours, theirs)) in zip(grid.flat, panels.items(), strict=False):
-            for part, filled in ((theirs, False), (ours, True)):
-                _draw_points(axes, part, derivations, filled)
+            if theirs:
+                _draw_points(axes, theirs, derivations, filled=False)
+            _draw_points(axes, ours, derivations, filled=True)
             axes.set_title(_correlations(titles[task], ours, theirs), fontsize=SMALL, loc="left")
             axes.set_xlabel("alignment: P@1 of seen pairs (%)")
-            axes.set_ylabel(GAPS[ours.reference].format(TASKS[task]))
+            also = "\npaper: $B_Z - B_S$" if theirs and ours.reference == "source" else ""
+            axes.set_ylabel(GAPS[ours.reference].format(TASKS[task].label) + also)
             axes.set_xlim(-4, 104)
             axes.grid(color="#DDDDDD", zorder=0)
             axes.spines[["top", "right"]].set_visible(False)
         for axes in grid.flat[len(panels) :]:
             axes.set_visible(False)
-        figure.legend(handles=_point_legend(panels.values(), derivations), loc="outside lower center", ncols=4,
-                      frameon=False, fontsize=SMALL)  # fmt: skip
+        figure.legend(handles=_point_legend({row.objective for row in drawn}, derivations, with_paper),
+                      loc="outside lower center", ncols=4, frameon=False, fontsize=SMALL)  # fmt: skip
     return figure
 
 
-def _draw_points(axes, some: Points, derivations: Sequence[str | None], filled: bool) -> None:
-    for row, x, y in zip(some.rows, some.alignment, some.gap, strict=True):
-        colour = OBJECTIVE_COLOURS[row.objective]
+def _colour_of(objective: str) -> str:
+    return OBJECTIVE_COLOURS[list(OBJECTIVES).index(objective) % len(OBJECTIVE_COLOURS)]
+
+
+def _draw_points(axes, points: Points, derivations: Sequence[str | None], filled: bool) -> None:
+    for row, x, y in zip(points.rows, points.alignment, points.gap, strict=True):
+        colour = _colour_of(row.objective)
         axes.scatter(
             x, y, s=80, marker=MARKERS[derivations.index(row.derivation) % len(MARKERS)], linewidth=1.6,
             edgecolor="black" if filled else colour, facecolor=colour if filled else "none", zorder=4 if filled else 3,
         )  # fmt: skip
 
 
-def _correlations(title: str, ours: Points, theirs: Points) -> str:
+def _correlations(title: str, ours: Points, theirs: Points | None) -> str:
     few = f"{len(ours.rows)} models, too few or without spread"
-    return f"{title}: {ours.correlation or few}\npaper: {theirs.correlation}"
+    return f"{title}: {ours.correlation or few}" + (f"\npaper: {theirs.correlation}" if theirs else "")
 
 
-def _point_legend(panels, derivations: Sequence[str | None]) -> list[Line2D]:
+def _point_legend(objectives: Iterable[str], derivations: Sequence[str | None], with_paper: bool) -> list[Line2D]:
     def handle(label, **style):
         return Line2D([], [], linestyle="none", markersize=9, label=label, **style)
 
-    objectives = {row.objective for parts in panels for part in parts for row in part.rows}
     handles = [
-        handle(name.replace("_", "-").upper(), marker="s", color=colour)
-        for name, colour in OBJECTIVE_COLOURS.items() if name in objectives
-    ]  # fmt: skip
+        handle(OBJECTIVES[name].label, marker="s", color=_colour_of(name)) for name in OBJECTIVES if name in objectives
+    ]
     handles += [
         handle(name or "no derivation", marker=MARKERS[i % len(MARKERS)], markerfacecolor="none", color="black")
         for i, name in enumerate(derivations)
     ]
     handles.append(handle("ours", marker="o", color="black"))
-    handles.append(handle("the paper's", marker="o", markerfacecolor="none", color="black"))
+    if with_paper:
+        handles.append(handle("the paper's", marker="o", markerfacecolor="none", color="black"))
     return handles
 
 
@@ -202,30 +219,29 @@ def _point_legend(panels, derivations: Sequence[str | None]) -> list[Line2D]:
 def learning_curves(logged: dict[str, dict[str, Curve]]) -> Figure:
     """A panel for each metric that was logged; runs that differ in their seed share a colour and a dash."""
     groups = list(dict.fromkeys(_without_seed(name) for name in logged))
+    styles = {group: _line_style(number, len(groups)) for number, group in enumerate(groups)}
     shown = [metric for metric in METRICS if any(metric in curves for curves in logged.values())]
     with rc_context(STYLE):
         figure = Figure(figsize=(12, 5.2 + 0.3 * -(-len(groups) // 2)), dpi=150, layout="constrained")
         for axes, metric in zip(figure.subplots(1, len(shown), squeeze=False).flat, shown, strict=True):
             for name, curves in logged.items():
                 if metric in curves:
-                    number = groups.index(_without_seed(name))
-                    style = (
-                        DASHES[number // len(LINES) % len(DASHES)] if len(groups) > len(LINES) else DASHES[number % 4]
-                    )
-                    axes.plot(*curves[metric], color=LINES[number % len(LINES)], linestyle=style, linewidth=1.6)
+                    axes.plot(*curves[metric], linewidth=1.6, **styles[_without_seed(name)])
             axes.set_xlabel("updates")
             axes.set_ylabel(CURVES[metric])
             axes.grid(color="#DDDDDD")
             axes.spines[["top", "right"]].set_visible(False)
         figure.legend(
-            handles=[
-                Line2D([], [], color=LINES[i % len(LINES)], linewidth=2.5, label=group,
-                       linestyle=DASHES[i // len(LINES) % len(DASHES)] if len(groups) > len(LINES) else DASHES[i % 4])
-                for i, group in enumerate(groups)
-            ],
+            handles=[Line2D([], [], linewidth=2.5, label=group, **styles[group]) for group in groups],
             loc="outside lower center", ncols=2, frameon=False, fontsize=SMALL,
         )  # fmt: skip
     return figure
+
+
+def _line_style(number: int, count: int) -> dict[str, str]:
+    """Colour and dash of the line of a group: each pair once, and both change from line to line while colours last."""
+    dash = number // len(LINES) if count > len(LINES) else number
+    return {"color": LINES[number % len(LINES)], "linestyle": DASHES[dash % len(DASHES)]}
 
 
 def _without_seed(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Scores as JSON lines: one score a line, each with what is needed to repeat it.
+"""results.jsonl: scores as JSON lines, one score a line, each with what is needed to repeat it.
 
 A line is a flat object with exactly the fields of ``FIELDS``. ``value`` is a fraction, never a percentage.
 ``objective``, ``derivation``, ``lexicon_rate``, ``seed`` and ``source_lang`` describe the *run*, so they are the same
@@ -8,8 +8,8 @@ score was computed on or the run trained with.
 
 Fields of ``OPTIONAL`` are left out where they say nothing; a missing one and null mean the same.
 
-Files only grow. A question asked again is answered by its last line: of records that agree in every field but
-those of ``ANSWER``, ``latest`` keeps the last one.
+Files only grow. The fields of ``MEASURED`` are results, all others are the key of a record: of records with the same
+key, ``latest`` keeps the last one. Tasks and metrics, with their ranges and units, are those of ``metrics.TASKS``.
 """
 
 import fcntl
@@ -20,69 +20,20 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
 from fairseq_align.errors import InputError
+from fairseq_align.objectives import OBJECTIVES
+from fairseq_align.results.metrics import PERCENT, TASKS, metric_names, metric_of, split_names
 from fairseq_align.version import __version__
-
-OBJECTIVES = ("mlm", "tlm", "dict_mlm", "align_mlm")
-
-
-class Unit(NamedTuple):
-    """How a value is shown: ``value * scale`` with ``decimals`` decimals, in ``name``."""
-
-    name: str
-    scale: float
-    decimals: int
-
-    def show(self, value: float) -> str:
-        shown = f"{value * self.scale:.{self.decimals}f}"
-        return shown.removeprefix("-") if float(shown) == 0 else shown  # no "-0.0"
-
-
-PERCENT = Unit("%", 100, 1)
-COSINE = Unit("cosine", 1, 3)
-NATS = Unit("nats", 1, 2)
-RECIPROCAL = Unit("mean reciprocal rank", 1, 3)
-DISTANCE = Unit("distance", 1, 3)
-
-
-class Metric(NamedTuple):
-    """What a score may be: the splits it is computed on, its range and unit, and whether a fine-tuned model gave it."""
-
-    splits: tuple[str, ...]
-    low: float
-    high: float
-    unit: Unit
-    fine_tuned: bool = False
-
-
-PAIRS = ("seen", "heldout")  # splits of a bilingual dictionary: trained on, and kept from training
-RETRIEVAL = {"p@1": PERCENT, "p@5": PERCENT, "p@10": PERCENT, "mrr": RECIPROCAL}  # by cosine; csls_p@1 by CSLS
-METRICS = {
-    ("xnli", "accuracy"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),
-    ("ner", "f1"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),  # strict IOB2 spans
-    ("ner", "seqeval_f1"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),  # seqeval's default mode
-    ("ner", "accuracy"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),
-    ("pos", "accuracy"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),
-    ("pos", "f1"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),  # mean over the tags
-    ("pos", "seqeval_f1"): Metric(("test", "valid"), 0, 1, PERCENT, fine_tuned=True),
-    ("retrieval", "accuracy"): Metric(("test", "valid"), 0, 1, PERCENT),  # of parallel sentences
-    **{("alignment", name): Metric(PAIRS, 0, 1, unit) for name, unit in RETRIEVAL.items()},
-    **{("alignment", f"csls_{name}"): Metric(PAIRS, 0, 1, unit) for name, unit in RETRIEVAL.items()},
-    ("alignment", "cos"): Metric(PAIRS, -1, 1, COSINE),
-    ("alignment", "eigenvectors"): Metric(("vocabulary",), 0, math.inf, DISTANCE),
-    ("alignment", "gromov_hausdorff"): Metric(("vocabulary",), 0, 2, DISTANCE),
-    ("mlm", "loss"): Metric(("valid", "test"), 0, math.inf, NATS),  # nats a token
-    ("mlm", "unigram_entropy"): Metric(("valid", "test"), 0, math.inf, NATS),  # of the same text, nats a token
-}
 
 
 class Field(NamedTuple):
-    """What a field may hold: a test of its JSON value, and the same in words."""
+    """The values a field may have: a test of the JSON value, and the same in words."""
 
     holds: Callable[[object], bool]
     expected: str
@@ -97,7 +48,7 @@ def _is_number(value) -> bool:
 
 
 def _is_name(value) -> bool:
-    """Names stand in signatures and tables, whose separators they may not hold."""
+    """Names are parts of signatures and tables, so they may not contain the separators of these."""
     return isinstance(value, str) and re.fullmatch(r"[^|\s]+", value) is not None
 
 
@@ -121,24 +72,37 @@ def _or_null(field: Field) -> Field:
     return Field(lambda value: value is None or field.holds(value), f"{field.expected} or null")
 
 
-def _one_of(names: Iterable[str]) -> Field:
-    names = tuple(dict.fromkeys(names))
-    return Field(lambda value: isinstance(value, str) and value in names, f"one of {', '.join(names)}")
+@dataclass(frozen=True)
+class NameIn:
+    """A field that holds one of the names in a table, which may get rows later: it is read at every check."""
+
+    names: Callable[[], Iterable[str]]
+
+    def holds(self, value) -> bool:
+        return isinstance(value, str) and value in self.names()
+
+    @property
+    def expected(self) -> str:
+        return f"one of {', '.join(dict.fromkeys(self.names()))}"
+
+
+def _only(name: str) -> Field:
+    return Field(lambda value: value in (None, name), f"one of {name} or null")
 
 
 NAME = Field(_is_name, "a name without spaces or '|'")
 COUNT = Field(lambda value: _is_int(value) and value >= 0, "an integer, at least 0")
 CHECKSUM = Field(_is_checksum, "the first 12 hexadecimal digits of a sha256 sum")
 FIELDS = {
-    "task": _one_of(task for task, _ in METRICS),
-    "metric": _one_of(metric for _, metric in METRICS),
+    "task": NameIn(lambda: TASKS),
+    "metric": NameIn(metric_names),
     "value": Field(_is_number, "a finite number"),
     "n": Field(lambda value: _is_int(value) and value > 0, "the number of items scored, at least 1"),
     "lang": NAME,  # scored language; for alignment the target language
     "source_lang": _or_null(NAME),  # language of fine-tuning; transfer to any other is zero-shot
-    "split": _one_of(split for metric in METRICS.values() for split in metric.splits),
+    "split": NameIn(split_names),
     "seed": COUNT,
-    "objective": _one_of(OBJECTIVES),
+    "objective": NameIn(lambda: OBJECTIVES),
     "derivation": _or_null(NAME),  # e.g. "transliterate+invert"; null for natural languages
     "lexicon_rate": _or_null(Field(lambda value: _is_number(value) and 0 <= value <= 1, "a fraction in [0, 1]")),
     "variant": _or_null(NAME),  # what else sets the training apart, e.g. "contrastive"; null: nothing
@@ -146,20 +110,16 @@ FIELDS = {
     "checkpoint": CHECKSUM,
     "lexicon": _or_null(CHECKSUM),
     "layer": _or_null(COUNT),  # alignment: the encoder layer whose states were compared; null: word embeddings
-    "mapping": _or_null(_one_of(["procrustes"])),  # alignment: what was learnt on the seen pairs; null: nothing
-    "direction": _or_null(_one_of(["backward"])),  # alignment: target words were asked for source words; null: source
-    "band": _or_null(NAME),  # alignment: the words scored, e.g. "pieces:2", "overlap:none"; null: all
+    "mapping": _only("procrustes"),  # alignment: what was learnt on the seen pairs; null: nothing
+    "direction": _only("backward"),  # alignment: the queries were target words; null: source words
+    "band": _or_null(NAME),  # alignment: the scored words, e.g. "pieces:2", "overlap:none"; null: all
     "ties": _or_null(COUNT),  # alignment: of n, words that share their rank with a wrong candidate
     "oov": _or_null(COUNT),  # alignment: pairs of the lexicon with a piece out of vocabulary, not in n
     "versions": Field(_is_versions, "an object of strings with fairseq_align, torch and fairseq"),
     "date": Field(_is_date, "an ISO 8601 date"),
 }
 OPTIONAL = ("variant", "layer", "mapping", "direction", "band", "ties", "oov")
-ANSWER = ("value", "n", "ties", "oov", "versions", "date")  # all other fields are the question, see ``latest``
-
-
-def metric_of(record: dict) -> Metric:
-    return METRICS[record["task"], record["metric"]]
+MEASURED = ("value", "n", "ties", "oov", "versions", "date")  # all other fields are the key of a record
 
 
 def now() -> str:
@@ -180,6 +140,12 @@ def checksum(path: str | Path) -> str:
 
     Raises:
         InputError: there is no such file.
+
+    Example:
+        >>> Path("abc").write_text("abc")
+        3
+        >>> checksum("abc")
+        'ba7816bf8f01'
     """
     try:
         status = os.stat(path)
@@ -190,7 +156,7 @@ def checksum(path: str | Path) -> str:
 
 @functools.cache  # a command gives many scores of one large checkpoint
 def _checksum(path: str | Path, size: int, changed: int) -> str:
-    """The checksum of a file as long as its size and time of change stay."""
+    """The checksum of a file, remembered while its size and time of change stay the same."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
@@ -205,7 +171,7 @@ def validate(record: object, where: str) -> None:
         where: ``path`` or ``path:line``, begins the message.
 
     Raises:
-        InputError: the first thing that is wrong.
+        InputError: the record is not valid; the message names the first fault.
     """
     if not isinstance(record, dict):
         raise InputError(f"{where}: found {record!r:.60}, expected an object with the fields of a score")
@@ -219,33 +185,37 @@ def validate(record: object, where: str) -> None:
 
 
 def _validate_metric(record: dict, where: str) -> None:
-    """Check what one field demands of another."""
-    task, metric = record["task"], record["metric"]
-    if (task, metric) not in METRICS:
-        fitting = ", ".join(m for t, m in METRICS if t == task)
-        raise InputError(f"{where}: found metric {metric!r} of task {task!r}, expected one of {fitting}")
-    rules = METRICS[task, metric]
-    if record["split"] not in rules.splits:
+    """Check the fields whose values depend on the task and metric."""
+    task = TASKS[record["task"]]
+    score = f"{record['task']} {record['metric']}"
+    if record["metric"] not in task.recorded:
         raise InputError(
-            f"{where}: found {task} {metric} on split {record['split']!r}, expected one of {', '.join(rules.splits)}"
+            f"{where}: found metric {record['metric']!r} of task {record['task']!r}, expected one of "
+            + ", ".join(task.recorded)
         )
-    if not rules.low - 1e-6 <= record["value"] <= rules.high + 1e-6:  # a float32 cosine may pass 1 by a rounding
-        advice = "; give fractions, not percent" if rules.unit is PERCENT else ""
+    metric = metric_of(record)
+    if record["split"] not in metric.splits:
         raise InputError(
-            f"{where}: found {task} {metric} {record['value']}, expected a value in [{rules.low}, {rules.high}]{advice}"
+            f"{where}: found {score} on split {record['split']!r}, expected one of {', '.join(metric.splits)}"
+        )
+    if not metric.low - 1e-6 <= record["value"] <= metric.high + 1e-6:  # a float32 cosine may pass 1 by a rounding
+        advice = "; give fractions, not percent" if metric.unit is PERCENT else ""
+        raise InputError(
+            f"{where}: found {score} {record['value']}, expected a value in [{metric.low}, {metric.high}]{advice}"
         )
     for name in ("source_lang", "freeze_embeddings"):
-        if rules.fine_tuned and record[name] is None:
+        if task.fine_tuned and record[name] is None:
             raise InputError(
-                f"{where}: found {name} null, expected a value for task {task!r}; say how the model was fine-tuned"
+                f"{where}: found {name} null, expected a value for task {record['task']!r}; "
+                "say how the model was fine-tuned"
             )
 
 
 def append(path: str | Path, record: dict) -> None:
-    """Add one score to a results file, which is made if missing.
+    """Append one score to a results file; a missing file is created.
 
     Several processes may append to one file: each line is written whole, under a lock, and is on the disk on return.
-    Where an interrupted writer left half a line, the new one starts on its own line, so that only the half is lost.
+    Where an interrupted writer left half a line, the new record starts on its own line, so that only the half is lost.
 
     Raises:
         InputError: the record is not valid; nothing is written.
@@ -270,7 +240,7 @@ def read(*paths: str | Path) -> list[dict]:
     """All scores of the files, in the order of the lines; empty lines are skipped.
 
     Raises:
-        InputError: a file is missing, or a line is no valid score.
+        InputError: a file is missing, or a line is not a valid score.
     """
     return [record for path in paths for record in _read(path)]
 
@@ -290,7 +260,7 @@ def _read(path: str | Path) -> list[dict]:
 
 
 def _parse(line: bytes, where: str, torn: bool) -> dict:
-    """One line as a valid record; ``torn`` says that no line end follows it."""
+    """The valid record of one line; ``torn`` says that no line end follows the line."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:  # bad JSON and bad UTF-8
@@ -304,22 +274,22 @@ def _parse(line: bytes, where: str, torn: bool) -> dict:
     return record
 
 
-def question(record: dict) -> tuple:
-    """What a score answers: every field but those of ``ANSWER``."""
-    return tuple(record.get(name) for name in FIELDS if name not in ANSWER)
+def key(record: dict) -> tuple:
+    """Key of a record: every field except the measured ones."""
+    return tuple(record.get(name) for name in FIELDS if name not in MEASURED)
 
 
 def latest(records: Iterable[dict]) -> list[dict]:
-    """The last answer to each question, in the order in which these answers stand."""
+    """The last record of each key, in the order of these last records."""
     last: dict[tuple, dict] = {}
     for record in records:
-        last.pop(question(record), None)
-        last[question(record)] = record
+        last.pop(key(record), None)
+        last[key(record)] = record
     return list(last.values())
 
 
 def signature(record: dict) -> str:
-    """The score and all that is needed to repeat it, on one line.
+    """A score and all that is needed to repeat it, on one line.
 
     ``pos accuracy 61.2 | lang:en-x | source_lang:en | split:test | n:25094 | seed:1 | ... | fairseq_align:0.1.0 | ...``
 

@@ -13,14 +13,14 @@ from fairseq.dataclass import ChoiceEnum
 from fairseq.tasks import register_task
 from omegaconf import II, MISSING
 
-from fairseq_align.data import binarized, translations
+from fairseq_align.data import binarized
 from fairseq_align.data.blocks import BREAK_MODES, Blocks
 from fairseq_align.data.masked_lm import MaskedLmDataset, Source
 from fairseq_align.data.masking import DICT_MODES, Masking
 from fairseq_align.data.sentence_pairs import ParallelItems
-from fairseq_align.data.translations import Translations
+from fairseq_align.data.translations import Translations, entries
 from fairseq_align.errors import InputError
-from fairseq_align.lexicon import words as lexicon
+from fairseq_align.lexicon import words as lexicon_words
 from fairseq_align.text import vocabulary
 from fairseq_align.training.autocast import PrecisionConfig, PrecisionTask
 
@@ -52,13 +52,13 @@ class AlignMlmTaskConfig(PrecisionConfig):
         default=0.1, metadata={"help": "share of the predicted tokens shown as they are"}
     )
     mask_whole_words: bool = field(
-        default=False, metadata={"help": "predict whole words: all pieces of a word share their fate"}
+        default=False, metadata={"help": "predict whole words: all pieces of a word are treated alike"}
     )
     tlm_pairs: Optional[str] = field(
         default=None,
         metadata={
             "help": "translation language modelling on these pairs of languages, e.g. en:fr,en:hi; their train data is "
-            "aligned sentence by sentence; not given: none"
+            "aligned sentence by sentence; default: none"
         },
     )
     tlm_rate: float = field(
@@ -68,7 +68,7 @@ class AlignMlmTaskConfig(PrecisionConfig):
     dict_mlm: Optional[str] = field(
         default=None,
         metadata={
-            "help": "DICT-MLM with these lexicons, e.g. en:fr:en-fr.tsv,en:hi:en-hi.tsv, both ways; not given: none"
+            "help": "DICT-MLM with these lexicons, e.g. en:fr:en-fr.tsv,en:hi:en-hi.tsv, both ways; default: none"
         },
     )
     dict_mlm_rate: float = field(
@@ -95,6 +95,11 @@ class AlignMlmTask(PrecisionTask):
     """Masked language modelling on ``<data>/<lang>/<split>``, for the criterions ``align_mlm`` and ``masked_lm``.
 
     The subset ``valid`` is that split of all languages, ``valid_<lang>`` that of one.
+
+    Attributes:
+        langs: languages of ``--langs``.
+        words: first id of an ordinary token, and one more than the last.
+        update_num: number of the current update, from 0; the criterion draws its pairs by it.
     """
 
     cfg: AlignMlmTaskConfig
@@ -184,24 +189,24 @@ class AlignMlmTask(PrecisionTask):
 
     @cached_property
     def translations(self) -> dict[str, list[tuple[int, int, int]]]:
-        """For each language, its tokens, their translations and the masks of these; read when training first asks."""
-        found = defaultdict(list)
+        """Entries of the translation table of each language, see ``entries``; read when a training set is loaded."""
+        by_lang = defaultdict(list)
         for item in _split(self.cfg.dict_mlm):
             source, target, path = (item.split(":", 2) + ["", ""])[:3]
             if not (source and target and path):
                 raise InputError(f"--dict-mlm: found {item!r}, expected source:target:lexicon, e.g. en:fr:en-fr.tsv")
-            pairs = lexicon.load(path, self.dictionary)
-            forth = translations.entries(pairs, self._language_mask(target))
-            back = translations.entries(pairs, self._language_mask(source), reverse=True)
+            pairs = lexicon_words.load(path, self.dictionary)
+            forth = entries(pairs, self._language_mask(target))
+            back = entries(pairs, self._language_mask(source), reverse=True)
             logger.info(
                 "DICT-MLM %s:%s: %d of %d pairs are single pieces and used", source, target, len(forth), len(pairs)
             )
-            found[source] += forth
-            found[target] += back
-        return found
+            by_lang[source] += forth
+            by_lang[target] += back
+        return by_lang
 
     def _language_mask(self, lang: str) -> int:
-        """Id of the symbol that asks for a word of a language; that of ``<mask>`` where no such symbol is shown."""
+        """Id of the mask symbol of a language; that of ``<mask>`` in the mode that shows no such symbols."""
         if str(self.cfg.dict_mlm_mode) == "input":
             return self.mask_idx
         symbol = vocabulary.language_mask(lang)
@@ -213,11 +218,11 @@ class AlignMlmTask(PrecisionTask):
         return self.dictionary.index(symbol)
 
     def _table(self, *langs: str) -> Translations | None:
-        entries = [entry for lang in langs for entry in self.translations.get(lang, [])]
-        return Translations(entries, len(self.dictionary)) if entries else None
+        table = [entry for lang in langs for entry in self.translations.get(lang, [])]
+        return Translations(table, len(self.dictionary)) if table else None
 
     def train_step(self, sample, model, criterion, optimizer, update_num, ignore_grad=False):
-        self.update_num = update_num  # the criterion samples pairs by it
+        self.update_num = update_num
         return super().train_step(sample, model, criterion, optimizer, update_num, ignore_grad)
 
     @property

@@ -26,7 +26,7 @@ class SequenceTaggingTaskConfig(PrecisionConfig):
     )
     lang: str = field(
         default=MISSING,
-        metadata={"help": "language of the subsets that name none; test_fr is French whatever this says"},
+        metadata={"help": "language of the subsets that name none; test_fr is always French"},
     )
     tokens_per_sample: int = field(
         default=512, metadata={"help": "most tokens in an item, <s> included; longer sentences are cut before a word"}
@@ -46,7 +46,7 @@ class SequenceTaggingTask(PrecisionTask):
 
     Attributes:
         labels: names of the labels in the order of the logits, that of label/dict.txt.
-        positions: most tokens in an item: those of the model if it has fewer than ``--tokens-per-sample``.
+        positions: most tokens in an item: ``--tokens-per-sample``, or the positions of the model if it has fewer.
     """
 
     cfg: SequenceTaggingTaskConfig
@@ -61,7 +61,7 @@ class SequenceTaggingTask(PrecisionTask):
     @classmethod
     def setup_task(cls, cfg: SequenceTaggingTaskConfig, **kwargs) -> "SequenceTaggingTask":
         dictionary = vocabulary.load(Path(cfg.data) / "dict.txt")
-        dictionary.add_symbol(vocabulary.MASK)  # pre-training had it
+        dictionary.add_symbol(vocabulary.MASK)  # as in pre-training
         label_dictionary = vocabulary.load(Path(cfg.data) / "label" / "dict.txt")
         logger.info(
             "dictionary: %d types, %d labels", len(dictionary), len(label_dictionary) - label_dictionary.nspecial
@@ -88,14 +88,14 @@ class SequenceTaggingTask(PrecisionTask):
         return model
 
     def state_dict(self) -> dict:
-        """What a checkpoint remembers of the task: the labels that its logits stand for."""
+        """State that a checkpoint keeps of the task: the labels of its logits."""
         return {"labels": self.labels}
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Refuse data whose labels are not those of the checkpoint; a checkpoint without labels takes any.
+        """Check that the labels of the data are those of the checkpoint; a checkpoint without labels takes any.
 
         Raises:
-            InputError: label/dict.txt is another one than in fine-tuning.
+            InputError: label/dict.txt differs from that of fine-tuning.
         """
         trained = state_dict.get("labels", self.labels)
         if trained != self.labels:

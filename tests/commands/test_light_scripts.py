@@ -63,3 +63,28 @@ def test_a_lexicon_is_inspected_lightly(tmp_path):
     (tmp_path / "en.txt").write_text("the cat\n")
     inspect = ["preprocess/lexicon.py", "inspect", tmp_path / "lexicon.tsv", "--source-text", tmp_path / "en.txt"]
     assert imported(*inspect) == (0, set())
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        *((f"{script}.py --help", 0) for script in ("derive", "syntax", "tagging", "xnli")),
+        *((f"{script}.py --no-such-flag", 2) for script in ("derive", "syntax", "tagging", "xnli")),
+        ("syntax.py apply --help", 0),
+        ("derive.py NONE/en NONE/x", 1),
+        ("derive.py NONE/en NONE/x --transforms mirror", 1),
+        ("derive.py NONE/en NONE/x --transforms invert", 1),
+        ("derive.py NONE/en NONE/x --like NONE", 1),
+        ("tagging.py --model NONE --dict NONE --lang en --out OUT", 1),
+        ("tagging.py --model NONE --dict NONE --lang en --out OUT --test NONE", 1),
+        ("xnli.py --model NONE --dict NONE --lang en --out OUT --test NONE", 1),
+        ("syntax.py learn --treebank NONE --output OUT", 1),
+        ("syntax.py apply --verbs NONE --input NONE --text OUT", 1),
+        ("syntax.py compare --source NONE --result NONE --target NONE", 1),
+    ],
+)
+def test_scripts_of_derivations_and_labelled_data_import_little(command, status, tmp_path):
+    words = command.replace("NONE", str(tmp_path / "none")).replace("OUT", str(tmp_path / "out")).split()
+    found, packages = imported(f"preprocess/{words[0]}", *words[1:])
+    assert found == status and packages <= {"numpy", "tqdm"}  # 0.1 s
+    assert not any(tmp_path.iterdir())

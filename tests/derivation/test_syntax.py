@@ -1,4 +1,3 @@
-import gzip
 import json
 import random
 import runpy
@@ -14,56 +13,11 @@ from hypothesis import strategies as st
 
 from fairseq_align.derivation import syntax, typology, word_order
 from fairseq_align.derivation.word_order import WordOrder
-from fairseq_align.downstream import tagging as treebank
+from fairseq_align.downstream import conllu
 from fairseq_align.errors import InputError
+from tests.support.trees import ENGLISH, HEAD_FINAL, read, sentence, write
 
 SCRIPT = Path(__file__).parents[2] / "preprocess" / "syntax.py"
-
-
-def sentence(*rows, comments=()) -> str:
-    """CoNLL-U of a sentence; rows are (id, form, UPOS, head, relation[, misc])."""
-    lines = [f"# {comment}" for comment in comments]
-    for number, form, tag, head, relation, *misc in rows:
-        misc = misc[0] if misc else "_"
-        lines.append("\t".join([str(number), form, form.lower(), tag, "_", "_", str(head), relation, "_", misc]))
-    return "\n".join(lines) + "\n\n"
-
-
-# a language in which heads come last; "the cat-of tail" has its adposition behind the noun
-HEAD_FINAL = sentence(
-    (1, "anna", "PRON", 8, "nsubj"),
-    (2, "no", "DET", 3, "det"),
-    (3, "ko", "NOUN", 8, "obl"),
-    (4, "ni", "ADP", 3, "case"),
-    (5, "furui", "ADJ", 6, "amod"),
-    (6, "hon", "NOUN", 8, "obj"),
-    (7, ",", "PUNCT", 8, "punct"),
-    (8, "yomu", "VERB", 0, "root"),
-    (9, ".", "PUNCT", 8, "punct"),
-)
-ENGLISH = sentence(
-    (1, "She", "PRON", 2, "nsubj"),
-    (2, "reads", "VERB", 0, "root"),
-    (3, "old", "ADJ", 4, "amod"),
-    (4, "books", "NOUN", 2, "obj"),
-    (5, "in", "ADP", 7, "case"),
-    (6, "the", "DET", 7, "det"),
-    (7, "library", "NOUN", 2, "obl", "SpaceAfter=No"),
-    (8, ".", "PUNCT", 2, "punct"),
-    comments=["sent_id = 1", "text = She reads old books in the library."],
-)
-
-
-def write(path: Path, text: str) -> Path:
-    if path.suffix == ".gz":
-        path.write_bytes(gzip.compress(text.encode()))
-    else:
-        path.write_text(text, encoding="utf-8")
-    return path
-
-
-def read(tmp_path, text: str) -> list[treebank.Sentence]:
-    return list(treebank.read(write(tmp_path / "sentences.conllu", text)))
 
 
 def learn(tmp_path, text: str, times: int = 50) -> dict[str, WordOrder]:
@@ -237,7 +191,7 @@ def test_words_take_their_columns_along_and_phrases_stay_whole(tmp_path_factory,
             if token["form"] not in final
         )
 
-    final = {before[word]["form"] for word in syntax._final_punctuation(syntax.tree(before))}
+    final = {before[word]["form"] for word in syntax.final_punctuation(syntax.tree(before))}
     assert arcs(after, final) == arcs(before, final)  # sentence-final punctuation may change its head
     assert Counter(token["form"] for token in after) == Counter(token["form"] for token in before)
     assert [token["form"] for token in after][len(after) - len(final) :] == [
@@ -309,50 +263,6 @@ def test_a_treebank_without_heads_to_learn_from_is_refused(tmp_path):
         learn(tmp_path, sentence((1, "Yes", "INTJ", 0, "root")))
 
 
-def test_directions_and_orders_are_counted_by_hand(tmp_path):
-    found = typology.statistics(map(syntax.tree, read(tmp_path, ENGLISH + HEAD_FINAL)))
-    assert found.direction == {
-        ("NOUN", "amod"): (2, 2), ("NOUN", "case"): (1, 2), ("NOUN", "det"): (2, 2),
-        ("VERB", "nsubj"): (2, 2), ("VERB", "obj"): (1, 2), ("VERB", "obl"): (1, 2),
-    }  # fmt: skip
-    assert found.order == {
-        ("NOUN", "case", "det"): (1, 2), ("VERB", "nsubj", "obj"): (2, 2),
-        ("VERB", "nsubj", "obl"): (2, 2), ("VERB", "obj", "obl"): (1, 2),
-    }  # fmt: skip
-
-
-def test_shares_differ_beyond_noise_by_hand():
-    # 60 and 50 of 100: pooled 0.55, deviation 0.0704, difference 0.1 < 1.96 * 0.0704 = 0.138
-    assert not typology.differ(typology.Share(60, 100), typology.Share(50, 100))
-    # 70 and 50 of 100: pooled 0.6, deviation 0.0693, difference 0.2 > 0.136
-    assert typology.differ(typology.Share(70, 100), typology.Share(50, 100))
-    assert not typology.differ(typology.Share(50, 50), typology.Share(70, 70))
-
-
-def test_statistics_that_were_there_are_counted_apart():
-    counts = {  # of 100, but the target's ADJ of 49
-        ("NOUN", "amod"): (95, 40, 30),
-        ("VERB", "obj"): (5, 2, 50),
-        ("VERB", "nsubj"): (90, 92, 92),
-        ("ADJ", "obl"): (50, 50, 1),
-    }
-    shares = [{key: typology.Share(count[i], 100) for key, count in counts.items()} for i in range(3)]
-    shares[2]["ADJ", "obl"] = typology.Share(1, 49)
-    found = typology.compare(*shares, minimum=50)
-    assert [(row["head"], *row["relations"], row["there"], row["moved"], row["arrived"]) for row in found] == [
-        ("NOUN", "amod", False, True, True),
-        ("VERB", "nsubj", True, True, True),
-        ("VERB", "obj", False, False, False),
-    ]
-    counts = typology.summary(found)
-    assert list(counts) == ["nouns", "verbs", "all heads"]
-    assert counts["all heads"] == {
-        "statistics": 3, "closer": 2, "there": 1, "stayed": 1, "away": 2, "moved": 1, "arrived": 1,
-        "distance_before": pytest.approx((0.65 + 0.45 + 0.02) / 3, abs=1e-4),
-        "distance_after": pytest.approx((0.1 + 0.48 + 0) / 3, abs=1e-4),
-    }  # fmt: skip
-
-
 def script(monkeypatch, *arguments) -> int:
     monkeypatch.setattr(sys, "argv", ["syntax.py", *map(str, arguments)])
     with pytest.raises(SystemExit) as end:
@@ -374,7 +284,7 @@ def test_learn_apply_and_compare_through_the_script(tmp_path, run, monkeypatch, 
     assert script(monkeypatch, "apply", *flags, "--text", text, "--like", like) == 0
     assert capsys.readouterr().out == f"{result}: 60 sentences, 60 in another order, 0 were not projective\n"
     assert text.read_text() == "She the library in old books reads .\n" * 60
-    assert len(list(treebank.read(result))) == 60
+    assert len(list(conllu.read(result))) == 60
     report = tmp_path / "report.json"
     flags = ["--source", source, "--result", result, "--target", target, "--json", report]
     assert script(monkeypatch, "compare", *flags) == 0
@@ -468,15 +378,15 @@ def test_english_moves_towards_french(tmp_path, data_dir):
         pytest.skip(f"waits for UD French-Sequoia and English-EWT in {ud}")
 
     def trees(name, count):
-        return [syntax.tree(each) for each in islice(treebank.read(ud / name), count)]
+        return [syntax.tree(each) for each in islice(conllu.read(ud / name), count)]
 
     orders = syntax.learn(trees("fr_sequoia-ud-train.conllu.gz", 500), l2=2)
     target = typology.statistics(trees("fr_sequoia-ud-dev.conllu", 412))
-    source = list(islice(treebank.read(ud / "en_ewt-ud-dev.conllu.gz"), 1200))
+    source = list(islice(conllu.read(ud / "en_ewt-ud-dev.conllu.gz"), 1200))
     before = typology.statistics(map(syntax.tree, source))
     for seed in (None, 1):
         result = write(tmp_path / "result.conllu", "".join(each.serialize() for each in reorder(source, orders, seed)))
-        after = typology.statistics(map(syntax.tree, treebank.read(result)))
+        after = typology.statistics(map(syntax.tree, conllu.read(result)))
         counts = typology.summary(typology.compare(before.direction, after.direction, target.direction, minimum=50))
         found = counts["all heads"]
         # 500 sentences tell most: 6 of 8 directions move; English objects, more often pronouns, go too far

@@ -6,12 +6,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.linalg import orthogonal_procrustes
 
-from fairseq_align.embeddings import alignment_loss as alignment
 from fairseq_align.embeddings import retrieval
-from fairseq_align.embeddings.retrieval import Space
-from fairseq_align.lexicon.words import Words
+from fairseq_align.embeddings.retrieval import Queries, Space
+from fairseq_align.lexicon.words import Pairs, Words
 
 KS = (1, 5, 10)
 
@@ -66,9 +67,9 @@ def brute_force(source, target, pairs, csls: bool):
 
 def found(source, target, pairs, csls: bool, block: int = 16):
     source, target = space(source), space(target)
-    rows, gold = alignment.questions(torch.from_numpy(pairs))
-    crowd = retrieval.neighbourhoods(source, target, block=block)[1] if csls else None
-    ranks = retrieval.ranks(source.subspace(rows), target, gold, crowd, block)
+    rows, gold = Queries.of(torch.from_numpy(pairs))
+    mean_similarity = retrieval.mean_similarities(source, target, block=block)[1] if csls else None
+    ranks = retrieval.ranks(source.subspace(rows), target, gold, mean_similarity, block)
     return [ranks.precision(k).mean().item() for k in KS] + [ranks.reciprocal.mean().item()], int(ranks.tied.sum())
 
 
@@ -99,15 +100,15 @@ def test_csls_by_hand():
     # cosines of x0: 0.8 and 0.6; of x1: 1 and 0. The hub y0 has r = (0.8 + 1) / 2 = 0.9, y1 has r = 0.6 / 2 = 0.3, so
     # that 2 * 0.8 - 0.9 = 0.7 loses against 2 * 0.6 - 0.3 = 0.9, and y1, the translation of x0, comes first
     source, target = map(space, HUB)
-    of_source, of_target = retrieval.neighbourhoods(source, target, neighbours=2)
-    assert of_source.tolist() == pytest.approx([0.7, 0.5]) and of_target.tolist() == pytest.approx([0.9, 0.3])
-    asked, gold = source.subspace(torch.tensor([0])), torch.tensor([[0, 1]])
-    assert retrieval.ranks(asked, target, gold).rank.tolist() == [2]
-    assert retrieval.ranks(asked, target, gold, of_target).rank.tolist() == [1]
+    source_r, target_r = retrieval.mean_similarities(source, target, neighbours=2)
+    assert source_r.tolist() == pytest.approx([0.7, 0.5]) and target_r.tolist() == pytest.approx([0.9, 0.3])
+    queries, gold = source.subspace(torch.tensor([0])), torch.tensor([[0, 1]])
+    assert retrieval.ranks(queries, target, gold).rank.tolist() == [2]
+    assert retrieval.ranks(queries, target, gold, target_r).rank.tolist() == [1]
 
 
 def test_of_equal_candidates_the_first_wins_and_the_tie_is_counted():
-    # candidates 1, 2 and 3 are the asked word itself; 2 is right, so 1 comes before it and 3 after it
+    # candidates 1, 2 and 3 are the query itself; 2 is right, so 1 comes before it and 3 after it
     target = space([[0, 1], [2, 0], [1, 0], [4, 0]])
     ranks = retrieval.ranks(space([[1, 0]]), target, torch.tensor([[0, 2]]))
     assert ranks.rank.tolist() == [2] and ranks.tied.tolist() == [True]
@@ -127,7 +128,7 @@ def test_the_map_is_scipys_and_finds_a_rotation_from_the_seen_pairs_alone():
     rotation = np.linalg.qr(rng.normal(size=(6, 6)))[0]
     source = space(target @ rotation.T)
     seen = torch.arange(20)
-    source.mapping = retrieval.procrustes(source.subspace(seen), space(target).subspace(seen), block=7)
+    source = source.mapped(retrieval.procrustes(source.subspace(seen), space(target).subspace(seen), block=7))
     assert np.allclose(source.mapping, rotation, atol=1e-5)
     unit = target[:20] / np.linalg.norm(target[:20], axis=1, keepdims=True)
     assert np.allclose(source.mapping, orthogonal_procrustes(unit @ rotation.T, unit)[0], atol=1e-5)
@@ -153,10 +154,52 @@ def test_memory_is_bounded_by_the_block_whatever_the_number_of_words(tmp_path):
     gold = torch.arange(words).repeat(2, 1).T.contiguous()
 
     def run():
-        crowd = retrieval.neighbourhoods(source, target, block=block)[1]
-        retrieval.ranks(source, target, gold, crowd, block)
+        mean_similarity = retrieval.mean_similarities(source, target, block=block)[1]
+        retrieval.ranks(source, target, gold, mean_similarity, block)
 
     own = 2 * words * (retrieval.NEIGHBOURS + 12) * 4  # nearest cosines, then ranks: a few numbers a word
     assert peak(run, tmp_path / "trace.json") <= retrieval.memory(block, dim) + own < 4 * words * words / 10
     giant = retrieval.memory(retrieval.BLOCK, 1024) + 2 * 250_000 * (1024 + retrieval.NEIGHBOURS + 12) * 4
     assert giant < 4e9  # two tables of 250,000 x 1,024 and what scoring them needs
+
+
+# cos(row 0, row 1) = 24/25, cos(row 2, row 3) = 0
+TABLE = torch.tensor([[3.0, 4.0], [4.0, 3.0], [1.0, 0.0], [0.0, 2.0]])
+words = st.lists(st.lists(st.integers(0, 19), min_size=1, max_size=4), min_size=6, max_size=6)
+
+
+def lexicon(source: list[list[int]], target: list[list[int]]) -> Pairs:
+    return Pairs(Words.of(source), Words.of(target), torch.ones(len(source)))
+
+
+def test_mean_cosine_by_hand():
+    assert retrieval.mean_cosine(TABLE, lexicon([[0], [2]], [[1], [3]])).item() == pytest.approx(0.48)
+
+
+def brute_force_p1(table, source, target, candidates):
+    """Share of distinct source words whose nearest candidate is one of their translations, in float64."""
+    table = table.numpy().astype(np.float64)
+    vector = lambda word: table[list(word)].mean(0) / np.linalg.norm(table[list(word)].mean(0))  # noqa: E731
+    right = {}
+    for s, t in zip(source, target, strict=True):
+        right.setdefault(tuple(s), set()).add(tuple(t))
+    hits = 0
+    for s, translations in right.items():
+        scores = [vector(s) @ vector(candidate) for candidate in candidates]
+        hits += tuple(candidates[int(np.argmax(scores))]) in translations
+    return hits / len(right)
+
+
+@given(source=words, target=words, seed=st.integers(0, 20))
+def test_precision_at_1_equals_brute_force(source, target, seed):
+    table = torch.randn(20, 8, generator=torch.Generator().manual_seed(seed))
+    candidates = [list(word) for word in dict.fromkeys(map(tuple, target + [[19, 0, 1, 2, 3]]))]
+    found = retrieval.precision_at_1(table, lexicon(source, target), Words.of(candidates))
+    assert found.item() == pytest.approx(brute_force_p1(table, source, target, candidates))
+
+
+def test_any_of_several_translations_is_correct():
+    # row 0 is nearest to row 1; it translates as 1 and as 3, and is one query
+    some = lexicon([[0], [0]], [[3], [1]])
+    assert retrieval.precision_at_1(TABLE, some, Words.of([[1], [3]])).item() == 1
+    assert retrieval.precision_at_1(TABLE, lexicon([[0]], [[3]]), Words.of([[1], [3]])).item() == 0

@@ -1,6 +1,7 @@
 """The command ``fairseq-align alignment`` on a model that is hardly trained, against brute force."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -8,9 +9,11 @@ import torch
 
 from fairseq_align import cli
 from fairseq_align.data import binarized
+from fairseq_align.embeddings.retrieval import BLOCK
 from fairseq_align.errors import InputError
-from fairseq_align.evaluation import alignment as scoring
-from fairseq_align.evaluation import tasks as evaluation
+from fairseq_align.evaluation.alignment import score_alignment, states
+from fairseq_align.evaluation.bands import BANDS
+from fairseq_align.evaluation.checkpoint import load
 from fairseq_align.lexicon import coverage
 from fairseq_align.lexicon import words as lexicon
 from fairseq_align.lexicon.words import Words
@@ -115,16 +118,47 @@ def test_layers_bands_mapping_shape_and_words_out_of_vocabulary(model, toy, tmp_
 
 
 def test_states_are_those_of_the_word_alone(model, toy):
-    loaded, _, task = evaluation.load(model, toy / "data-bin")
+    checkpoint = load(model, toy / "data-bin")
+    dictionary = checkpoint.dictionary
     words = Words.of([[7], [9, 8, 11], [5, 6]])
-    found = scoring.states(loaded, words, 1)
+    found = states(checkpoint.model, words, 1)
     for word, state in zip(words.tuples(), found, strict=True):
-        tokens = torch.tensor([[task.dictionary.bos(), *word, task.dictionary.eos()]])
+        tokens = torch.tensor([[dictionary.bos(), *word, dictionary.eos()]])
         with torch.no_grad():
-            features = loaded(tokens, features_only=True)[0]
+            features = checkpoint.model(tokens, features_only=True)[0]
         assert torch.allclose(features[0, 1:-1].mean(0), state, atol=1e-6)
     with pytest.raises(InputError, match="found a word of 31 pieces, expected at most 30, the positions of the model"):
-        scoring.states(loaded, Words.of([[7] * 31]), 1)
+        states(checkpoint.model, Words.of([[7] * 31]), 1)
+
+
+def test_the_library_gives_the_scores_of_the_command(model, toy, tmp_path):
+    """From paths to scores without a command line; the command adds what it knows of the run."""
+    records = align(model, toy, tmp_path, "--heldout-lexicon", toy / "lexicon.heldout.tsv", "--layers", "embeddings,1")
+    checkpoint = load(model, toy / "data-bin")
+    pairs = lexicon.load(toy / "lexicon.heldout.tsv", checkpoint.dictionary)
+    scores = list(score_alignment(checkpoint, pairs, ("en", TARGET), layers=(None, 1)))
+    assert len(scores) == len(records) == 40
+    for score, record in zip(scores, records, strict=True):
+        assert all(record.get(name) == value for name, value in asdict(score).items())
+    with pytest.raises(InputError, match="found pairs of heldout, expected seen ones, which the mapping is learnt on"):
+        next(score_alignment(checkpoint, pairs, ("en", TARGET), mapping="procrustes"))
+
+
+def test_a_kind_of_bands_from_outside_the_package_is_scored(model, toy, tmp_path, monkeypatch):
+    monkeypatch.setitem(
+        BANDS, "parity", lambda queries: [("even", "odd")[row % 2] for row in range(len(queries.words))]
+    )
+    files = ["--heldout-lexicon", toy / "lexicon.heldout.tsv", "--isomorphism", 0]
+    records = align(model, toy, tmp_path, *files, "--by", "parity")
+    sizes = {r["band"]: r["n"] for r in records if r["metric"] == "p@1" and r.get("direction") is None and "band" in r}
+    whole = next(r["n"] for r in records if "band" not in r)
+    assert sizes == {"parity:even": (whole + 1) // 2, "parity:odd": whole // 2}
+
+
+def test_the_help_states_the_default_of_the_library(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["alignment", "--help"])
+    assert f"default: {BLOCK}," in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from fairseq_align.data import binarized
-from fairseq_align.huggingface import fairseq_checkpoint as roberta
+from fairseq_align.huggingface import fairseq_checkpoint
 from fairseq_align.results import records as results
 from fairseq_align.text import subword
 from fairseq_align.text.encoder import TextEncoder
-from tests.huggingface.test_huggingface import TINY, random_model, sentences
+from tests.huggingface.models import TINY, random_model, sentences
 
 pytest.importorskip("safetensors", reason="waits for the extra hf: EXTRAS=hf bash install.sh")
 
@@ -42,7 +42,7 @@ def work(tmp_path_factory):
     (work / "toy" / "heldout.tsv").write_text("".join(lines[25:]), encoding="utf-8")
     (xlmr / "spm.model").rename(xlmr / "sentencepiece.bpe.model")
     size = replace(TINY, ffn_dim=4 * TINY.dim, vocabulary=len(dictionary) + 1)
-    torch.save(roberta.to_checkpoint(random_model(size), str(xlmr)), xlmr / "model.pt")
+    torch.save(fairseq_checkpoint.to_checkpoint(random_model(size), str(xlmr)), xlmr / "model.pt")
     digest = hashlib.sha256((xlmr / "model.pt").read_bytes()).hexdigest()
     (work / "toy" / "SHA256SUMS").write_text(f"{digest}  {xlmr / 'model.pt'}\n")
     return work

@@ -4,7 +4,7 @@ import pytest
 import sentencepiece
 
 from fairseq_align.text import vocabulary
-from tests.derivation.test_derivation import make_dictionary
+from tests.support.toy_pieces import make_dictionary
 
 
 @pytest.fixture(scope="package")

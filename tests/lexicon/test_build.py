@@ -10,9 +10,9 @@ from fairseq_align.errors import InputError
 from fairseq_align.lexicon import build, file
 from fairseq_align.lexicon.file import Entry
 from fairseq_align.text import vocabulary
-from tests.derivation.test_derivation import PIECES, make_dictionary
 from tests.lexicon.test_dictd import write_dictd
 from tests.lexicon.test_tei import TEI
+from tests.support.toy_pieces import PIECES, make_dictionary
 
 
 @given(st.floats(0.01, 1), st.integers(0, 9))

@@ -8,7 +8,7 @@ from fairseq_align.errors import InputError
 from fairseq_align.lexicon import file
 from fairseq_align.lexicon.file import Entry
 from fairseq_align.text import vocabulary
-from tests.derivation.test_derivation import make_dictionary
+from tests.support.toy_pieces import make_dictionary
 
 PIECE = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=4).filter(
     lambda piece: piece.split() == [piece]

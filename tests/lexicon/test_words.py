@@ -4,7 +4,7 @@ import pytest
 
 from fairseq_align.errors import InputError
 from fairseq_align.lexicon import words
-from tests.derivation.test_derivation import make_dictionary
+from tests.support.toy_pieces import make_dictionary
 
 
 @pytest.mark.parametrize(

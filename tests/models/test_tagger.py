@@ -15,10 +15,9 @@ import torch
 
 from benchmarks.runs import free_port
 from fairseq_align.data.tagging import TaggingDataset
-from fairseq_align.downstream import iob2
-from fairseq_align.downstream import tagging as treebank
+from fairseq_align.downstream import conllu, iob2, tagging
 from fairseq_align.errors import InputError
-from fairseq_align.models.tagger import RobertaTagger, Tagger
+from fairseq_align.models.tagger import RobertaTagger, Tagger, load_tagger
 from tests.support.events import scalars
 
 TARGET = "en-transliterate+invert"
@@ -35,8 +34,8 @@ ENTITIES = {"NOUN": "PER", "ADJ": "PER", "VERB": "LOC"}  # of the toy language, 
 def as_entities(source: Path, target: Path) -> Path:
     """An IOB2 file of a toy treebank: an adjective and its noun are one name."""
     with open(target, "w", encoding="utf-8") as file:
-        for sentence in treebank.read(source):
-            words, tags = treebank.words_and_tags(sentence)
+        for sentence in conllu.read(source):
+            words, tags = conllu.words_and_tags(sentence)
             previous = None
             for word, tag in zip(words, tags, strict=True):
                 kind = ENTITIES.get(tag)
@@ -141,7 +140,7 @@ def test_python_and_evaluate_agree(tagger, ner, run):
     longest = [(sum((words for words, _ in test), []), sum((tags for _, tags in test), []))]
     data = ner / "ner-bin" / "xx"
     processor, dictionary = tagger.processor, tagger.task.source_dictionary
-    treebank.binarize(test + longest, data / "test", processor, dictionary, tagger.task.label_dictionary)
+    tagging.binarize(test + longest, data / "test", processor, dictionary, tagger.task.label_dictionary)
     evaluated(run, ner, "test_xx", "--predictions", ner / "predictions")
     blocks = (ner / "predictions" / "xx.test.iob2").read_text().strip().split("\n\n")
     assert [[row.split("\t")[2] for row in block.split("\n")] for block in blocks] == [
@@ -149,16 +148,26 @@ def test_python_and_evaluate_agree(tagger, ner, run):
     ]
 
 
-def test_the_docstring_runs(ner, toy, tmp_path, monkeypatch):
+def test_the_docstrings_run(ner, toy, tmp_path, monkeypatch):
     (tmp_path / "checkpoints" / "pos").mkdir(parents=True)
     shutil.copy(ner / "checkpoint_best.pt", tmp_path / "checkpoints" / "pos" / "model.pt")
     (tmp_path / "pos-bin").symlink_to(ner / "ner-bin")
     (tmp_path / "spm").symlink_to(toy / "spm")
     monkeypatch.chdir(tmp_path)
-    (example,) = doctest.DocTestFinder().find(RobertaTagger.from_pretrained, globs={})
-    assert doctest.DocTestRunner().run(example) == doctest.TestResults(failed=0, attempted=4)
+    for documented, lines in ((RobertaTagger.from_pretrained, 4), (load_tagger, 3)):
+        (example,) = doctest.DocTestFinder().find(documented, globs={"load_tagger": load_tagger})
+        assert doctest.DocTestRunner().run(example) == doctest.TestResults(failed=0, attempted=lines)
     with pytest.raises(InputError, match="none.pt: found no file, expected a checkpoint"):
-        RobertaTagger.from_pretrained("checkpoints/pos", "none.pt")
+        load_tagger("checkpoints/pos/none.pt")
+
+
+def test_a_folder_with_everything_needs_no_other_path(ner, toy, tagger, tmp_path):
+    shutil.copy(ner / "checkpoint_best.pt", tmp_path / "model.pt")
+    for name in ("dict.txt", "label"):
+        (tmp_path / name).symlink_to(ner / "ner-bin" / name)
+    (tmp_path / "spm.model").symlink_to(toy / "spm" / "spm.model")
+    words = ["zu", "mo", "ba"]
+    assert load_tagger(tmp_path / "model.pt").tag(words) == tagger.tag(words)
 
 
 def test_long_sentences_lose_no_label(ner, tagger):
@@ -168,7 +177,7 @@ def test_long_sentences_lose_no_label(ner, tagger):
     known = [word for sentence, _ in iob2.read(ner / "test.iob2", ("LOC", "ORG", "PER")) for word in sentence]
     sentences = [([rng.choice(known + ["q" * 100]) for _ in range(size)], size * ["B-PER"]) for size in (3000, 1, 95)]
     prefix = ner / "ner-bin" / "yy" / "test"
-    treebank.binarize(sentences, prefix, tagger.processor, task.source_dictionary, task.label_dictionary)
+    tagging.binarize(sentences, prefix, tagger.processor, task.source_dictionary, task.label_dictionary)
     dataset = TaggingDataset(prefix, 96, task.source_dictionary, task.label_dictionary, seed=1)
     assert dataset.sizes.max() <= 96
     labelled = sum(int((dataset[index]["targets"] >= 0).sum()) for index in range(len(dataset)))

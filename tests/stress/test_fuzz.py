@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from benchmarks import fuzz, runs
 from fairseq_align.data import binarized
-from fairseq_align.derivation.transforms import Derivation
-from fairseq_align.downstream import iob2, nli
-from fairseq_align.downstream import tagging as treebank
+from fairseq_align.derivation.record import Derivation
+from fairseq_align.downstream import conllu, iob2, nli
 from fairseq_align.errors import InputError
 from fairseq_align.files import LONGEST_LINE, read_lines
 from fairseq_align.lexicon import dictd, tei, wordlist
@@ -75,7 +74,7 @@ ENTRY = b"<TEI><entry><form><orth>"
 HOSTILE = {
     "a line": ("x.txt.gz", lambda: packed(b"", b"a"), read_lines),
     "a word list": ("x.txt.gz", lambda: packed(b"", b"a"), wordlist.read),
-    "CoNLL-U": ("x.conllu.gz", lambda: packed(b"1\t", b"a"), treebank.read),
+    "CoNLL-U": ("x.conllu.gz", lambda: packed(b"1\t", b"a"), conllu.read),
     "IOB2": ("x.iob2.gz", lambda: packed(b"", b"a"), lambda path: iob2.read(path, ("PER",))),
     "XNLI": ("x.jsonl.gz", lambda: packed(b'{"language": "', b"a"), lambda path: nli.read(path, "fr", fuzz.Counter())),
     "dictzip": ("x.dict.dz", lambda: packed(b"", b"a"), lambda path: dictd.read(path.with_name("x.index"))),

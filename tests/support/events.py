@@ -10,7 +10,7 @@ HEADER, FOOTER = 12, 4  # bytes around each record: its length (uint64) and a ch
 
 def scalars(folder: Path) -> dict[str, set[str]]:
     """Names of the scalars in each folder of event files, by its name (``train``, ``valid``)."""
-    waits = "waits for tensorboardX: pip install fairseq_align[plot]"
+    waits = "waits for tensorboardX: bash install.sh brings it"
     events = pytest.importorskip("tensorboardX.proto.event_pb2", reason=waits)
     found: dict[str, set[str]] = {}
     for path in folder.rglob("events.*"):

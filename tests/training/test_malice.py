@@ -10,7 +10,7 @@ from fairseq import checkpoint_utils, hub_utils
 from benchmarks import malice, runs
 from fairseq_align import cli
 from fairseq_align.errors import InputError
-from fairseq_align.evaluation import tasks as evaluation
+from fairseq_align.evaluation.checkpoint import load
 
 pytestmark = pytest.mark.forks
 
@@ -33,7 +33,7 @@ def read(path, data):
 
 def score(path, data):
     """As ``fairseq-align evaluate`` and ``alignment`` do."""
-    return evaluation.load(path, data)
+    return load(path, data)
 
 
 def hub(path, data):

@@ -314,7 +314,7 @@ def test_the_alignment_term_is_finite_where_half_precision_overflows(kind, dtype
     sample = Pairs(*(Words.of([pair[side]] for pair in pairs) for side in (0, 1)), torch.ones(len(pairs)))
     for table in (torch.zeros(6, 4), torch.ones(6, 4), 1e4 * torch.randn(6, 4, generator=rng)):
         table = table.to(dtype).requires_grad_()
-        loss = alignment_loss(table, sample, kind)
+        loss = alignment_loss(table, sample, LOSSES[kind]())
         loss.backward()
         assert loss.dtype == torch.float32 and loss.isfinite() and table.grad.isfinite().all()
         assert pairs or (loss == 0 and not table.grad.any())

@@ -1,7 +1,4 @@
-"""Derived languages: transforms on hand-written sentences, their properties, and the front door derive.py."""
-
-import json
-import re
+"""Transforms on hand-written sentences, and their properties."""
 
 import numpy as np
 import pytest
@@ -9,57 +6,28 @@ from fairseq.data import Dictionary
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairseq_align.data import binarized
 from fairseq_align.derivation.transforms import (
     Chunk,
-    Derivation,
     Deriver,
-    chunks,
-    invert,
-    permute,
-    place,
+    WordSpans,
+    inversion,
+    permutation,
+    scatter,
     shared_pieces,
     transliteration,
-    words,
+    word_spans,
 )
-from fairseq_align.errors import InputError
 from fairseq_align.lexicon import build
 from fairseq_align.text import vocabulary
-
-PIECES = ["▁the", "▁small", "▁cat", "s", "▁sleep", "▁.", "▁?", "!", "▁", "~"]
-EOS, UNK = 2, 3
-
-
-def make_dictionary(pieces=PIECES) -> Dictionary:
-    dictionary = Dictionary()
-    for number, piece in enumerate(pieces):
-        dictionary.add_symbol(piece, n=100 - number)
-    return dictionary
-
-
-def chunk(dictionary: Dictionary, *sentences: str) -> Chunk:
-    rows = [[dictionary.index(piece) for piece in sentence.split()] + [EOS] for sentence in sentences]
-    return Chunk(
-        np.array([index for row in rows for index in row], dtype=np.int64), np.array([len(row) for row in rows])
-    )
-
-
-def text(dictionary: Dictionary, tokens: np.ndarray) -> str:
-    return " ".join(dictionary[index] for index in tokens)
+from tests.support.toy_pieces import EOS, PIECES, UNK, chunk, make_dictionary, plan, text
 
 
 def inverted(dictionary: Dictionary, some: Chunk) -> np.ndarray:
-    return place(some.tokens, invert(words_of(dictionary, some)))
+    return scatter(some.tokens, inversion(words_of(dictionary, some)))
 
 
-def words_of(dictionary: Dictionary, some: Chunk):
-    derive = Deriver(plan("invert"), dictionary)
-    return words(some, derive.starts, derive.edge)
-
-
-def plan(*transforms, **fields) -> Derivation:
-    fields = {"unit": "word", "seed": 1, "pieces": 2 * len(PIECES), **fields}
-    return Derivation("en", transforms, source_pieces=len(PIECES), dictionary="", **fields)
+def words_of(dictionary: Dictionary, some: Chunk) -> WordSpans:
+    return Deriver(plan("invert"), dictionary).words(some)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +73,7 @@ def test_permutation_sorts_words_by_their_keys():
     dictionary = make_dictionary()
     some = chunk(dictionary, "▁the ▁small ▁cat s ▁sleep ▁.", "", "▁the ▁cat")
     keys = np.array([0.3, 0.9, 0.1, 0.2, 0.0, 0.5, 0.5, 0.8, 0.7, 0.6])  # the ., each </s> and words at the edges stay
-    assert text(dictionary, place(some.tokens, permute(words_of(dictionary, some), keys))) == (
+    assert text(dictionary, scatter(some.tokens, permutation(words_of(dictionary, some), keys))) == (
         "▁cat s ▁sleep ▁the ▁small ▁. </s> </s> ▁cat ▁the </s>"
     )
 
@@ -168,7 +136,7 @@ def test_transforms_commute_with_their_stepwise_application_and_labels_follow(ro
     # a label that names its token still does so after both have moved
     labels = some.tokens * 10
     source_of = np.where(tokens < 4, tokens, tokens - len(PIECES))
-    assert (place(labels, positions) == source_of * 10).all()
+    assert (scatter(labels, positions) == source_of * 10).all()
     assert sorted(positions.tolist()) == list(range(len(some.tokens)))
 
 
@@ -178,91 +146,12 @@ def test_inversion_by_subword_reverses_pieces():
     assert text(dictionary, Deriver(plan("invert", unit="subword"), dictionary)(some)[0]) == "s ▁cat ▁the ▁. </s>"
 
 
-def test_chunks_hold_whole_sentences():
-    corpus = binarized.Corpus(np.arange(10), np.array([3, 0, 4, 1, 2]))
-    assert [(span.start, span.stop, items.start, items.stop) for span, items in chunks(corpus, 5)] == [
-        (0, 3, 0, 2), (3, 8, 2, 4), (8, 10, 4, 5),
-    ]  # fmt: skip
-    assert [items.stop for _, items in chunks(corpus, 1)] == [1, 2, 3, 4, 5]  # one that is longer comes alone
-
-
-def test_unknown_transforms_are_named():
-    with pytest.raises(InputError, match="mirror.*expected transforms out of transliterate"):
-        Derivation("en", ("mirror",), "word", 1, 1, 1, "")
-
-
-@pytest.fixture
-def data(tmp_path):
-    """data-bin of one language with labels: two sentences of PIECES."""
-    dictionary = make_dictionary()
-    some = chunk(dictionary, "▁the ▁small ▁cat s ▁sleep ▁.", "▁the ▁cat")
-    folder = tmp_path / "data-bin"
-    with binarized.writer(folder / "en" / "train", len(dictionary)) as out:
-        out.add(some.tokens, some.sizes)
-    with binarized.writer(folder / "en" / "train.label", 8) as out:
-        out.add(np.array([4, 5, 6, 1, 7, 4, 1, 4, 6, 1]), some.sizes)
-    vocabulary.save(dictionary, folder / "dict.txt")
-    return folder
-
-
-def derive(run, data, *flags, check=True):
-    return run(["python", "preprocess/derive.py", data / "en", data / "en-x", *flags], check=check)
-
-
-def test_derive_writes_data_labels_dictionary_and_record(run, data):
-    derive(run, data, "--transforms", "transliterate,invert")
-    dictionary = vocabulary.load(data / "dict.txt")
-    derived, labels = binarized.read(data / "en-x" / "train"), binarized.read(data / "en-x" / "train.label")
-    assert text(dictionary, derived.tokens) == ("▁sleep~~ ▁cat~~ s~~ ▁small~~ ▁the~~ ▁.~~ </s> ▁cat~~ ▁the~~ </s>")
-    assert labels.tokens.tolist() == [7, 6, 1, 5, 4, 4, 1, 6, 4, 1]
-    assert derived.sizes.tolist() == labels.sizes.tolist() == [7, 3]
-    record = json.loads((data / "en-x" / "derivation.json").read_text())
-    assert record["transforms"] == ["transliterate", "invert"] and record["source_pieces"] == len(PIECES)
-    assert not list(data.glob("*.part"))
-    # the same again from the record, and the dictionary is doubled only once
-    derive(run, data, "--like", data / "en-x" / "derivation.json")
-    assert binarized.read(data / "en-x" / "train").tokens.tolist() == derived.tokens.tolist()
-    assert vocabulary.load(data / "dict.txt").symbols == dictionary.symbols
-
-
-def break_dictionary(data):
-    dictionary = make_dictionary(["▁other", *PIECES[1:]])
-    vocabulary.save(dictionary, data / "en" / "dict.txt")
-
-
-def shorten_dictionary(data):
-    vocabulary.save(make_dictionary(PIECES[:3]), data / "dict.txt")
-
-
-def forget_labels(data):
-    with binarized.writer(data / "en" / "train.label", 8) as out:
-        out.add(np.array([4, 5]), np.array([1, 1]))
-
-
-def truncate(data):
-    path = data / "en" / "train.bin"
-    path.write_bytes(path.read_bytes()[:-1])
-
-
-@pytest.mark.parametrize(
-    ("damage", "flags", "message"),
-    [
-        (break_dictionary, ["--transforms", "invert"], "another dictionary than .*dict.txt.*binarize"),
-        (shorten_dictionary, ["--transforms", "invert"], r"found token id \d+, expected ids below 7.*binarize it"),
-        (lambda data: (data / "dict.txt").unlink(), ["--transforms", "invert"], "dict.txt: found no dictionary"),
-        (forget_labels, ["--transforms", "invert"], "one label a token; run preprocess/tagging.py again"),
-        (truncate, ["--transforms", "invert"], r"found 19 bytes, expected 20"),
-        (lambda data: None, ["--transforms", "mirror"], "mirror.*expected transforms out of"),
-        (lambda data: None, [], "expected one of them"),
-        (lambda data: None, ["--like", "nowhere.json"], "nowhere.json: found no file"),
-        (lambda data: (data / "en-x").mkdir(), ["--transforms", "invert"], "folder without derivation.json"),
-    ],
-)
-def test_derive_refuses_what_does_not_fit_in_one_line_and_writes_nothing(run, data, damage, flags, message):
-    damage(data)
-    before = sorted(data.rglob("*"))
-    done = derive(run, data, *flags, check=False)
-    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert done.returncode == 1 and len(errors) == 1 and "Traceback" not in done.stderr
-    assert re.search(message, errors[0])
-    assert sorted(data.rglob("*")) == before
+@given(st.lists(st.lists(st.booleans(), max_size=9), max_size=6), st.randoms(use_true_random=False))
+def test_permutation_is_a_sort_by_sentence_and_key(rows, random):
+    """The packed integers of ``permutation`` against ``np.lexsort``; here every word is one token, no word stays."""
+    sizes = np.array([len(row) for row in rows], dtype=np.int64)
+    tokens = np.arange(sizes.sum())
+    keys = np.array([random.randrange(8) / 8 for _ in tokens])  # some are equal, none is rounded
+    spans = word_spans(Chunk(tokens, sizes), np.ones(len(tokens), bool), np.zeros(len(tokens), bool))
+    sentence = np.repeat(np.arange(len(sizes)), sizes)
+    assert scatter(tokens, permutation(spans, keys)).tolist() == np.lexsort((keys, sentence)).tolist()

@@ -1,0 +1,44 @@
+"""The criterion's table of alignment losses: one from outside the package, and names that are none."""
+
+import pytest
+
+from fairseq_align.embeddings.alignment_loss import LOSSES
+from tests.tasks.test_align_mlm import pretrain, updates  # noqa: F401
+
+PLUGIN = '''"""An alignment loss from outside the package: a row of the table is all it takes."""
+
+import fairseq_align  # noqa: F401
+from fairseq_align.embeddings.alignment_loss import LOSSES, PairLoss
+
+
+class AbsoluteDifference(PairLoss):
+    help = "mean absolute difference"
+
+    def __call__(self, source, target, pairs):
+        return (source - target).abs().mean(-1)
+
+
+LOSSES["l1"] = AbsoluteDifference
+'''
+
+
+def test_a_loss_from_outside_the_package_trains_and_is_logged(pretrain, toy, tmp_path):  # noqa: F811
+    (tmp_path / "plugin").mkdir()
+    (tmp_path / "plugin" / "__init__.py").write_text(PLUGIN)
+    flags = ["--align-loss", "l1", "--align-weight", 50, "--max-update", 20]
+    output = pretrain("model", *flags, user_dir=tmp_path / "plugin")
+    losses, cosines = updates(output, "align_loss"), updates(output, "align_cos")
+    assert 0 < losses[-1] < losses[0] / 2 and cosines[-1] > cosines[0]
+
+
+def test_a_loss_that_is_not_there_is_named_with_those_that_are(pretrain):  # noqa: F811
+    done = pretrain("model", "--align-loss", "l1", "--max-update", 1, check=False)
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1 and last == f"error: found --align-loss l1, expected one of {', '.join(LOSSES)}"
+
+
+@pytest.mark.parametrize(("name", "pair_loss"), LOSSES.items())
+def test_every_loss_says_what_it_is(name, pair_loss):
+    from fairseq_align.criterions.align_mlm import AlignMlmConfig
+
+    assert f"{name}: {pair_loss.help}" in AlignMlmConfig.__dataclass_fields__["align_loss"].metadata["help"]
