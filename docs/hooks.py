@@ -105,7 +105,7 @@ def _default(action: argparse.Action) -> str:
     if action.required or action.default == MISSING:
         return "required"
     default = ",".join(action.default) if isinstance(action.default, list) else action.default
-    if default is None or default is argparse.SUPPRESS or default == "" or action.nargs == 0:
+    if default is None or default is argparse.SUPPRESS or default == "" or default is False or action.nargs == 0:
         return ""
     return f"`{default}`"
 
@@ -115,7 +115,7 @@ def table(parser: argparse.ArgumentParser) -> str:
     formatter = parser._get_formatter()
     lines = ["| flag | default | what it does |", "| --- | --- | --- |"]
     for action in flags_of(parser):
-        name = max(action.option_strings, key=len) if action.option_strings else ""
+        name = " / ".join(flag for flag in action.option_strings if flag.startswith("--"))
         value = (
             "" if action.nargs == 0 else formatter._format_args(action, (action.dest.upper() if name else action.dest))
         )

@@ -117,7 +117,7 @@ def _head(token: Token, where: str, words: int) -> int:
         if token[column] in (None, "_"):
             raise InputError(
                 f"{where}: found no {name} of {token['form']!r}, expected a dependency tree; "
-                "use a treebank with trees, or parse the text (README, Syntax)"
+                "use a treebank with trees, or parse the text (docs/data.md, Derived languages)"
             )
     if not 0 <= token["head"] <= words or token["head"] == token["id"]:
         raise InputError(
