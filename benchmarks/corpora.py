@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 from fairseq.data import Dictionary
 
+import fairseq_align
 from fairseq_align.data import binarized
 from fairseq_align.text import vocabulary
 
-PLUGIN = Path(vocabulary.__file__).parent  # installed or not: fairseq refuses a --user-dir other than what is imported
+# installed or not: fairseq refuses a --user-dir other than what is imported
+PLUGIN = Path(fairseq_align.__file__).parent
 
 
 def dictionary_of(pieces: int) -> Dictionary:

@@ -401,7 +401,7 @@ def out_of_vocabulary(toy, tmp_path):
     [
         (
             lambda toy, tmp_path: tmp_path / "nowhere.tsv",
-            "nowhere.tsv: found no such file, expected a lexicon; make it with",
+            "nowhere.tsv: found No such file or directory, expected a lexicon; make it with",
         ),
         (other_pieces, "made for dictionary 0123456789ab, found [0-9a-f]{12} with the data; make the lexicon again"),
         (out_of_vocabulary, "kept 0 of 1 pairs"),
