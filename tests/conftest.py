@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items) -> None:
 def pytest_runtest_teardown(item) -> None:
     """What a test has forked ends with it, whatever became of it."""
     if item.get_closest_marker("forks"):
-        from benchmarks import runs
+        from tests.stress import runs
 
         runs.kill_all()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.runs import free_port
+from tests.stress.runs import free_port
 from tests.support import warm
 from tests.tasks.test_align_mlm import MODEL, OPTIMIZER, RUN, TARGET, same, updates
 

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 import fairseq_align  # noqa: F401   lets torch's safe loader read what fairseq saves
-from benchmarks.runs import free_port
 from fairseq_align.data import binarized
+from tests.stress.runs import free_port
 from tests.support import processes
 from tests.support.events import scalars
 
