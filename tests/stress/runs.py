@@ -255,4 +255,4 @@ def half_copied(source: str, target: str) -> None:
 
 
 def nothing(*args) -> None:
-    """The part that is done of what is one step."""
+    """The part that is done of a call that does all or nothing."""
