@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""Tokens a second of making a derived language, and the memory it takes: python benchmarks/derive.py --tokens 100000000
+"""Tokens a second of making a derived language, and the memory it takes: python -m benchmarks.derive --tokens 100000000
 
 The corpus is random: sentences of 5 to 45 tokens, a vocabulary of 40,000 pieces of which 70 % begin a word.
 """
@@ -10,9 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from corpora import dictionary_of, write_corpus
-from timing import RESULTS, peak, save
-
+from benchmarks.common.corpora import dictionary_of, write_corpus
+from benchmarks.common.timing import RESULTS, peak, save
 from fairseq_align.derivation.corpus import derive_corpus
 from fairseq_align.derivation.record import Derivation
 from fairseq_align.text import vocabulary

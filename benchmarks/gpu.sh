@@ -10,7 +10,7 @@ export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}
 status=0
 measure() {   # what fails, for want of memory say, leaves the rest to be measured
     local name=$1; shift
-    python "benchmarks/$name.py" "$@" --results "$OUT" || { status=1; echo "failed: $name.py $*" >&2; }
+    python -m "benchmarks.$name" "$@" --results "$OUT" || { status=1; echo "failed: benchmarks.$name $*" >&2; }
 }
 
 python -m fairseq_align.cli doctor
@@ -19,11 +19,11 @@ for precision in bf16 fp16; do
     measure step --shape paper --items 64 "${speed[@]}"
     measure step --shape xlmr --items 16 --only ours fairseq "Hugging Face" "${speed[@]}"
     measure step --shape xlmr --items 32 --only ours "ours, weight 0" "ours, plain settings" "${speed[@]}"
-    measure training --shape paper --items 64 --update-freq 2 --updates 25 --workers 4 "${speed[@]}"   # the paper's 128
-    measure training --shape xlmr --items 32 --updates 25 --workers 4 "${speed[@]}"
+    measure training_loop --shape paper --items 64 --update-freq 2 --updates 25 --workers 4 "${speed[@]}"   # the paper's 128
+    measure training_loop --shape xlmr --items 32 --updates 25 --workers 4 "${speed[@]}"
 done
 measure head
-measure alignment
-measure scoring --words 20000 50000
+measure alignment_term
+measure word_retrieval --words 20000 50000
 measure tuning --shape xlmr
 exit "$status"

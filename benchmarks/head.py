@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""Memory and time of the output layer, plain and in chunks: python benchmarks/head.py
+"""Memory and time of the output layer, plain and in chunks: python -m benchmarks.head
 
 Forward and backward of fairseq's masked-LM head and the cross entropy, in turn, each time in a process of its own:
 plain, in our chunks, and in those of torch's linear_cross_entropy. Memory is what the process takes beyond the weights;
@@ -17,8 +16,8 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from fairseq.models.roberta.model import RobertaLMHead
-from timing import RESULTS, peak, save
 
+from benchmarks.common.timing import RESULTS, peak, save
 from fairseq_align.criterions import chunked_cross_entropy as logits
 
 MASKED = 0.15
@@ -70,7 +69,8 @@ def main() -> None:
     found = {way: [] for way in args.ways}
     for _ in range(args.rounds):
         for way, runs in found.items():
-            done = subprocess.run([sys.executable, *sys.argv, "--way", way], stdout=subprocess.PIPE, check=True)
+            command = [sys.executable, "-m", "benchmarks.head", *sys.argv[1:], "--way", way]
+            done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
             runs.append(json.loads(done.stdout.splitlines()[-1]))
     rows = [
         {"way": way} | {key: statistics.median(run[key] for run in found[way]) for key in found[way][0]}

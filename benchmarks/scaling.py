@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""What sending gradients costs on many GPUs, on paper: python benchmarks/scaling.py
+"""What sending gradients costs on many GPUs, on paper: python -m benchmarks.scaling
 
 For each rank an all-reduce of S bytes takes 2 * (n - 1) / n * S / bandwidth (a ring; NCCL's tests call that bandwidth
 the bus bandwidth). Gradients of layers are sent while earlier layers are still going backward. Those of the word
@@ -10,7 +9,7 @@ embeddings, and for what of the layers does not fit into the backward pass, two 
 import argparse
 from typing import NamedTuple
 
-from step import SHAPES, forward_flop
+from benchmarks.common.shapes import SHAPES, forward_flop
 
 
 class Cluster(NamedTuple):

@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""A step of fine-tuning a tagger, ours and Hugging Face's token classification: python benchmarks/tuning.py
+"""A step of fine-tuning a tagger, ours and Hugging Face's token classification: python -m benchmarks.tuning
 
 The same architecture, batch and optimizer (Adam), in turn, in one process: a step of fairseq's Trainer with the task
 `sequence_tagging`, and a bare loop around `RobertaForTokenClassification`. Data are random, every other token has a
@@ -11,11 +10,12 @@ import statistics
 import tempfile
 from pathlib import Path
 
-import step
 import torch
-from corpora import dictionary_of
-from timing import RESULTS, interleaved, ratio, save
 
+from benchmarks.common.corpora import dictionary_of, sample
+from benchmarks.common.shapes import SHAPES, SPECIAL
+from benchmarks.common.timing import RESULTS, interleaved, ratio, save
+from benchmarks.common.trainers import DEVICE, flags, hugging_face_config, trainer
 from fairseq_align.data.tagging import IGNORED
 
 LABELS = 17  # parts of speech of Universal Dependencies
@@ -24,10 +24,10 @@ LABELS = 17  # parts of speech of Universal Dependencies
 def hugging_face(shape: str, tokens: int, batch: dict):
     import transformers
 
-    model = transformers.RobertaForTokenClassification(step.hugging_face_config(shape, tokens, num_labels=LABELS))
-    model = model.to(step.DEVICE).train()
+    model = transformers.RobertaForTokenClassification(hugging_face_config(shape, tokens, num_labels=LABELS))
+    model = model.to(DEVICE).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
-    inputs, target = batch["net_input"]["src_tokens"].to(step.DEVICE), batch["target"].to(step.DEVICE)
+    inputs, target = batch["net_input"]["src_tokens"].to(DEVICE), batch["target"].to(DEVICE)
 
     def work() -> int:
         optimizer.zero_grad()
@@ -41,27 +41,27 @@ def hugging_face(shape: str, tokens: int, batch: dict):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--shape", choices=step.SHAPES, default="paper")
+    parser.add_argument("--shape", choices=SHAPES, default="paper")
     parser.add_argument("--tokens", type=int, default=64, help="in a sentence")
     parser.add_argument("--items", type=int, default=32, help="sentences in a step")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the record (default: %(default)s)")
     args = parser.parse_args()
     torch.manual_seed(1)
-    words = step.SHAPES[args.shape][3]
-    batch = step.sample(words, args.items, args.tokens)
+    words = SHAPES[args.shape][3]
+    batch = sample(words, args.items, args.tokens)
     batch["target"] = torch.randint(LABELS, (args.items, args.tokens))
     batch["target"][:, ::2] = IGNORED
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        dictionary_of(words - step.SPECIAL).save(str(data / "dict.txt"))
+        dictionary_of(words - SPECIAL).save(str(data / "dict.txt"))
         (data / "label").mkdir()
         (data / "label" / "dict.txt").write_text("".join(f"L{number} 1\n" for number in range(LABELS)))
-        flags = [*step.flags(args.shape, args.tokens, "fp32"), "--task", "sequence_tagging", "--lang", "en"]
-        flags += ["--criterion", "sequence_tagging", "--arch", "roberta_tagger", "--optimizer"]
+        command = [*flags(args.shape, args.tokens, "fp32"), "--task", "sequence_tagging", "--lang", "en"]
+        command += ["--criterion", "sequence_tagging", "--arch", "roberta_tagger", "--optimizer"]
         works = {}
         for name in ("adamw", "adam"):
-            made = step.trainer(data, [*flags, name])
+            made = trainer(data, [*command, name])
             works[f"ours, {name}"] = lambda made=made: made.train_step([batch]) and batch["ntokens"]
         works["Hugging Face"] = hugging_face(args.shape, args.tokens, batch)
         rates = interleaved(works, args.rounds)

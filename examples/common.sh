@@ -1,33 +1,32 @@
-# What the studies share; sourced by their recipes. $WORK is the folder of the study, $CELL that of one of its models.
-COMMON=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-PREPROCESS=$COMMON/../preprocess
+# What the recipes share. Each sources it first: --help shows the head of the recipe, --dry-run prints the commands that
+# would be run now, here and in the recipes that it starts, and changes nothing.
+EXAMPLES=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+PREPROCESS=$(dirname "$EXAMPLES")/preprocess
+PLUGIN=$(dirname "$EXAMPLES")/fairseq_align
+DRY_RUN=${DRY_RUN-}
 
-binarize() {                         # TEXT DATA SPLIT...: tokenised TEXT/SPLIT.txt -> DATA/SPLIT.{bin,idx}
-    [ ! -e "$2" ] || return 0
-    local split files=()
-    for split in "${@:3}"; do
-        python "$PREPROCESS/subword.py" apply --model "$WORK/spm/spm.model" --input "$1/$split.txt" --output "$1/$split.sp"
-        files+=("--${split}pref" "$1/$split.sp")
-    done
-    fairseq-preprocess --only-source --srcdict "$WORK/spm/dict.txt" --workers "${WORKERS:-2}" "${files[@]}" --destdir "$2.part"
-    mv "$2.part" "$2"
-}
+fail() { echo "error: $*" >&2; exit 1; }
+of() { local name=$1_$2; echo "${!name-}"; }   # NAME SUFFIX: the variable NAME_SUFFIX, e.g. that of a language
+parser_python() { "${PARSER_PYTHON:-python}" "$@"; }   # of an environment with spaCy, see derived/parser.sh
 
-step() {                             # NAME COMMAND...: the command, once; its scores, $CELL/NAME.jsonl, say that it is done
-    [ ! -e "$CELL/$1.jsonl" ] || return 0
-    scores=$CELL/$1.jsonl.part
-    rm -f "$scores"
-    "${@:2}"
-    cat "$scores" >> "$WORK/results.jsonl"
-    mv "$scores" "$CELL/$1.jsonl"
-}
+case ${1-} in                        # `shift` acts on the arguments of the recipe
+    -h | --help) sed -n '2,${/^# /!q; s///p}' "$0"; exit ;;
+    --dry-run) export DRY_RUN=1; shift ;;
+esac
+if [ -n "$DRY_RUN" ]; then
+    show() { local line; printf -v line '%q ' "$@"; echo "${line% }"; }
+    python() { show python "$@"; }
+    parser_python() { show "${PARSER_PYTHON:-python}" "$@"; }
+    fairseq-preprocess() { show fairseq-preprocess "$@"; }
+    fairseq-train() { show fairseq-train "$@"; }
+    fairseq-align() { show fairseq-align "$@"; }
+    torchrun() { show torchrun "$@"; }
+    srun() { show srun "$@"; }
+    exec() { "$@"; }                 # else it would pass over these functions
+    mkdir() { :; }; mv() { :; }; cp() { :; }; rm() { :; }; touch() { :; }
+fi
 
-score() {                            # COMMAND...: of fairseq-align, with what is to stand beside the scores
-    fairseq-align "$@" "${about[@]}" --results "$scores"
-}
-
-finetune() {                         # TASK LANGUAGE SUBSETS [--freeze-embeddings]
-    local tuned=$CELL/$1-$2${4-} data=$WORK/$1-bin
-    TASK=$1 TUNE_DATA=$data SOURCE=$2 FREEZE=${4-} SAVE=$tuned bash "$COMMON/derived/finetune.sh" ${FINETUNE_FLAGS-}
-    score evaluate "$tuned/model.pt" "$data" --subset "$3"
+logged() {                           # LOG PATTERN COMMAND...: the output goes to LOG; lines that match are shown, too
+    [ -z "$DRY_RUN" ] || { "${@:3}"; return; }
+    "${@:3}" 2>&1 | tee "$1" | { grep --line-buffered -E "$2" || true; }
 }

@@ -24,7 +24,7 @@ def check_exists(path: str | Path, expected: str = TEXT) -> None:
     try:
         os.stat(path)  # a pipe must not be opened twice
     except OSError as error:
-        raise InputError(f"{path}: found {error}, expected {expected}") from error
+        raise InputError(f"{path}: found {error.strerror}, expected {expected}") from error
 
 
 def read_lines(path: str | Path, expected: str = TEXT) -> Iterator[tuple[int, str]]:
@@ -60,7 +60,8 @@ def read_lines(path: str | Path, expected: str = TEXT) -> Iterator[tuple[int, st
         byte = f"byte 0x{error.object[error.start]:02x}"
         raise InputError(f"{path}:{number}: found {byte}, expected UTF-8; convert the file, e.g. with iconv") from error
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: found {error}, expected {expected}") from error
+        reason = getattr(error, "strerror", None) or error  # without the number and, once more, the path
+        raise InputError(f"{path}: found {reason}, expected {expected}") from error
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support import processes, warm
+from tests.support.training import MODEL, OPTIMIZER, RUN, TARGET
 from tests.support.warm import REPO
 
 settings.register_profile("repeatable", deadline=None, derandomize=True)
@@ -25,7 +26,7 @@ def pytest_collection_modifyitems(items) -> None:
 def pytest_runtest_teardown(item) -> None:
     """What a test has forked ends with it, whatever became of it."""
     if item.get_closest_marker("forks"):
-        from benchmarks import runs
+        from tests.stress import runs
 
         runs.kill_all()
 
@@ -87,3 +88,26 @@ def toy(tmp_path_factory) -> Path:
         + ["--out", work / "lexicon.tsv", "--heldout", work / "lexicon.heldout.tsv"]
     )
     return work
+
+
+@pytest.fixture
+def pretrain(run, toy, tmp_path):
+    """Pre-train on the toy data; returns the output, the checkpoints are in ``tmp_path / name``."""
+
+    def pretrain(
+        name: str,
+        *flags,
+        criterion="align_mlm",
+        data=toy / "data-bin",
+        check=True,
+        command=("fairseq-train",),
+        user_dir="fairseq_align",
+    ):
+        lexicons = ["--lexicon", toy / "lexicon.tsv", "--heldout-lexicon", toy / "lexicon.heldout.tsv"]
+        flags = [*(lexicons if criterion == "align_mlm" and "--lexicon" not in flags else []), *flags]
+        command = [*command, data, "--user-dir", user_dir, "--task", "align_mlm", "--langs", f"en,{TARGET}"]
+        command += ["--arch", "roberta_base", "--criterion", criterion, "--batch-size", 8]
+        done = run([*command, "--save-dir", tmp_path / name, *MODEL, *OPTIMIZER, *RUN, *flags], check=check)
+        return done if not check else done.stdout + done.stderr
+
+    return pretrain

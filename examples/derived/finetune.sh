@@ -1,11 +1,19 @@
 #!/usr/bin/env bash
-# Fine-tune a pre-trained model on one language: POS tagging, NER or XNLI. SOURCE=<derived language> gives B_S of the paper.
-# In: $MODEL, $TUNE_DATA (pos-bin, ner-bin, xnli-bin). Out: $SAVE/model.pt, the best epoch on that language; $SAVE/train.log
-# XTREME and the paper: TUNE_LR=2e-5 TUNE_BATCH=32, 10 epochs (XNLI: 5) at 128 tokens: 61,360 updates on MultiNLI's 392,702
-# pairs, 6,250 on PAN-X, 3,920 on UD EWT. RoBERTa's MNLI: TUNE_LR=1e-5, 10 epochs with a linear schedule: 122,720 updates
+# Fine-tune a pre-trained model on one language: POS tagging, NER or XNLI. SOURCE=<derived language> gives B_S of the
+# paper.
+# Usage: finetune.sh [--dry-run] [FLAGS of fairseq-train...]. In: $MODEL, $TUNE_DATA (pos-bin, ner-bin, xnli-bin).
+# Out: $SAVE/model.pt, the best epoch on that language; $SAVE/train.log
+# XTREME and the paper: TUNE_LR=2e-5 TUNE_BATCH=32, 10 epochs (XNLI: 5) at 128 tokens: 61,360 updates on MultiNLI's
+# 392,702 pairs, 6,250 on PAN-X, 3,920 on UD EWT. RoBERTa's MNLI: TUNE_LR=1e-5, 10 epochs with a linear schedule:
+# 122,720 updates
 set -euo pipefail
+source "$(dirname "$0")/../common.sh"
 
 TASK=${TASK:-pos}                    # pos, ner or xnli
+for name in EPOCHS TUNE_LR TUNE_BATCH TUNE_DROPOUT FINETUNE_FLAGS; do
+    own=$(of $name "$TASK")          # a setting of one task alone: EPOCHS_xnli=5
+    [ -z "$own" ] || printf -v $name %s "$own"
+done
 SOURCE=${SOURCE:-en}
 FREEZE=${FREEZE-}                    # --freeze-embeddings (pos, ner), or empty: all weights are tuned
 SEED=${SEED:-1}
@@ -14,19 +22,23 @@ POSITIONS=${POSITIONS:-${TOKENS:-64}}   # of the model
 TUNE_LR=${TUNE_LR:-5e-4}
 TUNE_BATCH=${TUNE_BATCH:-32}         # sentences or pairs
 TUNE_DROPOUT=${TUNE_DROPOUT:-0.1}    # without any, zero-shot transfer is much worse when all weights are tuned
+FINETUNE_FLAGS=${FINETUNE_FLAGS-}            # more flags of fairseq-train
 [ ! -e "$SAVE/model.pt" ] || exit 0
 mkdir -p "$SAVE"
 
-tagging=(--task sequence_tagging --criterion sequence_tagging --arch roberta_tagger --lang "$SOURCE" --tokens-per-sample "$POSITIONS")
+tagging=(--task sequence_tagging --criterion sequence_tagging --arch roberta_tagger --lang "$SOURCE")
+tagging+=(--tokens-per-sample "$POSITIONS")
+pairs=(--task sentence_prediction --criterion sentence_prediction --arch roberta_base --num-classes 3)
+pairs+=(--init-token 0 --separator-token 2 --train-subset "train_$SOURCE" --valid-subset "valid_$SOURCE")
 case $TASK in
     pos) flags=("${tagging[@]}") METRIC=accuracy ;;
     ner) flags=("${tagging[@]}") METRIC=f1 ;;
-    xnli) flags=(--task sentence_prediction --criterion sentence_prediction --arch roberta_base --num-classes 3
-        --init-token 0 --separator-token 2 --train-subset "train_$SOURCE" --valid-subset "valid_$SOURCE") METRIC=accuracy ;;
-    *) echo "error: found task $TASK, expected pos, ner or xnli" >&2; exit 1 ;;
+    xnli) flags=("${pairs[@]}") METRIC=accuracy ;;
+    *) fail "found task $TASK, expected pos, ner or xnli" ;;
 esac
-# with its default multiple of 8 fairseq leaves out the last sentences, in validation too (facebookresearch/fairseq#5036)
-fairseq-train "$TUNE_DATA" --user-dir "$(dirname "$0")/../../fairseq_align" "${flags[@]}" \
+# with its default multiple of 8 fairseq leaves out the last sentences, in validation too (fairseq issue 5036)
+# shellcheck disable=SC2086  # flags
+logged "$SAVE/train.log" 'valid on|rror:' fairseq-train "$TUNE_DATA" --user-dir "$PLUGIN" "${flags[@]}" \
     --finetune-from-model "$MODEL" --seed "$SEED" $FREEZE \
     --encoder-layers "$LAYERS" --encoder-embed-dim "$DIM" --encoder-ffn-embed-dim $((4 * DIM)) \
     --encoder-attention-heads "$HEADS" --max-positions "$POSITIONS" \
@@ -35,6 +47,5 @@ fairseq-train "$TUNE_DATA" --user-dir "$(dirname "$0")/../../fairseq_align" "${f
     --optimizer adam --adam-betas '(0.9, 0.98)' --clip-norm 1.0 \
     --lr "$TUNE_LR" --lr-scheduler inverse_sqrt --warmup-updates 100 \
     --best-checkpoint-metric "$METRIC" --maximize-best-checkpoint-metric --no-epoch-checkpoints --no-last-checkpoints \
-    --save-dir "$SAVE" --log-format simple --log-interval 100 --num-workers 0 --data-buffer-size 0 "$@" 2>&1 | tee "$SAVE/train.log" |
-    { grep --line-buffered -E 'valid on|rror:' || true; }
+    --save-dir "$SAVE" --log-format simple --log-interval 100 --num-workers 0 --data-buffer-size 0 $FINETUNE_FLAGS "$@"
 mv "$SAVE/checkpoint_best.pt" "$SAVE/model.pt"

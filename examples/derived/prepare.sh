@@ -1,49 +1,53 @@
 #!/usr/bin/env bash
-# Text and treebank -> binarized text and POS data of a language and of the languages derived from it.
-# In: $TEXT $TOKENIZED (text files), $TRAIN $VALID $TEST (CoNLL-U), transforms as arguments; for those that begin with
-# syntax (syntax,transliterate) also what syntax.sh reads. Out: $WORK/{data-bin,pos-bin}
+# Text and treebank -> binarized text, POS, NER and XNLI data of a language and of the languages derived from it.
+# Usage: prepare.sh [--dry-run] [TRANSFORMS...], by default those of $GRID. In: $TEXT $TOKENIZED (text files), $TRAIN
+# $VALID $TEST (CoNLL-U), what prepare_tasks.sh reads, and for transforms that begin with syntax
+# (syntax,transliterate) what syntax.sh reads. Out: $WORK/{data-bin,pos-bin,ner-bin,xnli-bin}
 set -euo pipefail
+source "$(dirname "$0")/../common.sh"
+source "$EXAMPLES/study.sh"
 
-WORK=${WORK:-runs/derived}
-SOURCE=${SOURCE:-en}                 # language of text and treebank
+export WORK=${WORK:-runs/derived}
+export SOURCE=${SOURCE:-en}          # language of text and treebank
 TEXT=${TEXT-}                        # raw text files, separated by spaces, plain or .gz
 TOKENIZED=${TOKENIZED-}              # text files whose words are separated by spaces already
 VOCABULARY=${VOCABULARY:-2000}       # pieces before derivation
 SPLIT=${SPLIT:-2000}                 # sentences of valid and of test
 OVERLAP=${OVERLAP:-0}                # fraction of the pieces that a language shares with those derived from it
-WORKERS=${WORKERS:-2}
-HERE=$(dirname "$0")
-source "$HERE/../common.sh"
-mkdir -p "$WORK"
+grid=${*:-${GRID-}} targets=()
 
-tag() {  # a language, and the three parts of its treebank
+tag() {                              # LANGUAGE TRAIN VALID TEST
     [ -e "$WORK/pos-bin/$1/test.idx" ] || python "$PREPROCESS/tagging.py" --model "$WORK/spm/spm.model" \
         --dict "$WORK/spm/dict.txt" --lang "$1" --out "$WORK/pos-bin" --train "$2" --valid "$3" --test "$4"
 }
 
+derive() {                           # DATA SOURCE TARGET [flags...]
+    [ -e "$WORK/$1/$3" ] || python "$PREPROCESS/derive.py" "$WORK/$1/$2" "$WORK/$1/$3" "${@:4}"
+}
+
 if [ ! -e "$WORK/corpus/counts.json" ]; then
     # the words of the treebank's training part are text, too; its tags are not used here
-    gzip -cdf "$TRAIN" | awk -F'\t' '$1 ~ /^[0-9]+$/ {printf "%s%s", s, $2; s = " "} !NF {print ""; s = ""} END {print ""}' > "$WORK/treebank.txt"
+    python "$EXAMPLES/derived/treebank.py" words "$TRAIN" "$WORK/treebank.txt"
     # shellcheck disable=SC2086  # lists of files
-    python "$PREPROCESS/corpus.py" ${TEXT:+--input $TEXT} --tokenized $TOKENIZED "$WORK/treebank.txt" \
-        --lang "$SOURCE" --max-words 100 --valid "$SPLIT" --test "$SPLIT" --workers "$WORKERS" --out "$WORK/corpus"
+    python "$PREPROCESS/corpus.py" ${TEXT:+--input $TEXT} --tokenized $TOKENIZED "$WORK/treebank.txt" --max-words 100 \
+        --lang "$SOURCE" --valid "$SPLIT" --test "$SPLIT" --workers "${WORKERS:-2}" --out "$WORK/corpus"
 fi
 [ -e "$WORK/spm/spm.model" ] || python "$PREPROCESS/subword.py" train --input "$WORK/corpus/train.txt" \
     --vocab-size "$VOCABULARY" --character-coverage 0.9999 --out "$WORK/spm"
 binarize "$WORK/corpus" "$WORK/data-bin/$SOURCE" train valid test
 [ -e "$WORK/data-bin/dict.txt" ] || cp "$WORK/spm/dict.txt" "$WORK/data-bin/dict.txt"
 tag "$SOURCE" "$TRAIN" "$VALID" "$TEST"
-for transforms; do
-    source=$SOURCE target=$SOURCE-${transforms//,/+}
-    [ "$OVERLAP" = 0 ] || target=$target-overlap$OVERLAP
+for transforms in $grid; do
+    [[ $transforms != *=* ]] || continue   # a setting of the grid
+    source=$SOURCE target=$(derived_language "$transforms")
     if [ "${transforms%%,*}" = syntax ]; then
         source=$SOURCE-syntax
-        WORK=$WORK bash "$HERE/syntax.sh"
+        bash "$EXAMPLES/derived/syntax.sh"
         binarize "$WORK/syntax" "$WORK/data-bin/$source" train valid test
         tag "$source" "$WORK"/syntax/{train,valid,test}.treebank.conllu
     fi
-    [ -e "$WORK/data-bin/$target" ] || python "$PREPROCESS/derive.py" "$WORK/data-bin/$source" "$WORK/data-bin/$target" \
-        --transforms "${transforms#syntax,}" --overlap "$OVERLAP"
-    [ -e "$WORK/pos-bin/$target" ] || python "$PREPROCESS/derive.py" "$WORK/pos-bin/$source" "$WORK/pos-bin/$target" \
-        --like "$WORK/data-bin/$target/derivation.json"
+    derive data-bin "$source" "$target" --transforms "${transforms#syntax,}" --overlap "$OVERLAP"
+    derive pos-bin "$source" "$target" --like "$WORK/data-bin/$target/derivation.json"
+    targets+=("$target")
 done
+bash "$EXAMPLES/derived/prepare_tasks.sh" "${targets[@]}"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# NER and XNLI data of a language and of the languages derived from it; prepare.sh comes first, POS is its part.
-# In: $NER_TRAIN $NER_VALID $NER_TEST (IOB2), $XNLI_TRAIN $XNLI_VALID $XNLI_TEST (TSV, JSONL), derived languages as
-# arguments; a task without files is left out. Out: $WORK/{ner-bin,xnli-bin}
+# NER and XNLI data of a language and of the languages derived from it; the end of prepare.sh, of which POS is a part.
+# Usage: prepare_tasks.sh [--dry-run] DERIVED_LANGUAGE... In: $NER_TRAIN $NER_VALID $NER_TEST (IOB2), $XNLI_TRAIN
+# $XNLI_VALID $XNLI_TEST (TSV, JSONL); a task without files is left out. Out: $WORK/{ner-bin,xnli-bin}
 set -euo pipefail
+source "$(dirname "$0")/../common.sh"
 
 WORK=${WORK:-runs/derived}
 SOURCE=${SOURCE:-en}
@@ -10,17 +11,21 @@ NER_TRAIN=${NER_TRAIN-} NER_VALID=${NER_VALID-} NER_TEST=${NER_TEST-}
 XNLI_TRAIN=${XNLI_TRAIN-}            # several files, separated by spaces, become one
 XNLI_VALID=${XNLI_VALID-} XNLI_TEST=${XNLI_TEST-}
 POSITIONS=${POSITIONS:-${TOKENS:-64}}   # of the model; longer pairs are shortened, and counted
-PREPROCESS=$(dirname "$0")/../../preprocess
 vocabulary=(--model "$WORK/spm/spm.model" --dict "$WORK/spm/dict.txt" --lang "$SOURCE")
 
-[ -z "$NER_TRAIN" ] || [ -e "$WORK/ner-bin/$SOURCE/test.idx" ] || python "$PREPROCESS/tagging.py" --task ner \
-    "${vocabulary[@]}" --out "$WORK/ner-bin" --train "$NER_TRAIN" --valid "$NER_VALID" --test "$NER_TEST"
-# shellcheck disable=SC2086  # a list of files
-[ -z "$XNLI_TRAIN" ] || [ -e "$WORK/xnli-bin/label/test_$SOURCE.idx" ] || python "$PREPROCESS/xnli.py" "${vocabulary[@]}" \
-    --out "$WORK/xnli-bin" --max-tokens "$POSITIONS" --train $XNLI_TRAIN --valid "$XNLI_VALID" --test "$XNLI_TEST"
+if [ -n "$NER_TRAIN" ] && [ ! -e "$WORK/ner-bin/$SOURCE/test.idx" ]; then
+    python "$PREPROCESS/tagging.py" --task ner "${vocabulary[@]}" --out "$WORK/ner-bin" \
+        --train "$NER_TRAIN" --valid "$NER_VALID" --test "$NER_TEST"
+fi
+if [ -n "$XNLI_TRAIN" ] && [ ! -e "$WORK/xnli-bin/label/test_$SOURCE.idx" ]; then
+    # shellcheck disable=SC2086  # a list of files
+    python "$PREPROCESS/xnli.py" "${vocabulary[@]}" --out "$WORK/xnli-bin" --max-tokens "$POSITIONS" \
+        --train $XNLI_TRAIN --valid "$XNLI_VALID" --test "$XNLI_TEST"
+fi
 for target; do
-    for data in "$WORK/ner-bin" "$WORK/xnli-bin"; do
-        [ ! -e "$data" ] || [ -e "$data/$target" ] || python "$PREPROCESS/derive.py" "$data/$SOURCE" "$data/$target" \
+    for task in ${NER_TRAIN:+ner} ${XNLI_TRAIN:+xnli}; do
+        data=$WORK/$task-bin
+        [ -e "$data/$target" ] || python "$PREPROCESS/derive.py" "$data/$SOURCE" "$data/$target" \
             --like "$WORK/data-bin/$target/derivation.json"
     done
 done

@@ -1,62 +1,62 @@
 #!/usr/bin/env bash
 # One model of a study: pre-train on the source language and some others, score alignment and retrieval; for each task
 # fine-tune on the source language and score every language.
-# Usage: run.sh OBJECTIVE TARGETS [SETTING=VALUE...], e.g. run.sh align_mlm fr,ar SEED=2 ALIGN_LOSS=contrastive
-# In: $WORK, made by prepare.sh. Out: $WORK/runs/<cell>/, scores appended to $WORK/results.jsonl; what is done is not repeated
+# Usage: run.sh [--dry-run] OBJECTIVE TARGETS [SETTING=VALUE...], e.g. run.sh align_mlm fr,ar SEED=2 ALIGN_LOSS=l2
+# In: $WORK, made by prepare.sh. Out: $WORK/runs/<cell>/, scores appended to $WORK/results.jsonl; what is done is not
+# repeated. With EXPORT=1 also $WORK/hf/<cell>, the pre-trained model for transformers, its scores on its card
 set -euo pipefail
+source "$(dirname "$0")/../common.sh"
+source "$EXAMPLES/study.sh"
+source "$EXAMPLES/objectives.sh"
 
-OBJECTIVE=$1 TARGETS=${2//,/ }       # mlm, tlm, dict_mlm or align_mlm; languages beside the source
+[ $# -ge 2 ] || fail "found $# arguments, expected OBJECTIVE TARGETS; see run.sh --help"
+OBJECTIVE=$1 TARGETS=${2//,/ }       # e.g. align_mlm+tlm; languages beside the source
 [ $# -lt 3 ] || export "${@:3}"
 export WORK=${WORK:-runs/natural} SOURCE=${SOURCE:-en} SEED=${SEED:-1}
-ALIGN_LOSS=${ALIGN_LOSS:-cosine}     # or l2, contrastive
-VARIANT=${VARIANT-}                  # name of a model with other settings than those of the study, for the report
 ALIGN_PAIRS=${ALIGN_PAIRS:-1024}     # of an update
 TLM_RATE=${TLM_RATE:-1}              # tlm: items of an epoch as a fraction of the pairs of sentences
 ALPHA=${ALPHA:-0.7}                  # languages are sampled in proportion to their size to this power
+VARIANT=${VARIANT-}                  # name of a model with other settings than those of the study, for the report
 TASKS=${TASKS-pos}                   # to fine-tune: pos, ner, xnli
 LAYER=${LAYER:-1}                    # whose states stand for a sentence in retrieval
-HERE=$(dirname "$0")
-source "$HERE/../common.sh"
-export DATA=$WORK/data-bin LANGS=$SOURCE,${TARGETS// /,}
-about=(--objective "$OBJECTIVE") flags=(--multilang-sampling-alpha "$ALPHA") LEXICON= HELDOUT= pairs= lexicons=
+name=$OBJECTIVE-${TARGETS// /+}-$SEED${VARIANT:+-$VARIANT}
+CELL=$WORK/runs/$name
+export DATA=$WORK/data-bin LANGS=$SOURCE,${TARGETS// /,} MODEL=$CELL/pretrain/model.pt LEXICON= HELDOUT=
+pairs= lexicons=
 for lang in $TARGETS; do pairs+=,$SOURCE-$lang.$SOURCE:$SOURCE-$lang.$lang; done
 for lang in $SOURCE $TARGETS; do for other in $TARGETS; do
-    [ -e "$WORK/lexicon/$lang-$other.tsv" ] || continue
+    [[ -e $WORK/lexicon/$lang-$other.tsv || -n $DRY_RUN && $lang = "$SOURCE" ]] || continue
     LEXICON+=:$WORK/lexicon/$lang-$other.tsv HELDOUT+=:$WORK/lexicon/$lang-$other.heldout.tsv
     lexicons+=,$lang:$other:$WORK/lexicon/$lang-$other.tsv
 done; done
-export LEXICON=${LEXICON#:} HELDOUT=${HELDOUT#:}
-case $OBJECTIVE in
-    mlm) export WEIGHT=0 ;;
-    tlm) export WEIGHT=0; flags+=(--tlm-pairs "${pairs#,}" --tlm-rate "$TLM_RATE") ;;
-    dict_mlm) export WEIGHT=0; flags+=(--dict-mlm "${lexicons#,}") ;;
-    align_mlm) flags+=(--align-pairs "$ALIGN_PAIRS" --align-loss "$ALIGN_LOSS") ;;
-    *) echo "error: found objective $OBJECTIVE, expected mlm, tlm, dict_mlm or align_mlm" >&2; exit 1 ;;
-esac
-[ -z "$VARIANT" ] || about+=(--variant "$VARIANT")
-CELL=$WORK/runs/$OBJECTIVE-${TARGETS// /+}-$SEED${VARIANT:+-$VARIANT}
-export MODEL=$CELL/pretrain/model.pt
-mkdir -p "$CELL"
+LEXICON=${LEXICON#:} HELDOUT=${HELDOUT#:}
+words=$(objective_flags "$OBJECTIVE" "${pairs#,}" "${lexicons#,}")
+readarray -t flags <<< "$words"
+readarray -t about <<< "$(objective_about "$OBJECTIVE" "$VARIANT")"
+
+subsets() { local names="$SOURCE $TARGETS"; echo "$1_${names// /,$1_}"; }   # SPLIT: those of all languages
 
 pretrain() {
     local lang pair
-    SAVE=$CELL/pretrain bash "$COMMON/derived/pretrain.sh" "${flags[@]}" ${PRETRAIN_FLAGS-}
-    score evaluate "$MODEL" "$DATA" --subset "valid_$SOURCE,$(subsets valid)"
+    # shellcheck disable=SC2086  # flags
+    SAVE=$CELL/pretrain bash "$EXAMPLES/derived/pretrain.sh" --multilang-sampling-alpha "$ALPHA" "${flags[@]}" \
+        ${PRETRAIN_FLAGS-}
+    score evaluate "$MODEL" "$DATA" --subset "$(subsets valid)"
     for lang in $TARGETS; do
         pair=$SOURCE-$lang
         score alignment "$MODEL" "$DATA" --lang "$lang" --by overlap --lexicon "$WORK/lexicon/$pair.tsv" \
             --source-lang "$SOURCE" --heldout-lexicon "$WORK/lexicon/$pair.heldout.tsv"
-        [ ! -e "$WORK/tatoeba-bin/$pair" ] || score evaluate "$MODEL" "$WORK/tatoeba-bin/$pair" --task retrieval \
+        [[ ! -e $WORK/tatoeba-bin/$pair ]] || score evaluate "$MODEL" "$WORK/tatoeba-bin/$pair" --task retrieval \
             --layer "$LAYER" --subset "test_$SOURCE,test_$lang"
     done
 }
 
-subsets() { local names=" $TARGETS"; names=${names// /,$1_}; echo "${names#,}"; }   # SPLIT: those of the targets
-
 transfer() {                         # TASK
-    finetune "$1" "$SOURCE" "test_$SOURCE,$(subsets test)"
-    [ "$1" != pos ] || finetune "$1" "$SOURCE" "test_$SOURCE,$(subsets test)" --freeze-embeddings
+    finetune "$1" "$SOURCE" "$(subsets test)"
+    [ "$1" != pos ] || finetune "$1" "$SOURCE" "$(subsets test)" --freeze-embeddings
 }
 
 step pretrain pretrain
 for task in $TASKS; do step "$task" transfer "$task"; done
+[ -z "${EXPORT-}" ] || [ -e "$WORK/hf/$name" ] || fairseq-align export "$MODEL" "$WORK/hf/$name" \
+    --model "$WORK/spm/spm.model" --data "$DATA" --results "$WORK/results.jsonl"

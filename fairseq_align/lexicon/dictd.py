@@ -1,7 +1,7 @@
 """Dictionaries of dictd, the form of FreeDict and of Debian's dict-freedict packages: ``.index`` and ``.dict[.dz]``.
 
-A line of the index is ``headword<TAB>offset<TAB>length``, the two numbers in base 64: where the entry stands in the
-other file, which dictzip, a kind of gzip, may have compressed. An entry as made from FreeDict's TEI:
+A line of the index is ``headword<TAB>offset<TAB>length``; the two numbers, in base 64, are the bytes of the entry in
+the other file, which may be compressed by dictzip, a kind of gzip. An entry as made from FreeDict's TEI:
 
     house /haʊs/ <n, sg>
     1. maison, logis
@@ -21,7 +21,7 @@ from fairseq_align.errors import InputError
 from fairseq_align.lexicon.wordlist import Pair
 
 DIGITS = {digit: value for value, digit in enumerate(ascii_uppercase + ascii_lowercase + digits + "+/")}
-ABOUT = "00database", "00-database"  # headwords of what says something of the dictionary itself
+ABOUT = "00database", "00-database"  # headwords of entries about the dictionary itself
 NOTES = re.compile(r"\([^()]*\)|\[[^][]*\]|<[^<>]*>|\{[^{}]*\}")  # usage, grammar, references
 PRONUNCIATION = re.compile(r"\s/.*/")
 NUMBER = re.compile(r"^(\d+|[a-z])[.)]\s+")
@@ -33,10 +33,10 @@ def read(path: str | Path) -> Iterator[Pair]:
     """Pairs of a dictionary, in the order of its index; the target is empty where an entry names no translation.
 
     Args:
-        path: the ``.index``; ``.dict`` or ``.dict.dz`` stands beside it.
+        path: the ``.index``; ``.dict`` or ``.dict.dz`` is in the same folder.
 
     Raises:
-        InputError: a file is missing or broken, or a line of the index does not lead to an entry.
+        InputError: a file is missing or broken, or a line of the index is not that of an entry.
     """
     path = Path(path)
     entries = _entries(path.with_suffix(""))
@@ -58,18 +58,18 @@ def read(path: str | Path) -> Iterator[Pair]:
 
 
 def _pairs(entry: str, headword: str) -> Iterator[Pair]:
-    """The translations of one entry; its first line, which may spell the headword in capitals, too, holds none."""
+    """The translations of one entry; its first line holds the headword as it is spelt, and no translation."""
     first, *lines = entry.strip().splitlines() or [headword]
     spelt = NOTES.sub("", PRONUNCIATION.sub("", first)).strip() or headword
-    found = [
+    translations = [
         sense.strip()
         for line in lines
         if not line.lstrip().startswith('"')  # an example
         for sense in SENSES.split(NOTES.sub("", NUMBER.sub("", line.strip())))
     ]
-    for sense in filter(None, found):
-        yield Pair(spelt, sense)
-    if not any(found):
+    for translation in filter(None, translations):
+        yield Pair(spelt, translation)
+    if not any(translations):
         yield Pair(spelt, "")
 
 

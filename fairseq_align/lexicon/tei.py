@@ -34,7 +34,7 @@ def read(path: str | Path) -> Iterator[Pair]:
             parser.Parse(b"", True)
     except expat.ExpatError as error:
         raise InputError(f"{path}:{error.lineno}: found {error}, expected well-formed TEI") from error
-    except (OSError, EOFError, zlib.error, LookupError, ValueError) as error:  # the latter two: an unknown encoding
+    except (OSError, EOFError, zlib.error, LookupError, ValueError) as error:  # the last two: an unknown encoding
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: {error}, expected a dictionary in TEI") from error
@@ -47,7 +47,7 @@ class _Entries:
         self.path, self.parser = path, parser
         self.builder: ElementTree.TreeBuilder | None = None  # of the entry that is being read
         self.depth = self.length = 0
-        self.found: list[ElementTree.Element] = []
+        self.complete: list[ElementTree.Element] = []
         parser.StartElementHandler, parser.EndElementHandler = self.start, self.end
         parser.CharacterDataHandler, parser.EntityDeclHandler = self.data, self.entity
         parser.buffer_text = True
@@ -66,7 +66,7 @@ class _Entries:
         self.builder.end(name)
         self.depth -= 1
         if not self.depth:
-            self.found.append(self.builder.close())
+            self.complete.append(self.builder.close())
             self.builder = None
 
     def data(self, text: str) -> None:
@@ -84,18 +84,18 @@ class _Entries:
             raise InputError(f"{self.path}:{line}: found {found}, expected a dictionary in TEI; write it out plainly")
 
     def pairs(self) -> Iterator[Pair]:
-        """The pairs of the entries that have ended since the last time."""
-        found, self.found = self.found, []
-        for entry in found:
+        """The pairs of the entries that were completed since the last call."""
+        entries, self.complete = self.complete, []
+        for entry in entries:
             yield from _pairs(entry)
 
 
 def _pairs(entry: ElementTree.Element) -> Iterator[Pair]:
-    """Every spelling of the headword with every translation; examples are no translations."""
+    """Every spelling of the headword with every translation; translated examples are left out."""
     words = [_text(orth) for form in entry if _name(form) == "form" for orth in form if _name(orth) == "orth"]
-    found = list(_translations(entry))
+    translations = list(_translations(entry))
     for word in filter(None, words):
-        for translation in found or [""]:
+        for translation in translations or [""]:
             yield Pair(word, translation)
 
 

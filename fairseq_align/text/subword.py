@@ -1,7 +1,7 @@
 """SentencePiece models: trained, loaded, their pieces as fairseq's vocabulary, and words in pieces.
 
 Ids follow XLM-R's convention: fairseq id = piece id + 1. SentencePiece has ``<unk> <s> </s>`` at 0, 1, 2, fairseq has
-``<s> <pad> </s> <unk>`` at 0 to 3; every other piece stands in ``dict.txt`` in SentencePiece order.
+``<s> <pad> </s> <unk>`` at 0 to 3; every other piece is in ``dict.txt``, in SentencePiece order.
 
 Text is encoded word by word, everywhere: pre-training text, treebanks and word lists give the same pieces for the same
 word. A word starts with a piece that starts with U+2581. Unknown characters are written as ``<unk>``, so text in pieces

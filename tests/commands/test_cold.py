@@ -3,7 +3,7 @@
 import sys
 
 from tests.support import warm
-from tests.tasks.test_align_mlm import MODEL, OPTIMIZER, RUN, TARGET, logged, updates
+from tests.support.training import MODEL, OPTIMIZER, RUN, TARGET, logged, updates
 
 
 def test_real_commands_preprocess_train_and_validate(run, toy, tmp_path):

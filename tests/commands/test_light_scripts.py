@@ -2,11 +2,11 @@
 
 import os
 import re
-import subprocess
 import sys
 
 import pytest
 
+from tests.support import processes
 from tests.support.warm import REPO
 
 HEAVY = "fairseq|torch|scipy|numpy|sacremoses|sentencepiece|tqdm"
@@ -14,22 +14,11 @@ HEAVY = "fairseq|torch|scipy|numpy|sacremoses|sentencepiece|tqdm"
 
 def imported(*words: object) -> tuple[int, set[str]]:
     """Exit status of a command in a new interpreter, and which of the heavy packages it imported."""
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", *map(str, words)],
-        cwd=REPO,
-        env=os.environ | {"PYTHONPATH": str(REPO)},
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, "-X", "importtime", *words]
+    done = processes.run(command, env=os.environ | {"PYTHONPATH": str(REPO)})
     return done.returncode, set(
         re.findall(r"\| +(fairseq|torch|scipy|numpy|sacremoses|sentencepiece|tqdm)$", done.stderr, re.M)
     )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def light_package() -> None:
-    if imported("-c", "import fairseq_align")[1]:
-        pytest.skip("waits for a package that imports nothing heavy")
 
 
 @pytest.mark.parametrize("script", ["corpus", "lexicon", "parallel", "subword"])

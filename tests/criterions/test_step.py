@@ -20,7 +20,7 @@ from fairseq_align.embeddings.shared_gradient import looked_up
 from fairseq_align.errors import InputError
 from fairseq_align.training.adamw import AdamW, AdamWConfig
 from tests.support import processes, warm
-from tests.tasks.test_align_mlm import pretrain, same, updates  # noqa: F401
+from tests.support.training import same, updates
 
 VOCABULARY, DIM, PADDING = 23, 6, 1
 
@@ -176,7 +176,7 @@ def test_attention_without_padding_is_torchs_flash_kernel():
     assert any("flash_attention" in event.key for event in profile.key_averages())
 
 
-def test_chunked_training_follows_plain_training(pretrain):  # noqa: F811
+def test_chunked_training_follows_plain_training(pretrain):
     flags = ["--max-update", 10, "--dropout", 0, "--attention-dropout", 0]
     chunked = pretrain("chunked", *flags, "--logits-chunk", 5)
     expected = pretrain("plain", *flags)
@@ -184,7 +184,7 @@ def test_chunked_training_follows_plain_training(pretrain):  # noqa: F811
         assert updates(chunked, name) == pytest.approx(updates(expected, name), rel=2e-3)
 
 
-def test_adamw_is_adam_with_decoupled_decay(pretrain, tmp_path):  # noqa: F811
+def test_adamw_is_adam_with_decoupled_decay(pretrain, tmp_path):
     flags = ["--max-update", 10, "--weight-decay", 0.1, "--adam-betas", "(0.9, 0.95)", "--adam-eps", "1e-10"]
     fused = pretrain("fused", *flags, "--optimizer", "adamw")
     expected = pretrain("adam", *flags, "--optimizer", "adam")
@@ -199,7 +199,7 @@ def test_betas_that_are_none_are_refused_in_one_line(betas):
         AdamW(cfg, [nn.Parameter(torch.zeros(2))])
 
 
-def test_autocast_computes_in_bfloat16_and_keeps_weights_in_float32(pretrain, tmp_path):  # noqa: F811
+def test_autocast_computes_in_bfloat16_and_keeps_weights_in_float32(pretrain, tmp_path):
     flags = ["--max-update", 30, "--align-weight", 1]
     half = pretrain("half", *flags, "--autocast", "bf16")
     whole = pretrain("whole", *flags)

@@ -1,4 +1,3 @@
-import os
 import re
 import runpy
 import sys
@@ -15,7 +14,6 @@ from tests.support.conllu import FRENCH, row, write
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "preprocess" / "tagging.py"
-DATA = Path(os.environ.get("FAIRSEQ_ALIGN_DATA", ROOT.parent / "shared" / "data"))
 
 
 @pytest.fixture(scope="module")
@@ -138,10 +136,8 @@ def test_the_script_binarizes_and_counts(model, tmp_path):
 
 # sentences as the table of the data counts them
 @pytest.mark.parametrize(("name", "sentences"), [("en_ewt-ud-dev.conllu.gz", 2001), ("fr_sequoia-ud-dev.conllu", 412)])
-def test_real_treebanks_keep_every_word_and_label(model, tmp_path, name, sentences):
-    path = DATA / "ud" / name
-    if not path.exists():
-        pytest.skip(f"needs {path}; set FAIRSEQ_ALIGN_DATA")
+def test_real_treebanks_keep_every_word_and_label(model, data_dir, tmp_path, name, sentences):
+    path = data_dir / "ud" / name
     processor, dictionary = subword.load(model / "spm.model"), vocabulary.load(model / "dict.txt")
     labels = tagging.label_dictionary("pos")
     pairs = [conllu.words_and_tags(sentence) for sentence in conllu.read(path)]

@@ -176,7 +176,7 @@ def test_bands_of_frequency(count, band):
         (["--heldout-lexicon", "lexicon.heldout.tsv", "--mapping", "procrustes"], "--lexicon, which the mapping"),
         (["--lexicon", "lexicon.tsv", "--layers", "7"], "found 7, expected embeddings or a number from 0 to 1"),
         (["--lexicon", "lexicon.tsv", "--source-lang", "xx"], "xx/train.idx: found no binarized data"),
-        (["--lexicon", "none.tsv"], "none.tsv: found no such file, expected a lexicon"),
+        (["--lexicon", "none.tsv"], "none.tsv: found No such file or directory, expected a lexicon"),
     ],
 )  # fmt: skip
 def test_what_is_missing_is_named_in_one_line(model, toy, capsys, flags, message):

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.runs import free_port
 from fairseq_align.data.tagging import TaggingDataset
 from fairseq_align.downstream import conllu, iob2, tagging
 from fairseq_align.errors import InputError
 from fairseq_align.models.tagger import RobertaTagger, Tagger, load_tagger
+from tests.stress.runs import free_port
 from tests.support.events import scalars
 
 TARGET = "en-transliterate+invert"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from benchmarks.runs import free_port
+from tests.stress.runs import free_port
 from tests.support import warm
-from tests.tasks.test_align_mlm import MODEL, OPTIMIZER, RUN, TARGET, same, updates
+from tests.support.training import MODEL, OPTIMIZER, RUN, TARGET, same, updates
 
 GLOO = ["--distributed-backend", "gloo", "--ddp-backend", "legacy_ddp"]
 

@@ -15,7 +15,7 @@ from fairseq_align.downstream import nli
 from fairseq_align.results import records as results
 from tests.support import processes, warm
 
-CELLS = 4  # mlm, tlm, dict_mlm, align_mlm: presets/smoke.sh
+CELLS = 4  # mlm, tlm, dict_mlm, align_mlm: derived/presets/smoke.sh
 STEPS = 2 * CELLS  # pre-training and POS
 
 
@@ -29,7 +29,7 @@ def study(toy, tmp_path_factory) -> Path:
 
 
 def test_a_grid_that_is_killed_goes_on_and_repeats_no_finished_step(run, study):
-    command = ["bash", "examples/derived/grid.sh", "smoke.sh"]
+    command = ["bash", "examples/grid.sh", "derived", "smoke"]
     nowhere = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     variables = warm.environment() | {"WORK": str(study)}
     with processes.started(command, env=variables, **nowhere) as first:  # killed at its first result

@@ -28,18 +28,20 @@ def work(run, tmp_path_factory):
 
 
 def test_a_study_of_natural_languages_runs_from_text_to_report(run, work):
-    command = ["bash", "examples/natural/grid.sh", "smoke.sh"]
+    command = ["bash", "examples/grid.sh", "natural", "smoke"]
     done = run(command, WORK=work)
     sides = [binarized.read(work / "data-bin" / f"en-fr.{lang}" / "train") for lang in ("en", "fr")]
     assert len(sides[0].sizes) == len(sides[1].sizes) > 0
     train, heldout = (lexicon.read(work / "lexicon" / f"en-fr{kind}.tsv")[0] for kind in ("", ".heldout"))
     assert not {entry.source for entry in train} & {entry.source for entry in heldout}
+    (log,) = work.glob("runs/align_mlm+tlm-*/pretrain/train.log")
+    assert all(word in log.read_text() for word in ("'align_loss': contrastive", "'tlm_pairs': 'en-fr.en:en-fr.fr'"))
     records = results.read(work / "results.jsonl")
-    assert {(r["objective"], r.get("variant")) for r in records} == {("align_mlm", "contrastive"), ("tlm", None)}
+    assert {(r["objective"], r.get("variant")) for r in records} == {("align_mlm", "+tlm-contrastive"), ("tlm", None)}
     assert {r["derivation"] for r in records} == {None}
     assert {(r["task"], r["lang"]) for r in records} == {
         ("mlm", "en"), ("mlm", "fr"), ("alignment", "fr"), ("retrieval", "en:fr"), ("pos", "en"), ("pos", "fr"),
     }  # fmt: skip
-    assert "ALIGN-MLM contrastive" in done.stdout and "POS zero-shot" in done.stdout
+    assert "ALIGN-MLM +tlm-contrastive" in done.stdout and "POS zero-shot" in done.stdout
     run(command, WORK=work)
     assert len(results.read(work / "results.jsonl")) == len(records)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import runs
 from fairseq_align.errors import InputError
 from fairseq_align.results import records as results
+from tests.stress import runs
 
 RECORD = {
     "task": "pos", "metric": "accuracy", "value": 0.612, "n": 25094, "lang": "en-x", "source_lang": "en",

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import fuzz, runs
 from fairseq_align.data import binarized
 from fairseq_align.derivation.record import Derivation
 from fairseq_align.downstream import conllu, iob2, nli
@@ -20,6 +19,7 @@ from fairseq_align.files import LONGEST_LINE, read_lines
 from fairseq_align.lexicon import dictd, tei, wordlist
 from fairseq_align.results import records as results
 from fairseq_align.text import vocabulary
+from tests.stress import fuzz, runs
 
 pytestmark = pytest.mark.forks
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import runs
+from tests.stress import runs
 from tests.support import processes
 
 FOREVER = 10**6

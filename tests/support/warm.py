@@ -73,7 +73,8 @@ def write_clients(folder: Path, address: Path, environment: dict[str, str]) -> N
         environment: of the server.
     """
     settings = {name: value for name, value in environment.items() if name.startswith(SETTINGS)}
-    modules = [f"-m {name}" for name in MODULES.values()]
+    benchmarks = [f"benchmarks.{path.stem}" for path in (REPO / "benchmarks").glob("*.py")]
+    modules = [f"-m {name}" for name in [*MODULES.values(), *benchmarks]]
     for name, words in {"python": [], **{name: script(name) for name in MODULES}}.items():
         client = CLIENT.format(
             python=sys.executable,

@@ -13,47 +13,13 @@ import pytest
 import torch
 
 import fairseq_align  # noqa: F401   lets torch's safe loader read what fairseq saves
-from benchmarks.runs import free_port
 from fairseq_align.data import binarized
+from tests.stress.runs import free_port
 from tests.support import processes
 from tests.support.events import scalars
+from tests.support.training import MODEL, OPTIMIZER, RUN, TARGET, logged, same, updates, weights
 
 TRANSFORMS = "transliterate,invert"
-TARGET = "en-transliterate+invert"
-MODEL = [
-    "--encoder-layers",
-    2,
-    "--encoder-embed-dim",
-    32,
-    "--encoder-ffn-embed-dim",
-    64,
-    "--encoder-attention-heads",
-    2,
-]
-MODEL += ["--tokens-per-sample", 32, "--max-positions", 32]
-OPTIMIZER = ["--optimizer", "adam", "--lr", "5e-3", "--lr-scheduler", "fixed", "--clip-norm", 1]
-RUN = ["--cpu", "--log-format", "json", "--log-interval", 1, "--num-workers", 0, "--disable-validation"]
-RUN += ["--data-buffer-size", 0]  # no thread reads ahead: fairseq's can abort a process that ends inside an epoch
-
-
-def weights(path: Path) -> dict[str, torch.Tensor]:
-    """Parameters of a checkpoint of ours, read by torch's safe loader."""
-    return torch.load(path, weights_only=True)["model"]
-
-
-def same(a: Path, b: Path) -> bool:
-    one, other = weights(a), weights(b)
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-def logged(output: str, name: str) -> list[dict]:
-    """JSON records of a progress bar (``train_inner``, ``valid``) in a training log."""
-    found = re.findall(rf"\| {name} \| (\{{.*\}})", output)
-    return [{key: float(value) for key, value in json.loads(line).items()} for line in found]
-
-
-def updates(output: str, key: str) -> list[float]:
-    return [record[key] for record in logged(output, "train_inner")]
 
 
 def validated(run, data: Path, checkpoint: Path, langs: str, subsets: str) -> dict[str, dict]:
@@ -66,53 +32,6 @@ def validated(run, data: Path, checkpoint: Path, langs: str, subsets: str) -> di
         (record,) = logged(done.stdout + done.stderr, re.escape(subset))
         found[subset] = {key.removeprefix(f"{subset}_"): value for key, value in record.items()}
     return found
-
-
-@pytest.fixture
-def pretrain(run, toy, tmp_path):
-    """Pre-train on the toy data; returns the output, the checkpoints are in ``tmp_path / name``."""
-
-    def pretrain(
-        name: str,
-        *flags,
-        criterion="align_mlm",
-        data=toy / "data-bin",
-        check=True,
-        command=("fairseq-train",),
-        user_dir="fairseq_align",
-    ):
-        lexicons = ["--lexicon", toy / "lexicon.tsv", "--heldout-lexicon", toy / "lexicon.heldout.tsv"]
-        flags = [*(lexicons if criterion == "align_mlm" and "--lexicon" not in flags else []), *flags]
-        done = run(
-            [
-                *command,
-                data,
-                "--user-dir",
-                user_dir,
-                "--task",
-                "align_mlm",
-                "--langs",
-                f"en,{TARGET}",
-                "--arch",
-                "roberta_base",
-            ]
-            + [
-                "--criterion",
-                criterion,
-                "--batch-size",
-                8,
-                "--save-dir",
-                tmp_path / name,
-                *MODEL,
-                *OPTIMIZER,
-                *RUN,
-                *flags,
-            ],
-            check=check,
-        )
-        return done if not check else done.stdout + done.stderr
-
-    return pretrain
 
 
 def test_alignment_brings_pairs_of_the_lexicon_together(pretrain, tmp_path):
@@ -401,7 +320,7 @@ def out_of_vocabulary(toy, tmp_path):
     [
         (
             lambda toy, tmp_path: tmp_path / "nowhere.tsv",
-            "nowhere.tsv: found no such file, expected a lexicon; make it with",
+            "nowhere.tsv: found No such file or directory, expected a lexicon; make it with",
         ),
         (other_pieces, "made for dictionary 0123456789ab, found [0-9a-f]{12} with the data; make the lexicon again"),
         (out_of_vocabulary, "kept 0 of 1 pairs"),

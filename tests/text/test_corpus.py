@@ -1,5 +1,4 @@
 import json
-import os
 import random
 import re
 import runpy
@@ -13,7 +12,6 @@ from fairseq_align.text import corpus
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "preprocess" / "corpus.py"
-DATA = Path(os.environ.get("FAIRSEQ_ALIGN_DATA", ROOT.parent / "shared" / "data"))
 
 
 def test_a_line_is_normalised_split_and_tokenised():

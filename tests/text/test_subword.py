@@ -1,5 +1,4 @@
 import io
-import os
 import re
 import runpy
 import sys
@@ -17,7 +16,6 @@ from fairseq_align.text import subword, vocabulary
 from fairseq_align.text.normalise import normalise
 
 ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("FAIRSEQ_ALIGN_DATA", ROOT.parent / "shared" / "data"))
 LETTERS = "abcdeé"
 TOY_WORDS = st.text(LETTERS + "s.漢ー½´", min_size=1, max_size=6)
 ANY_WORDS = st.text(min_size=1, max_size=4).filter(lambda word: word.split() == [word])
@@ -216,10 +214,8 @@ def test_the_script_says_what_to_mend(tmp_path, monkeypatch, capsys, flags, advi
     assert re.search(advice, shown)
 
 
-def test_real_sentences_are_encoded_alike_word_by_word(tmp_path):
-    path = DATA / "text" / "hi.wikipedia-mlqa.txt"
-    if not path.exists():
-        pytest.skip(f"needs {path}; set FAIRSEQ_ALIGN_DATA")
+def test_real_sentences_are_encoded_alike_word_by_word(data_dir, tmp_path):
+    path = data_dir / "text" / "hi.wikipedia-mlqa.txt"
     lines = [normalise(line) for _, line in read_lines(path)]
     processor = subword.load(train(tmp_path, lines, vocab_size=1000, character_coverage=0.999) / "spm.model")
     for line in lines:

@@ -6,7 +6,7 @@ name their device; all else, halves included, is computed as it would be there.
 
 import pytest
 
-from tests.tasks.test_align_mlm import pretrain, same, updates  # noqa: F401
+from tests.support.training import same, updates
 
 SCRIPT = """
 import torch
@@ -21,7 +21,7 @@ FLAGS = ["--dropout", 0, "--attention-dropout", 0, "--no-epoch-checkpoints"]
 
 
 @pytest.fixture
-def half(pretrain, tmp_path):  # noqa: F811
+def half(pretrain, tmp_path):
     (tmp_path / "fairseq-train").write_text(SCRIPT)
     return lambda name, *flags, **more: pretrain(
         name, *FLAGS, "--fp16", *flags, command=("python", tmp_path / "fairseq-train"), **more
@@ -39,7 +39,7 @@ def test_weight_0_is_the_stock_criterion_to_the_bit(half, tmp_path):
 @pytest.mark.parametrize(
     "flags", ["", "--optimizer adamw --logits-chunk 5", "--align-loss contrastive --align-pairs 64"]
 )
-def test_half_precision_follows_float32(half, pretrain, flags):  # noqa: F811
+def test_half_precision_follows_float32(half, pretrain, flags):
     found = half("half", *flags.split(), "--max-update", 30)
     expected = pretrain("whole", *FLAGS, *flags.split(), "--max-update", 30)
     for name, tolerance in (("mlm_loss", 0.01), ("align_loss", 0.02), ("gnorm", 0.1)):

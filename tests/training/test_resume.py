@@ -14,13 +14,13 @@ from fairseq import tasks
 from fairseq.data.iterators import GroupedIterator
 from fairseq.file_io import PathManager
 
-from benchmarks import runs
 from fairseq_align.criterions.align_mlm import AlignMlmLoss
 from fairseq_align.embeddings.alignment_loss import LOSSES, alignment_loss
 from fairseq_align.errors import InputError
 from fairseq_align.lexicon.words import Pairs, Words
 from fairseq_align.training import resharding as shards
 from fairseq_align.training.stopping import STOPPED
+from tests.stress import runs
 
 pytestmark = pytest.mark.forks
 

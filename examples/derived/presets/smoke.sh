@@ -1,6 +1,8 @@
 # Every step once, on almost nothing: what the tests run. The scores mean nothing.
-TEXT=$WORK/toy/text.txt TOKENIZED=
-TRAIN=$WORK/toy/train.conllu VALID=$WORK/toy/valid.conllu TEST=$WORK/toy/test.conllu
-OBJECTIVES="mlm tlm dict_mlm align_mlm" GRID="transliterate,invert" RATES="0.5" SEEDS="1"
-VOCABULARY=400 LAYERS=1 DIM=16 HEADS=2 TOKENS=32 BATCH=8 UPDATES=4 LR=1e-3 DROPOUT=0
-EPOCHS=1 TUNE_LR=1e-3 TUNE_BATCH=32
+TEXT=${TEXT:-$WORK/toy/text.txt} TOKENIZED=${TOKENIZED-}
+TRAIN=${TRAIN:-$WORK/toy/train.conllu} VALID=${VALID:-$WORK/toy/valid.conllu} TEST=${TEST:-$WORK/toy/test.conllu}
+OBJECTIVES=${OBJECTIVES:-mlm tlm dict_mlm align_mlm} GRID=${GRID:-transliterate,invert}
+RATES=${RATES:-0.5} SEEDS=${SEEDS:-1}
+VOCABULARY=${VOCABULARY:-400} LAYERS=${LAYERS:-1} DIM=${DIM:-16} HEADS=${HEADS:-2} TOKENS=${TOKENS:-32}
+BATCH=${BATCH:-8} UPDATES=${UPDATES:-4} LR=${LR:-1e-3} DROPOUT=${DROPOUT:-0}
+EPOCHS=${EPOCHS:-1} TUNE_LR=${TUNE_LR:-1e-3} TUNE_BATCH=${TUNE_BATCH:-32}

@@ -1,14 +1,13 @@
 # Every step once, on two invented languages: what the tests run. The scores mean nothing.
-SOURCE=en TARGETS=fr
-TEXT_en=$WORK/toy/en/text.txt TEXT_fr=$WORK/toy/fr/text.txt
-POS_en="$WORK/toy/en/train.conllu $WORK/toy/en/valid.conllu $WORK/toy/en/test.conllu"
-POS_fr="- - $WORK/toy/fr/test.conllu"
-LEXICON_fr=$WORK/toy/words.tsv HELDOUT_fr=$WORK/toy/heldout.tsv
-PARALLEL_fr=$WORK/toy/parallel.tsv:1,2 TATOEBA_fr=$WORK/toy/parallel.tsv:1,2
-VOCABULARY=400 SPLIT=50 LAYERS=1 DIM=16 HEADS=2 TOKENS=32 BATCH=8 UPDATES=4 LR=1e-3 DROPOUT=0
-ALIGN_PAIRS=16 EPOCHS=1 TUNE_LR=1e-3 TUNE_BATCH=32
-
-cells() {
-    echo "align_mlm fr ALIGN_LOSS=contrastive VARIANT=contrastive"
-    echo "tlm fr TASKS="
-}
+SOURCE=${SOURCE:-en} TARGETS=${TARGETS:-fr} toy=$WORK/toy
+TEXT_en=${TEXT_en:-$toy/en/text.txt} TEXT_fr=${TEXT_fr:-$toy/fr/text.txt}
+POS_en=${POS_en:-$toy/en/train.conllu $toy/en/valid.conllu $toy/en/test.conllu}
+POS_fr=${POS_fr:-- - $toy/fr/test.conllu}
+LEXICON_fr=${LEXICON_fr:-$toy/words.tsv} HELDOUT_fr=${HELDOUT_fr:-$toy/heldout.tsv}
+PARALLEL_fr=${PARALLEL_fr:-$toy/parallel.tsv:1,2} TATOEBA_fr=${TATOEBA_fr:-$toy/parallel.tsv:1,2}
+GRID=${GRID:-${TARGETS// /,}} SEEDS=${SEEDS:-1}
+OBJECTIVES=${OBJECTIVES:-align_mlm+tlm ALIGN_LOSS=contrastive VARIANT=contrastive tlm TASKS=}
+VOCABULARY=${VOCABULARY:-400} SPLIT=${SPLIT:-50}
+LAYERS=${LAYERS:-1} DIM=${DIM:-16} HEADS=${HEADS:-2} TOKENS=${TOKENS:-32}
+BATCH=${BATCH:-8} UPDATES=${UPDATES:-4} LR=${LR:-1e-3} DROPOUT=${DROPOUT:-0} ALIGN_PAIRS=${ALIGN_PAIRS:-16}
+EPOCHS=${EPOCHS:-1} TUNE_LR=${TUNE_LR:-1e-3} TUNE_BATCH=${TUNE_BATCH:-32}

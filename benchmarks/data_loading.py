@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""The way of the data, ours and fairseq's masked_lm: python benchmarks/data.py; at length with --tokens 1000000000
+"""Loading of data, ours and fairseq's masked_lm: python -m benchmarks.data_loading; at length --tokens 1000000000
 
 Two figures: tokens a second that one loader worker makes, batches of 16 full items, collated; and what a run takes to
 its first update, the whole command with a model of one layer of 8, and its memory. The corpus is random.
@@ -15,21 +14,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from corpora import PLUGIN, dictionary_of, write_corpus
 from fairseq import options, tasks
 from fairseq.dataclass.utils import convert_namespace_to_omegaconf
-from timing import RESULTS, interleaved, ratio, save
+
+from benchmarks.common.corpora import prepare
+from benchmarks.common.timing import RESULTS, interleaved, ratio, save
+from benchmarks.common.trainers import PLUGIN
 
 ITEMS, LENGTH = 16, 512
 TASKS = {"ours": ["--task", "align_mlm", "--langs", "en"], "fairseq": ["--task", "masked_lm"]}
 SHARED = ["--user-dir", str(PLUGIN), "--sample-break-mode", "none", "--tokens-per-sample", str(LENGTH)]
-
-
-def prepare(folder: Path, tokens: int, pieces: int) -> None:
-    write_corpus(folder / "en" / "train", tokens, pieces)
-    dictionary_of(pieces).save(str(folder / "dict.txt"))
-    for suffix in ("bin", "idx"):  # fairseq's masked_lm looks beside dict.txt
-        os.link(folder / "en" / f"train.{suffix}", folder / f"train.{suffix}")
 
 
 def batches(folder: Path, name: str, count: int):
@@ -98,7 +92,7 @@ def main() -> None:
             starts.append({"name": name, "seconds": seconds, "peak_mib": peak})
             print(f"{name:8} {args.tokens:,} tokens: {seconds:6.1f} s to the end of one update, {peak:6.0f} MiB")
     record = {"batches": args.batches, "items": ITEMS, "length": LENGTH, "rounds": args.rounds, "tokens": args.tokens}
-    save("data", {**record, "rows": rows, "first_update": starts}, args.results)
+    save("data_loading", {**record, "rows": rows, "first_update": starts}, args.results)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
-"""Training as it runs, with its loader workers: python benchmarks/training.py
+"""Training as it runs, with its loader workers: python -m benchmarks.training_loop
 
 The trainer is that of fairseq-train with the flags a user would give, the corpus is random. Printed are tokens a
 second, the share of the time that the trainer waits for data, what that makes of one cell of the paper's grid (500,000
-updates of 128 x 512 tokens), memory, and with --peak the model FLOP utilisation (see step.py). Then the ten operations
-that take most of the time of a few more updates: their own time, without that of the operations they call.
+updates of 128 x 512 tokens), memory, and with --peak the model FLOP utilisation (see benchmarks.step). Then the ten
+operations that take most of the time of a few more updates: their own time, without that of the operations they call.
 """
 
 import argparse
@@ -14,12 +13,14 @@ import time
 from pathlib import Path
 
 import torch
-from data import prepare
 from fairseq.data.iterators import GroupedIterator
-from step import DEVICE, SHAPES, SPECIAL, fast, flags, forward_flop, trainer, write_lexicon
-from timing import RESULTS, peak, save
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
+
+from benchmarks.common.corpora import prepare, write_lexicon
+from benchmarks.common.shapes import SHAPES, SPECIAL, forward_flop
+from benchmarks.common.timing import RESULTS, peak, save
+from benchmarks.common.trainers import DEVICE, fast, flags, trainer
 
 CELL = 500_000 * 128 * 512  # tokens: updates, items and length of Tang et al. 2022
 
@@ -68,7 +69,7 @@ def main() -> None:
     }
     print(f"{rate:,.0f} tokens/s, {waiting:.2%} of the time waiting for data, at most {memory:,.0f} MiB")
     if args.peak:
-        record["utilisation"] = 3 * forward_flop(args) * rate / (args.peak * 1e12)
+        record["utilisation"] = 3 * forward_flop(args.shape, args.tokens) * rate / (args.peak * 1e12)
         print(f"{record['utilisation']:.1%} of the peak")
     print(
         f"one cell of the paper's grid: {record['cell_hours']:,.1f} hours on {'this GPU' if on_gpu else 'this machine'}"
@@ -77,7 +78,8 @@ def main() -> None:
     for row in rows:
         print(f"{row['of_all']:6.1%} {row['ms']:10.2f} ms an update {row['name']}")
     settings = {name: value for name, value in vars(args).items() if name not in ("results", "peak")}
-    save(f"training-{args.shape}-{args.items}-{args.precision}", {**settings, **record, "rows": rows}, args.results)
+    name = f"training_loop-{args.shape}-{args.items}-{args.precision}"
+    save(name, {**settings, **record, "rows": rows}, args.results)
 
 
 def command(args, data: Path) -> list[str]:

@@ -174,7 +174,7 @@ READERS = {
         {"x.jsonl": b'{"language": "fr", "gold_label": "neutral", "sentence1": "a b", "sentence2": "c"}\n' * 2},
         lambda folder: drain(nli.read(folder / "x.jsonl", "fr", Counter())),
     ),
-    "bitext": Reader({"x.tsv": b"a b\tc\nd\te f\n"}, lambda folder: drain(bitext.read(folder / "x.tsv", (0, 1)))),
+    "bitext": Reader({"x.tsv": b"a b\tc\nd\te f\n"}, lambda folder: drain(bitext.read(folder / "x.tsv", (1, 2)))),
     "derivation.json": Reader({"derivation.json": json.dumps(DERIVATION).encode()}, read_derivation),
     "order.json": Reader(
         {"x.json": json.dumps({"format": word_order.FORMAT, "nouns": ORDER}).encode()},

@@ -1,4 +1,4 @@
-"""What the benchmarks share: interleaved timing, and the record of where and when it was done."""
+"""Interleaved timing, and the record of where and when it was done."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def machine() -> dict[str, str]:
     return {"date": date.today().isoformat(), "processor": processor, "cores": str(os.cpu_count()), **versions}
 
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 
 
 def save(name: str, record: dict, folder: Path = RESULTS) -> None:

@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""Fuzz one reader guided by coverage, with atheris: python benchmarks/guided.py TEI -max_total_time=60
+"""Fuzz one reader guided by coverage, with atheris: python -m tests.stress.guided TEI -max_total_time=60
 
 Further arguments are libFuzzer's. atheris is no dependency of this package: pip install atheris
 """
@@ -10,7 +9,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["fairseq_align", "conllu"]):
-    import fuzz
+    from tests.stress import fuzz
 
 
 def main() -> None:

@@ -7,10 +7,10 @@ import pytest
 import torch
 from fairseq import checkpoint_utils, hub_utils
 
-from benchmarks import malice, runs
 from fairseq_align import cli
 from fairseq_align.errors import InputError
 from fairseq_align.evaluation.checkpoint import load
+from tests.stress import malice, runs
 
 pytestmark = pytest.mark.forks
 

@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""What the alignment term adds to a training step of the paper's model: python benchmarks/alignment.py
+"""What the alignment term adds to a training step of the paper's model: python -m benchmarks.alignment_term
 
 Timed in turn, with the same model: forward, backward and Adam of fairseq's masked-LM loss; the alignment term as
 training computes it, value and gradient; and the same loss by plain autograd. Data are random.
@@ -10,13 +9,13 @@ import statistics
 from pathlib import Path
 
 import torch
-from corpora import dictionary_of
 from fairseq import utils
 from fairseq.criterions.masked_lm import MaskedLmConfig, MaskedLmLoss
 from fairseq.models.roberta.model import RobertaModel, base_architecture
-from step import SHAPES, SPECIAL, sample
-from timing import RESULTS, interleaved, peak, save
 
+from benchmarks.common.corpora import dictionary_of, sample
+from benchmarks.common.shapes import SHAPES, SPECIAL
+from benchmarks.common.timing import RESULTS, interleaved, peak, save
 from fairseq_align.embeddings.alignment_loss import LOSSES, Blocks, PairLoss, alignment_loss
 from fairseq_align.lexicon.words import Pairs, Words
 
@@ -93,7 +92,8 @@ def main() -> None:
             )
     highest = peak()
     record = {"vocabulary": args.vocabulary, "tokens": args.tokens, "kind": args.kind, "rounds": args.rounds}
-    save("alignment", {**record, "threads": torch.get_num_threads(), "rows": rows, "peak_mib": highest}, args.results)
+    record |= {"threads": torch.get_num_threads(), "rows": rows, "peak_mib": highest}
+    save("alignment_term", record, args.results)
 
 
 def term(table, some: Pairs, pair_loss: PairLoss, gradient: torch.Tensor) -> int:

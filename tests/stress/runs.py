@@ -24,6 +24,7 @@ from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from fairseq.distributed import utils as distributed_utils
 from fairseq_cli import train
 
+import fairseq_align
 from fairseq_align.data import binarized
 from fairseq_align.errors import show_in_one_line
 from fairseq_align.lexicon import file as lexicon
@@ -68,7 +69,7 @@ def write_data(folder: Path) -> Path:
 @functools.cache
 def settings(data: Path, *flags: object, objective: str = "align_mlm") -> FairseqConfig:
     """What ``fairseq-train`` makes of the flags that train the tiny model; later flags win."""
-    words = [data, "--user-dir", Path(lexicon.__file__).parent, "--task", "align_mlm", "--langs", "a,b"]
+    words = [data, "--user-dir", Path(fairseq_align.__file__).parent, "--task", "align_mlm", "--langs", "a,b"]
     words += ["--criterion", "align_mlm", "--lexicon", data / "lexicon.tsv", *MODEL, *RUN]
     words += [word.format(data=data) for word in OBJECTIVES[objective]]
     sys.argv = ["fairseq-train", *map(str, [*words, *flags])]
@@ -254,4 +255,4 @@ def half_copied(source: str, target: str) -> None:
 
 
 def nothing(*args) -> None:
-    """The part that is done of what is one step."""
+    """The part that is done of a call that does all or nothing."""

@@ -1,6 +1,5 @@
-#!/usr/bin/env python3
 """Seconds to make a lexicon of a word list and to load it, and what drawing pairs costs an update, in one thread:
-python benchmarks/lexicon.py
+python -m benchmarks.lexicon_loading
 
 Words are random strings of 2 to 12 letters, in pieces of a SentencePiece model that is learnt from some of them.
 """
@@ -14,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
-from timing import RESULTS, interleaved, peak, save
 
+from benchmarks.common.timing import RESULTS, interleaved, peak, save
 from fairseq_align.criterions.align_mlm import AlignMlmLoss
 from fairseq_align.lexicon import build, wordlist
 from fairseq_align.lexicon import file as lexicon
@@ -88,7 +87,7 @@ def main() -> None:
         )
     highest = peak()
     print(f"peak memory {highest:.0f} MiB")
-    save("lexicon", {"drawn": DRAWN, "rows": rows, "peak_mib": highest}, args.results)
+    save("lexicon_loading", {"drawn": DRAWN, "rows": rows, "peak_mib": highest}, args.results)
 
 
 def drawing(loss: AlignMlmLoss):

@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""What training survives and what readers refuse, at length: python benchmarks/reliability.py
+"""What training survives and what readers refuse, at length: python -m tests.stress.reliability
 
 Kills, resumes, crafted checkpoints and broken files, many of each; tests/ has a few of each.
 """
@@ -17,17 +16,16 @@ import warnings
 from collections import Counter
 from pathlib import Path
 
-import fuzz
-import malice
-import runs
 import torch
 from fairseq import checkpoint_utils, hub_utils
 from fairseq.file_io import PathManager
-from timing import RESULTS, save
 
+from benchmarks.common.timing import save
 from fairseq_align.errors import InputError
 from fairseq_align.evaluation.checkpoint import load
+from tests.stress import fuzz, malice, runs
 
+RESULTS = Path(__file__).parent / "results"
 INTERVAL = 2  # updates between two checkpoints
 SAVING = (
     (torch, "save", runs.half_written),

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from fairseq.data import Dictionary
 
-from benchmarks import runs
 from fairseq_align.text import subword, vocabulary
+from tests.stress import runs
 
 pytestmark = pytest.mark.forks
 

@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""Time and memory of scoring alignment, ours and whole matrices: python benchmarks/scoring.py
+"""Time and memory of scoring alignment, ours and whole matrices: python -m benchmarks.word_retrieval
 
 P@1 by cosine and by CSLS of all words of one vocabulary among those of another, block by block with the functions of
 `fairseq-align alignment`, and by plain torch, which holds the matrix of cosines. Each in a process of its own; vectors
@@ -15,8 +14,8 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from timing import RESULTS, peak, save
 
+from benchmarks.common.timing import RESULTS, peak, save
 from fairseq_align.embeddings import retrieval
 from fairseq_align.embeddings.retrieval import NEIGHBOURS, Space
 from fairseq_align.lexicon.words import Words
@@ -71,14 +70,15 @@ def main() -> None:
     rows = []
     for words in args.words:
         for way in args.ways:
-            command = [sys.executable, *sys.argv, "--way", way, "--measured", str(words)]
+            command = [sys.executable, "-m", "benchmarks.word_retrieval", *sys.argv[1:]]
+            command += ["--way", way, "--measured", str(words)]
             found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.splitlines()[-1])
             rows.append({"words": words, "way": way} | found)
             print(
                 f"{words:>9,} words, {way}: {found['seconds']:7.1f} s, {found['mib']:8,.0f} MiB; P@1 "
                 f"{found['cosine']:.1%} by cosine, {found['csls']:.1%} by CSLS"
             )
-    save(f"scoring-{args.device}", {"dim": args.dim, "noise": args.noise, "rows": rows}, args.results)
+    save(f"word_retrieval-{args.device}", {"dim": args.dim, "noise": args.noise, "rows": rows}, args.results)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def work(tmp_path_factory):
 
 
 def test_a_study_from_xlmr_runs_to_a_report_and_to_transformers(run, work):
-    run(["bash", "examples/xlmr/grid.sh", "smoke.sh"], WORK=work)
+    run(["bash", "examples/grid.sh", "xlmr", "smoke"], WORK=work)
     assert (work / "spm" / "dict.txt").read_bytes() == (work / "toy" / "xlmr" / "dict.txt").read_bytes()
     records = results.read(work / "results.jsonl")
     assert {(r["task"], r["lang"]) for r in records} == {

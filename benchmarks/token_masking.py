@@ -1,7 +1,7 @@
-#!/usr/bin/env python3
-"""Tokens a second of masking, ours and fairseq's ``MaskTokensDataset``, in one process: python benchmarks/masking.py
+"""Tokens a second of masking, ours and fairseq's, in one process: python -m benchmarks.token_masking
 
-Items of 512 random tokens, inputs and targets of each made once, as a loader worker does.
+fairseq's is ``MaskTokensDataset``. Items of 512 random tokens, inputs and targets of each made once, as a loader worker
+does.
 """
 
 import argparse
@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from fairseq.data import Dictionary, MaskTokensDataset
-from timing import RESULTS, interleaved, ratio, save
 
+from benchmarks.common.timing import RESULTS, interleaved, ratio, save
 from fairseq_align.data.masking import Masking
 from fairseq_align.data.translations import Translations
 
@@ -75,7 +75,7 @@ def main() -> None:
         rows.append({"vocabulary": size, "tokens_per_second": medians, "ratio": ratio(rates, "ours", "stock")})
         stock, ours, full = medians.values()
         print(f"{size:>10,}  {stock:>10.2f}  {ours:>10.2f}  {rows[-1]['ratio']:>6.1f}  {full:>25.2f}")
-    save("masking", {"items": args.items, "length": LENGTH, "rounds": args.rounds, "rows": rows}, args.results)
+    save("token_masking", {"items": args.items, "length": LENGTH, "rounds": args.rounds, "rows": rows}, args.results)
 
 
 if __name__ == "__main__":

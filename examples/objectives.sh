@@ -1,0 +1,35 @@
+# What an objective of pre-training means to fairseq-train and to the results; sourced by the recipes of the studies.
+# Several objectives are joined by +, e.g. align_mlm+tlm. Their settings; one that is empty is left to its default:
+#   align_mlm   WEIGHT, ALIGN_LOSS, ALIGN_TEMPERATURE, ALIGN_WARMUP, ALIGN_PAIRS, ALIGN_SAMPLING
+#   tlm         TLM_RATE
+#   dict_mlm    DICT_RATE, DICT_MODE
+
+flag() { [ -z "$2" ] || printf '%s\n' "$1" "$2"; }   # NAME VALUE, a line each
+
+objective_flags() {                  # NAMES PAIRS LEXICONS, the last two as --tlm-pairs and --dict-mlm want them
+    local name weight=0
+    for name in ${1//+/ }; do
+        case $name in
+            mlm) ;;
+            tlm) flag --tlm-pairs "$2"; flag --tlm-rate "${TLM_RATE-}" ;;
+            dict_mlm)
+                flag --dict-mlm "$3"
+                flag --dict-mlm-rate "${DICT_RATE-}"; flag --dict-mlm-mode "${DICT_MODE-}" ;;
+            align_mlm)
+                weight=${WEIGHT:-10}  # the paper's alpha
+                flag --align-loss "${ALIGN_LOSS-}"; flag --align-temperature "${ALIGN_TEMPERATURE-}"
+                flag --align-pairs "${ALIGN_PAIRS-}"; flag --align-sampling "${ALIGN_SAMPLING-}"
+                flag --align-warmup "${ALIGN_WARMUP-}" ;;
+            *) fail "found objective $name, expected mlm, tlm, dict_mlm or align_mlm" ;;
+        esac
+    done
+    flag --align-weight "$weight"
+}
+
+uses_lexicon() { [[ $1 = *dict_mlm* || $1 = *align_mlm* ]]; }   # NAMES
+
+objective_about() {                  # NAMES VARIANT: what the results say of it; a+b is recorded as a, variant +b
+    local others=${1#"${1%%+*}"}
+    flag --objective "${1%%+*}"
+    flag --variant "$others${2:+${others:+-}$2}"
+}

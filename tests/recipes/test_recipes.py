@@ -1,0 +1,189 @@
+"""What the recipes in examples/ share: help, dry runs, presets, the grid of a study, the flags of an objective."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fairseq_align.results.records import OBJECTIVES
+from tests.support.warm import REPO
+
+EXAMPLES = REPO / "examples"
+PRESETS = sorted(EXAMPLES.glob("*/presets/*.sh"))
+RECIPES = sorted(path for path in EXAMPLES.rglob("*.sh") if path.read_text().startswith("#!"))
+NEEDED = {"WORK": "work", "TRAIN": "train.conllu", "VALID": "valid.conllu", "TEST": "test.conllu", "PARSER": "parser"}
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(EXAMPLES))
+
+
+def bash(script: str, *arguments: str, check: bool = True, folder: Path = REPO, **variables: str):
+    """Run Bash with few variables but those given, so that none of the machine is taken for a setting."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPO)} | variables
+    command = ["bash", "-c", f"set -euo pipefail; {script}", "bash", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment)
+    assert not check or done.returncode == 0, done.stderr
+    return done
+
+
+def words(script: str, **variables: str) -> list[str]:
+    """Lines that a function of objectives.sh or cells.sh prints."""
+    sources = "; ".join(f"source examples/{name}.sh" for name in ("common", "objectives", "cells"))
+    return bash(f"{sources}; {script}", **variables).stdout.splitlines()
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=relative)
+def test_a_recipe_shows_its_usage_from_anywhere(recipe, tmp_path):
+    for flag in ("-h", "--help"):
+        done = bash('bash "$@"', recipe, flag, folder=tmp_path)
+        assert "Usage: " in done.stdout and "#" not in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.sh")), ids=relative)
+def test_a_recipe_fits_a_screen(path):
+    assert all(len(line) <= 120 for line in path.read_text(encoding="utf-8").splitlines())
+
+
+# --- objectives ---
+
+
+def test_recipes_know_the_objectives_of_the_results():
+    error = bash("source examples/common.sh; source examples/objectives.sh; objective_flags x a b", check=False).stderr
+    known = re.fullmatch("error: found objective x, expected (.*)\n", error)[1]
+    assert re.split(", | or ", known) == list(OBJECTIVES)
+    for name in OBJECTIVES:
+        assert words(f"objective_flags {name} a:b a:b:c")[-2] == "--align-weight"
+
+
+def test_objectives_are_composed():
+    flags = words("objective_flags align_mlm+tlm+dict_mlm a:b a:b:c", ALIGN_LOSS="l2", WEIGHT="3", TLM_RATE="0.5")
+    assert flags == [
+        "--align-loss", "l2", "--tlm-pairs", "a:b", "--tlm-rate", "0.5", "--dict-mlm", "a:b:c", "--align-weight", "3",
+    ]  # fmt: skip
+    assert words("objective_flags mlm+tlm a:b a:b:c") == ["--tlm-pairs", "a:b", "--align-weight", "0"]
+    assert words('objective_about tlm ""') == ["--objective", "tlm"]
+    assert words("objective_about align_mlm+tlm l2") == ["--objective", "align_mlm", "--variant", "+tlm-l2"]
+
+
+# --- the grid ---
+
+
+def test_a_grid_has_a_cell_for_each_choice_but_where_a_cell_has_its_own():
+    grid = {"GRID": "a b SEED=1", "OBJECTIVES": "mlm align_mlm+tlm dict_mlm RATE=0.1 X=1", "SEEDS": "1 2"}
+    assert words("cells", **grid, RATES="0.5 1") == [
+        "mlm a SEED=1",
+        "align_mlm+tlm a RATE=0.5 SEED=1",
+        "align_mlm+tlm a RATE=1 SEED=1",
+        "dict_mlm a SEED=1 RATE=0.1 X=1",
+        "mlm b SEED=1",
+        "align_mlm+tlm b RATE=0.5 SEED=1",
+        "align_mlm+tlm b RATE=1 SEED=1",
+        "dict_mlm b SEED=1 RATE=0.1 X=1",
+        "mlm a SEED=2",
+        "align_mlm+tlm a RATE=0.5 SEED=2",
+        "align_mlm+tlm a RATE=1 SEED=2",
+        "dict_mlm a SEED=2 RATE=0.1 X=1",
+    ]
+    assert words("cells", **grid)[1] == "align_mlm+tlm a SEED=1"  # a study without rates
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["derivd", "small"], "found study 'derivd', expected one of: derived natural xlmr"),
+        ([], "found study '', expected one of: derived natural xlmr"),
+        (["xlmr", "small"], "found preset 'small', expected one of: field gentle smoke"),
+        (["natural"], "found preset '', expected one of: paper small smoke tasks"),
+        (["natural", "../../x"], "found preset '../../x', expected one of: paper small smoke tasks"),
+    ],
+)
+def test_an_unknown_study_or_preset_says_which_there_are(arguments, found, tmp_path):
+    done = bash('bash "$@"', EXAMPLES / "grid.sh", *arguments, check=False, folder=tmp_path)
+    assert done.returncode == 1 and done.stderr == f"error: {found}; see grid.sh --help\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_objective_is_refused_before_anything_is_made(tmp_path):
+    grid = ["bash", EXAMPLES / "grid.sh", "natural", "smoke"]
+    done = bash('"$@"', *grid, check=False, folder=tmp_path, OBJECTIVES="mlm blm")
+    assert done.returncode == 1 and "found objective blm, expected mlm, tlm, dict_mlm or align_mlm" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=relative)
+def test_every_setting_of_a_preset_may_be_given_from_outside(preset):
+    """Names that begin with a small letter are the preset's own abbreviations."""
+    script = 'set -a; source "$1"; set +a; env'
+    before = {line.partition("=")[0] for line in bash("env").stdout.splitlines()}
+    after = {line.partition("=")[0] for line in bash(script, preset, **NEEDED).stdout.splitlines()}
+    names = {name for name in after - before if name[0].isupper()}
+    assert {"OBJECTIVES", "GRID", "SEEDS", "UPDATES", "LR", "TUNE_LR"} <= names
+    given = dict.fromkeys(names, "given")
+    found = dict(line.split("=", 1) for line in bash(script, preset, **given).stdout.splitlines() if "=" in line)
+    assert {name: found[name] for name in names} == given
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=relative)
+def test_a_dry_run_prints_the_commands_of_a_study_and_changes_nothing(preset, tmp_path):
+    study, name = preset.parts[-3], preset.stem
+    settings = NEEDED | {"FAIRSEQ_ALIGN_DATA": "data", "CHECKSUMS": "", "SEEDS": "7", "UPDATES": "123"}
+    dry = ["bash", EXAMPLES / "grid.sh", "--dry-run", study, name]
+    lines = bash('"$@"', *dry, folder=tmp_path, **settings).stdout.splitlines()
+    assert not list(tmp_path.iterdir())
+    cells = [line for line in lines if line.startswith("# ")]
+    trainings = [line for line in lines if line.startswith("fairseq-train ") and " --max-update 123 " in line]
+    own_seed = sum("SEED=1" in cell for cell in cells)
+    assert len(trainings) == len(cells) > 0
+    assert sum(" --seed 7 " in line for line in trainings) == len(cells) - own_seed
+    assert lines[-1] == "fairseq-align report work/results.jsonl --out work/report"
+
+
+def test_a_task_may_have_settings_of_its_own(tmp_path):
+    dry = ["bash", EXAMPLES / "xlmr" / "run.sh", "--dry-run", "align_mlm", "fr"]
+    settings = {"WORK": "work", "TASKS": "pos xnli", "EPOCHS": "3", "EPOCHS_xnli": "50", "TUNE_LR_xnli": "5e-6"}
+    lines = bash('"$@"', *dry, folder=tmp_path, **settings).stdout.splitlines()
+    found = [
+        (line.split()[1], re.search("--max-epoch .*", line)[0].split()[1]) for line in lines if "--max-epoch" in line
+    ]
+    assert found == [("work/pos-bin", "3"), ("work/pos-bin", "3"), ("work/xnli-bin", "50")]
+    assert [line.split()[:2] for line in lines][-1] == ["fairseq-align", "export"]
+
+
+def test_the_recipes_for_several_machines_and_the_quick_start_have_dry_runs_too(tmp_path):
+    def dry(*command: object, **variables: str) -> str:
+        return bash('bash "$@"', *command, folder=tmp_path, **variables).stdout
+
+    torchrun = dry(EXAMPLES / "cluster" / "torchrun.sh", "--dry-run", "data-bin", "--fp16", GPUS="2")
+    assert torchrun.startswith("torchrun --nnodes 1 ") and torchrun.endswith("rank.sh data-bin --fp16\n")
+    ranks = {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2"}
+    rank = dry(EXAMPLES / "cluster" / "rank.sh", "--dry-run", "data-bin", **ranks)
+    assert rank.startswith("fairseq-train data-bin ") and rank.endswith("--distributed-rank 1\n")
+    lines = dry(EXAMPLES / "quickstart.sh", "--dry-run").splitlines()
+    assert lines[0].endswith("install.sh") and lines[1].endswith("toy_language.py --out runs/quickstart/toy")
+    assert lines[-1].startswith("fairseq-align report ")
+    assert "spacy train" in dry(EXAMPLES / "derived" / "parser.sh", "--dry-run", **NEEDED | {"UPDATES": "1"})
+    assert not list(tmp_path.iterdir())
+
+
+def test_parts_of_a_treebank(run, tmp_path):
+    """Words without multiword tokens and empty nodes; columns that a tagger of universal tags is not to learn."""
+    lines = ["# text = dans", "1-2\tdu\t_\t_\t_\t_\t_\t_\t_\t_", "1\tde\tde\tADP\tP\tA=B\t0\troot\t_\t_"]
+    lines += [
+        "2\tle\tle\tDET\tD\tA=B\t1\tdet\t_\t_",
+        "2.1\tx\t_\t_\t_\t_\t_\t_\t1:x\t_",
+        "",
+        "1\tun\tun\tNUM\tN\tA=B\t0\troot\t_\t_",
+        "",
+    ]
+    (tmp_path / "a.conllu").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for part in ("words", "universal"):
+        run(["python", "examples/derived/treebank.py", part, tmp_path / "a.conllu", tmp_path / part])
+    assert (tmp_path / "words").read_text(encoding="utf-8") == "de le\nun\n"
+    expected = [
+        line.replace("\tP\tA=B", "\t_\t_").replace("\tD\tA=B", "\t_\t_").replace("\tN\tA=B", "\t_\t_") for line in lines
+    ]
+    assert (tmp_path / "universal").read_text(encoding="utf-8").splitlines() == expected
