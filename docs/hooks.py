@@ -110,20 +110,24 @@ def _default(action: argparse.Action) -> str:
     return f"`{default}`"
 
 
+def _flag(action: argparse.Action) -> str:
+    """How a flag is given, or the name of an argument: its long forms, and the values or the metavar that it has."""
+    names = [flag for flag in action.option_strings if flag.startswith("--")] or [action.metavar or action.dest]
+    values = [] if action.nargs == 0 or not action.option_strings else [action.metavar] if action.metavar else []
+    values = list(action.choices or values)
+    return ", ".join(f"`{name}`" for name in names) + " " * bool(values) + ", ".join(f"`{value}`" for value in values)
+
+
 def table(parser: argparse.ArgumentParser) -> str:
     """The flags of a parser: how each is given, its default, and its help."""
-    formatter = parser._get_formatter()
+    actions, formatter = flags_of(parser), parser._get_formatter()
+    if not actions:
+        return ""
     lines = ["| flag | default | what it does |", "| --- | --- | --- |"]
-    for action in flags_of(parser):
-        name = " / ".join(flag for flag in action.option_strings if flag.startswith("--"))
-        value = (
-            "" if action.nargs == 0 else formatter._format_args(action, (action.dest.upper() if name else action.dest))
-        )
-        shown = f"{name} {value}".strip().replace("|", "\\|")
-        lines.append(
-            f"| `{shown}` | {_default(action)} | {_cell(formatter._expand_help(action) if action.help else '')} |"
-        )
-    return "\n".join(lines) + "\n" if flags_of(parser) else ""
+    for action in actions:
+        about = _cell(formatter._expand_help(action)) if action.help else ""
+        lines.append(f"| {_flag(action)} | {_default(action)} | {about} |")
+    return "\n".join(lines) + "\n"
 
 
 def sections(parsers: Iterator[tuple[str, argparse.ArgumentParser]]) -> str:
@@ -139,10 +143,11 @@ def sections(parsers: Iterator[tuple[str, argparse.ArgumentParser]]) -> str:
 
 def api() -> str:
     """The names of ``fairseq_align.API``, from their docstrings."""
-    return "\n".join(
-        f"::: fairseq_align.{where}\n    options:\n      heading: fairseq_align.{name}\n      toc_label: {name}\n"
-        for name, where in fairseq_align.API.items()
-    )
+    made = []
+    for name, where in fairseq_align.API.items():
+        options = f"heading: fairseq_align.{name}\n      heading_level: 2\n      toc_label: {name}"
+        made.append(f"::: fairseq_align.{where}\n    options:\n      {options}\n")
+    return "\n".join(made)
 
 
 def modules() -> str:

@@ -1,4 +1,4 @@
-# Real English on two cores: any text, any UD treebank. See the README for the results.
+# Real English on two cores: any text, any UD treebank. docs/results.md has the results.
 data=${FAIRSEQ_ALIGN_DATA:-../shared/data}
 TEXT=${TEXT:-$data/text/en.novels.txt.gz}
 TOKENIZED=${TOKENIZED:-$data/text/en.wikitext2.txt.gz}

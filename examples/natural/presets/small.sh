@@ -1,4 +1,4 @@
-# English and French on two cores: novels, FreeDict and xling-eval, UD; see the README for the results.
+# English and French on two cores: novels, FreeDict and xling-eval, UD; docs/results.md has the results.
 data=${FAIRSEQ_ALIGN_DATA:-../shared/data}
 SOURCE=${SOURCE:-en} TARGETS=${TARGETS:-fr}
 texts=$data/text ud=$data/ud words=$data/dictionaries tables=$data/parallel
