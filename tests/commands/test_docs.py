@@ -229,6 +229,22 @@ def test_the_worked_example_of_the_readme_runs_on_small_files(toy, tmp_path):
 
 
 @pytest.mark.timeout(900)
+def test_the_plugin_of_the_extending_page_trains_with_its_loss(toy, tmp_path):
+    environment = in_folder(tmp_path)
+    (tmp_path / "my_plugin").mkdir()
+    [plugin] = blocks(DOCS / "extending.md", "python")
+    (tmp_path / "my_plugin" / "__init__.py").write_text(plugin, encoding="utf-8")
+    flags = "--task align_mlm --langs en --tokens-per-sample 32 --criterion align_mlm --align-loss absolute"
+    flags += " --arch roberta_base --encoder-layers 1 --encoder-embed-dim 16 --encoder-ffn-embed-dim 16"
+    flags += " --encoder-attention-heads 1 --max-positions 32 --optimizer adam --lr 1e-3 --batch-size 8 --max-update 2"
+    flags += " --valid-subset valid_en --num-workers 0 --cpu --log-format json --log-interval 1 --no-save"
+    command = ["fairseq-train", toy / "data-bin", "--user-dir", "my_plugin", "--lexicon", toy / "lexicon.tsv"]
+    done = processes.run([*command, *flags.split()], cwd=tmp_path, env=environment)
+    losses = [float(loss) for loss in re.findall(r'"align_loss": "([^"]+)"', done.stdout + done.stderr)]
+    assert done.returncode == 0 and losses and all(-1 <= loss <= 0 for loss in losses), done.stderr[-3000:]
+
+
+@pytest.mark.timeout(900)
 def test_the_site_is_built_without_a_warning_and_asks_no_other_host(tmp_path):
     pytest.importorskip("mkdocs", reason="waits for the extra docs: EXTRAS=docs bash install.sh")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", REPO / "mkdocs.yml"]
