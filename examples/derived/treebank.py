@@ -8,7 +8,7 @@ python treebank.py universal train.conllu tags.conllu     without XPOS and FEATS
 import argparse
 from pathlib import Path
 
-from fairseq_align.downstream import tagging as treebank
+from fairseq_align.downstream import conllu
 from fairseq_align.errors import status_of
 from fairseq_align.files import read_lines, writing
 
@@ -17,7 +17,7 @@ XPOS, FEATS, COLUMNS = 4, 5, 10
 
 def words(path: Path, out: Path) -> None:
     with writing(out) as file:
-        for sentence in treebank.read(path):
+        for sentence in conllu.read(path):
             file.write(" ".join(token["form"] for token in sentence if isinstance(token["id"], int)) + "\n")
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from fairseq_align.embeddings.alignment_loss import LOSSES
-from tests.tasks.test_align_mlm import pretrain, updates  # noqa: F401
+from tests.support.training import updates
 
 PLUGIN = '''"""An alignment loss from outside the package: a row of the table is all it takes."""
 
@@ -22,7 +22,7 @@ LOSSES["l1"] = AbsoluteDifference
 '''
 
 
-def test_a_loss_from_outside_the_package_trains_and_is_logged(pretrain, toy, tmp_path):  # noqa: F811
+def test_a_loss_from_outside_the_package_trains_and_is_logged(pretrain, toy, tmp_path):
     (tmp_path / "plugin").mkdir()
     (tmp_path / "plugin" / "__init__.py").write_text(PLUGIN)
     flags = ["--align-loss", "l1", "--align-weight", 50, "--max-update", 20]
@@ -31,7 +31,7 @@ def test_a_loss_from_outside_the_package_trains_and_is_logged(pretrain, toy, tmp
     assert 0 < losses[-1] < losses[0] / 2 and cosines[-1] > cosines[0]
 
 
-def test_a_loss_that_is_not_there_is_named_with_those_that_are(pretrain):  # noqa: F811
+def test_a_loss_that_is_not_there_is_named_with_those_that_are(pretrain):
     done = pretrain("model", "--align-loss", "l1", "--max-update", 1, check=False)
     last = done.stderr.strip().splitlines()[-1]
     assert done.returncode == 1 and last == f"error: found --align-loss l1, expected one of {', '.join(LOSSES)}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fairseq_align.results.records import OBJECTIVES
+from fairseq_align.objectives import OBJECTIVES
 from tests.support.warm import REPO
 
 EXAMPLES = REPO / "examples"
