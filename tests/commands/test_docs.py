@@ -78,7 +78,7 @@ def is_in_tree(name: str, page: Path) -> bool:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=name_of)
 def test_what_is_named_is_in_the_tree(page):
-    """Files by their path in the repository or in the package, or by their name alone; modules of ``python -m``. ``my_...`` is the reader's."""
+    """Files by their path in the repository or the package, or by name alone; modules of ``python -m``."""
     text = re.sub(r"\]\([^)]*\)", "]", page.read_text(encoding="utf-8"))  # links have a test of their own
     named = re.findall(r"(?<![\w$/.{}*<>-])((?:[\w.-]+/)*[\w-]+\.(?:py|sh|yaml))(?![\w/])", text)
     named += [f"{module.replace('.', '/')}.py" for module in re.findall(r"-m ((?:tests|benchmarks)\.[\w.]+)", text)]
