@@ -173,7 +173,7 @@ def patches() -> str:
 
     lines = ["| replaced | by | because otherwise |", "| --- | --- | --- |"]
     for patch in PATCHES:
-        by = f"{patch.wrapper.__module__.removeprefix('fairseq_align.')}.{patch.wrapper.__name__}"
+        by = f"{patch.wrapper.__module__.removeprefix('fairseq_align.training.')}.{patch.wrapper.__name__}"
         lines.append(f"| `{patch.name}` | `{by}` | {_cell(patch.why)} |")
     return "\n".join(lines)
 
