@@ -271,7 +271,9 @@ def test_doctor_and_help_work_where_fairseq_and_torch_do_not(run, repo, broken):
     assert "FAIL  import fairseq: does not import: ValueError: mutable default is not allowed" in done.stdout
     assert "FAIL  import torch: does not import: OSError: libcudart.so.13" in done.stdout
     assert "doctor" in run([*command, "--help"], PYTHONPATH=path).stdout
-    done = run([*command, "evaluate", "model.pt", "data-bin", "--subset", "test"], check=False, PYTHONPATH=path)
+    (broken / "model.pt").touch()
+    flags = ["--subset", "test", "--objective", "mlm"]
+    done = run([*command, "evaluate", broken / "model.pt", "data-bin", *flags], check=False, PYTHONPATH=path)
     assert done.returncode == 1
     assert done.stderr.startswith("error: fairseq-align evaluate: found ") and done.stderr.count("\n") == 1
     assert done.stderr.endswith("run fairseq-align doctor\n")
