@@ -151,7 +151,7 @@ def test_validation_logs_every_language_and_the_held_out_pairs(run, pretrain, to
 
 
 def test_stock_roberta_loads_our_checkpoint(pretrain, toy, tmp_path, run):
-    """``RobertaModel.from_pretrained`` with the SentencePiece model, as README shows it."""
+    """``RobertaModel.from_pretrained`` with the SentencePiece model, as docs/python.md shows it."""
     pretrain("model", "--max-update", 1)
     code = f"""
 import fairseq_align
