@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from fairseq_align.errors import InputError
 from fairseq_align.evaluation.bands import BANDS
+from fairseq_align.files import check_exists
 from fairseq_align.objectives import OBJECTIVES
 from fairseq_align.results import records
 
@@ -141,8 +142,7 @@ class AlignmentRequest:
             needed = "--lexicon, which the mapping is learnt on" if files else "--lexicon, --heldout-lexicon or both"
             raise InputError(f"fairseq-align alignment: found no {needed}; name the files of the study")
         for path in files.values():
-            if not Path(path).exists():
-                raise InputError(f"{path}: found no such file, expected a lexicon; make it with preprocess/lexicon.py")
+            check_exists(path, "a lexicon; make it with preprocess/lexicon.py")
         layers = tuple(None if layer == EMBEDDINGS else int(layer) for layer in args.layers)
         return cls(
             Recording.of(args),

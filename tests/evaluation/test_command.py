@@ -23,7 +23,7 @@ print(status, *sorted({"torch", "fairseq", "numpy"} & set(sys.modules)))
         ([*ALIGNMENT, "--by", "length"], 2, "found 'length', expected frequency, pieces, overlap"),
         (EVALUATE, 1, "none.pt: found no file, expected a checkpoint"),
         (ALIGNMENT, 1, "found no --lexicon, --heldout-lexicon or both"),
-        ([*ALIGNMENT, "--lexicon", "none.tsv"], 1, "none.tsv: found no such file, expected a lexicon"),
+        ([*ALIGNMENT, "--lexicon", "none.tsv"], 1, "none.tsv: found No such file or directory, expected a lexicon"),
     ],
 )
 def test_what_needs_no_model_is_answered_without_one(run, arguments, status, message):
