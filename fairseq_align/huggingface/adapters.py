@@ -1,17 +1,26 @@
 """Architectures of transformers: one row each, by the ``model_type`` of config.json, and models to and from them.
 
-To add an architecture that fairseq's ``roberta`` can express, write a module as ``xlm_roberta`` and add its row to
+To add an architecture that fairseq's ``roberta`` can express, write a module as ``bert`` and add its row to
 ``ADAPTERS``.
 """
 
+import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from torch import Tensor
 
 from fairseq_align.errors import InputError
-from fairseq_align.huggingface import tokenizer, xlm_roberta
-from fairseq_align.huggingface.architecture import Architecture, Model, check, take
+from fairseq_align.huggingface import epsilon, forms, tokenizer
+from fairseq_align.huggingface.architecture import LAYER_NORM_EPS, Architecture, Model, check, take
+from fairseq_align.huggingface.bert import BERT
+from fairseq_align.huggingface.xlm_roberta import XLM_ROBERTA
+
+logger = logging.getLogger(__name__)
+
+THEIR_EPS = 1e-12  # of configurations of BERT and XLM-R that do not say
+MOST_DIFFERENT = 0.01  # of the length of a state; the cosine of the two is above 0.99995 then
 
 
 class Tokenizer(NamedTuple):
@@ -31,7 +40,7 @@ class Tokenizer(NamedTuple):
 
 
 class Adapter(NamedTuple):
-    """One architecture of transformers beside fairseq's ``roberta``; see the functions of ``xlm_roberta``.
+    """One architecture of transformers beside fairseq's ``roberta``; see the functions of ``forms``.
 
     Attributes:
         classes: class of transformers for each head of ``architecture.HEADS``.
@@ -52,17 +61,13 @@ class Adapter(NamedTuple):
     tokenizer: Tokenizer
 
 
-ADAPTERS: dict[str, Adapter] = {
-    xlm_roberta.MODEL_TYPE: Adapter(
-        xlm_roberta.CLASSES,
-        xlm_roberta.to_config,
-        xlm_roberta.from_config,
-        xlm_roberta.weight_name,
-        xlm_roberta.to_weights,
-        xlm_roberta.from_weights,
-        Tokenizer(tokenizer.build, tokenizer.settings, tokenizer.parts, tokenizer.ids),
-    )
-}
+def _adapter(form: forms.Form) -> Adapter:
+    functions = (forms.to_config, forms.from_config, forms.weight_name, forms.to_weights, forms.from_weights)
+    spelling = Tokenizer(tokenizer.build, tokenizer.settings, tokenizer.parts, tokenizer.ids)
+    return Adapter(form.classes, *(partial(function, form) for function in functions), spelling)
+
+
+ADAPTERS: dict[str, Adapter] = {form.model_type: _adapter(form) for form in (XLM_ROBERTA, BERT)}
 
 
 def adapter_of(where: str, model_type: object) -> Adapter:
@@ -91,9 +96,28 @@ def from_huggingface(where: str, config: dict, tensors: dict[str, Tensor]) -> Mo
 
     Raises:
         InputError: the settings or tensors are not those of an architecture in ``ADAPTERS``, or fairseq cannot express
-            them.
+            them, or says something else with its epsilon of layer norms.
     """
     adapter = adapter_of(where, config.get("model_type"))
     size = check(where, adapter.from_config(where, config, tensors))
     weights = adapter.from_weights(size, tensors)
-    return take(where, size, weights, adapter.classes[size.head], adapter.weight_name)
+    model = take(where, size, weights, adapter.classes[size.head], adapter.weight_name)
+    _check_epsilon(where, model, config.get("layer_norm_eps", THEIR_EPS))
+    return model
+
+
+def _check_epsilon(where: str, model: Model, eps: object) -> None:
+    if eps == LAYER_NORM_EPS:
+        return
+    if isinstance(eps, bool) or not isinstance(eps, int | float) or not 0 <= eps < 1:
+        raise InputError(f"{where}: found layer_norm_eps {eps!r}, expected {LAYER_NORM_EPS}; mend the settings")
+    found = epsilon.difference(model, eps)
+    if not found <= MOST_DIFFERENT:
+        raise InputError(
+            f"{where}: found layer_norm_eps {eps}, expected {LAYER_NORM_EPS}, which is fairseq's and changes states of "
+            f"this model by {found:.1%}; train it on with {LAYER_NORM_EPS} first"
+        )
+    logger.info(
+        "layer_norm_eps %s becomes fairseq's %s: no state of %d x %d symbols drawn at random changes by more than %.1e "
+        "of its length", eps, LAYER_NORM_EPS, epsilon.SENTENCES, epsilon.TOKENS, found,
+    )  # fmt: skip

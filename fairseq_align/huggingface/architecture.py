@@ -2,8 +2,8 @@
 
 fairseq's ``roberta`` and Hugging Face's ``XLMRoberta*`` hold the same tensors under other names. Positions agree:
 fairseq's learned embedding and Hugging Face's both number the tokens of a sentence from pad + 1 = 2 and leave padding
-at 1, so the table of positions has two rows more than a sentence can have tokens. What one side cannot express is
-refused.
+at 1, so the table of positions has two rows more than a sentence can have tokens. ``forms`` says what is different in
+``Bert*``. What one side cannot express is refused.
 """
 
 import math

@@ -49,7 +49,7 @@ def add_import_parser(subparsers) -> None:
     """Add the command ``import`` to ``fairseq-align``."""
     parser = subparsers.add_parser(
         "import",
-        help="XLM-R, or any model of its architecture, as a fairseq checkpoint",
+        help="XLM-R, or any model of its architecture or of BERT's with its tokenizer, as a fairseq checkpoint",
         description="Read a model of Hugging Face or fairseq's xlmr.base.tar.gz; write model.pt, dict.txt, spm.model.",
     )
     parser.add_argument("source", metavar="DIR_OR_NAME", help="folder, archive of fairseq, or name on the hub")

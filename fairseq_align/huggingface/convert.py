@@ -18,11 +18,12 @@ import torch
 
 from fairseq_align.errors import InputError, needed
 from fairseq_align.files import check_free, new_folder
-from fairseq_align.huggingface import UNKNOWN_LANG, adapters, fairseq_checkpoint, model_card, pretrained, xlm_roberta
+from fairseq_align.huggingface import UNKNOWN_LANG, adapters, fairseq_checkpoint, model_card, pretrained
 from fairseq_align.huggingface.architecture import HEADS, Architecture, Model
 from fairseq_align.huggingface.extend import extend
 from fairseq_align.huggingface.pretrained import Pretrained
 from fairseq_align.huggingface.sources import located
+from fairseq_align.huggingface.xlm_roberta import XLM_ROBERTA
 from fairseq_align.results import records
 from fairseq_align.text import subword, vocabulary
 
@@ -68,7 +69,7 @@ def export(
     sentencepiece: str | Path,
     data: str | None = None,
     results: str | Path | None = None,
-    model_type: str = xlm_roberta.MODEL_TYPE,
+    model_type: str = XLM_ROBERTA.model_type,
 ) -> Exported:
     """Write a masked language model, tagger or sentence classifier as a folder that transformers loads.
 

@@ -205,13 +205,13 @@ def to_dictionary(processor: SentencePieceProcessor) -> Dictionary:
     """fairseq's vocabulary of a model: its pieces in SentencePiece order, each with the count 1.
 
     Raises:
-        InputError: a piece cannot be a symbol of fairseq, whose text format separates symbols by white space.
+        InputError: a piece cannot be a symbol of ``dict.txt``.
     """
     symbols = pieces(processor)
     for piece in symbols:
-        if piece in RESERVED or piece.split() != [piece]:
+        if piece in RESERVED or not piece or vocabulary.SEPARATORS.intersection(piece):
             raise InputError(
-                f"found piece {piece!r}, expected no white space and none of {' '.join(sorted(RESERVED))}; "
+                f"found piece {piece!r}, expected no space, no end of line and none of {' '.join(sorted(RESERVED))}; "
                 "remove it from the text"
             )
     return vocabulary.of_symbols(symbols)

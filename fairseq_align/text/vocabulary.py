@@ -2,6 +2,10 @@
 
 Symbols are SentencePiece pieces in SentencePiece order, after fairseq's four specials
 ``<s> <pad> </s> <unk>``. A word begins at a piece that starts with U+2581 (``WORD_START``).
+
+A line of ``dict.txt`` is a symbol, a space and its count, so a symbol may hold any character but ``SEPARATORS``: XLM-R
+has the piece U+0085, which Python calls white space. No text is written in such a piece here, for white space of every
+kind separates words (``normalise``); its row and its id are kept.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 
 WORD_START = "\u2581"
 MASK = "<mask>"
+SEPARATORS = frozenset(" \n\r")  # of symbol and count, and of lines to those who read with universal newlines
 _MASKS = re.compile(r"<mask(:[^>]+)?>")
 SUFFIX = "~"
 

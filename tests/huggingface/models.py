@@ -1,8 +1,12 @@
-"""Small models with random weights, their commands, and texts for them."""
+"""Small models with random weights, ours and of transformers, their commands, and texts for them."""
 
+import base64
+import io
+import json
 import random
 import re
 import shutil
+import tempfile
 from collections import Counter
 from dataclasses import replace
 from itertools import islice
@@ -11,6 +15,8 @@ from pathlib import Path
 import pytest
 import torch
 from fairseq.data import Dictionary
+from sentencepiece import SentencePieceTrainer
+from sentencepiece.sentencepiece_model_pb2 import ModelProto
 
 from fairseq_align import cli
 from fairseq_align.downstream import nli
@@ -109,3 +115,78 @@ def refused(capsys, tmp_path: Path, command: list, message: str) -> None:
     shown = capsys.readouterr().err.strip().splitlines()
     assert len(shown) == 1 and re.search(f"^error: .*{message}", shown[0]), shown
     assert sorted(tmp_path.rglob("*")) == before
+
+
+# all of Python's white space but what separates symbols in dict.txt, and what is as odd without being white space
+ODD_PIECES = [chr(code) for code in range(0x3001) if chr(code).isspace() and chr(code) not in " \n\r"]
+ODD_PIECES += ["\u00ad", "\u200b", "\u2581\u3000", "a\u0085\u2028b"]
+
+
+def foreign_pieces(model: bytes, rules: dict[str, str]) -> bytes:
+    """A SentencePiece model with ``ODD_PIECES``, and with rules of normalisation that are not those of the library.
+
+    Args:
+        rules: texts and what they become.
+    """
+    lines = ("\t".join(" ".join(f"{ord(char):X}" for char in text) for text in rule) for rule in rules.items())
+    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as file:
+        file.write("".join(f"{line}\n" for line in lines))
+        file.flush()
+        other = io.BytesIO()
+        SentencePieceTrainer.train(
+            sentence_iterator=iter(["a b c d e"]), model_writer=other, vocab_size=10, hard_vocab_limit=False,
+            minloglevel=2, normalization_rule_tsv=file.name,
+        )  # fmt: skip
+    proto = ModelProto.FromString(model)
+    for piece in ODD_PIECES:
+        proto.pieces.add(piece=piece, score=-9.0)
+    proto.trainer_spec.vocab_size = len(proto.pieces)
+    compiled = ModelProto.FromString(other.getvalue()).normalizer_spec.precompiled_charsmap
+    proto.normalizer_spec.precompiled_charsmap = compiled
+    return proto.SerializeToString()
+
+
+def xlmr_tokenizer(model: bytes) -> dict:
+    """tokenizer.json as the hub has it of XLM-R, of a SentencePiece model."""
+    proto = ModelProto.FromString(model)
+    entries = [[symbol, 0.0] for symbol in ("<s>", "<pad>", "</s>", "<unk>")]
+    entries += [[piece.piece, piece.score] for piece in proto.pieces[3:]] + [["<mask>", 0.0]]
+    special = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    added = [(0, "<s>"), (1, "<pad>"), (2, "</s>"), (3, "<unk>"), (len(entries) - 1, "<mask>")]
+    metaspace = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", "split": True}
+    charsmap = base64.b64encode(proto.normalizer_spec.precompiled_charsmap).decode()
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [{"id": index, "content": symbol, **special} for index, symbol in added],
+        "normalizer": {"type": "Precompiled", "precompiled_charsmap": charsmap},
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, metaspace]},
+        "post_processor": None,
+        "decoder": metaspace,
+        "model": {"type": "Unigram", "unk_id": 3, "vocab": entries, "byte_fallback": False},
+    }
+
+
+def of_transformers(folder: Path, model_class: str, model: bytes, tokenizer: str, dtype: str = "float32", **settings):
+    """A model of transformers with random weights, all of them so large that an error in any shows, in a folder.
+
+    Args:
+        model: SentencePiece model, serialised.
+        tokenizer: file to write, of ``tokenizer.json`` and SentencePiece's.
+        settings: of config.json, besides sizes.
+    """
+    transformers = pytest.importorskip("transformers", reason="waits for the extra hf: EXTRAS=hf bash install.sh")
+    torch.manual_seed(1)
+    built = getattr(transformers, model_class)
+    rows = len(ModelProto.FromString(model).pieces) + 2
+    sizes = {"vocab_size": rows, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    sizes |= {"intermediate_size": 24, "max_position_embeddings": 40}
+    theirs = built(built.config_class(**sizes | settings))
+    with torch.no_grad():
+        for parameter in theirs.parameters():
+            parameter.normal_(0, 0.3)
+    theirs.to(getattr(torch, dtype)).save_pretrained(folder)
+    document = json.dumps(xlmr_tokenizer(model), ensure_ascii=False).encode()
+    (folder / tokenizer).write_bytes(document if tokenizer == "tokenizer.json" else model)
+    return built.from_pretrained(folder, dtype=torch.float32).eval()

@@ -153,8 +153,16 @@ REFUSED = {
     "pickle": (with_pickle, "pytorch_model.bin: found a pickle .* expected weights alone"),
     "damaged config": (break_file("config.json", b'{"model_type": '), "config.json: found .* expected a JSON object"),
     "no mapping": (break_file("config.json", b"[1]"), "config.json: found a list, expected a JSON object"),
-    "other model": (change_json("config.json", model_type="bert"), "found model_type 'bert', expected 'xlm-roberta'"),
-    "epsilon": (change_json("config.json", layer_norm_eps=1e-12), "found layer_norm_eps 1e-12, expected 1e-05"),
+    "other model": (
+        change_json("config.json", model_type="gpt2"),
+        "found model_type 'gpt2', expected 'xlm-roberta' or 'bert'",
+    ),
+    "other names": (
+        change_json("config.json", model_type="bert"),
+        "found no bert.embeddings.word_embeddings.weight, expected weights of bert",
+    ),
+    "epsilon": (change_json("config.json", layer_norm_eps=0.5), r"found layer_norm_eps 0.5, expected 1e-05.* by \d+"),
+    "no epsilon": (change_json("config.json", layer_norm_eps="small"), "found layer_norm_eps 'small', expected 1e-05"),
     "activation": (change_json("config.json", hidden_act="silu"), "found activation 'silu', expected gelu"),
     "size": (change_json("config.json", hidden_size="many"), "found dim 'many', expected a number"),
     "layers": (

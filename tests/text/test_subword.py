@@ -9,6 +9,7 @@ from fairseq.data import Dictionary
 from hypothesis import given
 from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
+from sentencepiece.sentencepiece_model_pb2 import ModelProto
 
 from fairseq_align.errors import InputError
 from fairseq_align.files import read_lines
@@ -108,6 +109,26 @@ def test_a_reserved_piece_of_a_foreign_model_is_refused():
     )
     with pytest.raises(InputError, match="found piece '<pad>'.*remove it from the text"):
         subword.to_dictionary(SentencePieceProcessor(model_proto=model.getvalue()))
+
+
+def test_a_piece_may_hold_any_white_space_but_what_separates_symbols(folder, tmp_path):
+    """XLM-R has the piece U+0085; a space or an end of line in a symbol would break dict.txt."""
+    proto = ModelProto.FromString((folder / "spm.model").read_bytes())
+    white = [chr(code) for code in range(0x110000) if chr(code).isspace()]
+    kept = [char for char in white if char not in " \n\r"]
+    assert len(white) == len(kept) + 3 and {"\u0085", "\u2028", "\u3000", "\t"} <= set(kept)
+    for piece in [*kept, "\u00ad", "\u2581\u0085\u3000"]:
+        proto.pieces.add(piece=piece, score=-9.0)
+    dictionary = subword.to_dictionary(SentencePieceProcessor(model_proto=proto.SerializeToString()))
+    vocabulary.save(dictionary, tmp_path / "dict.txt")
+    for read in (vocabulary.load(tmp_path / "dict.txt"), Dictionary.load(str(tmp_path / "dict.txt"))):
+        assert read.symbols == dictionary.symbols and read.count == dictionary.count
+    assert [dictionary.symbols[index] for index in range(41, 41 + len(kept))] == kept
+    for piece in ("a b", "a\n", "\r"):
+        broken = ModelProto.FromString(proto.SerializeToString())
+        broken.pieces.add(piece=piece, score=-9.0)
+        with pytest.raises(InputError, match="found piece .*expected no space, no end of line"):
+            subword.to_dictionary(SentencePieceProcessor(model_proto=broken.SerializeToString()))
 
 
 @given(words=st.lists(st.one_of(TOY_WORDS, ANY_WORDS), max_size=8))
