@@ -34,8 +34,9 @@ TEMPLATE = dedent("""\
     ## Text
 
     The tokenizer gives the ids of the training for text in words: tokenise raw text with sacremoses first
-    (`escape=False`, the language's rules). The tokenizer itself does Unicode NFC, removes control characters, unifies
-    white space and does SentencePiece's normalisation. Text that contains the name of a special symbol, such as `</s>`,
+    (`escape=False`, the language's rules). The tokenizer itself does Unicode NFC (marks of Arabic, Hebrew, Thai and
+    Indic letters stay in their order), removes control characters, unifies white space and does SentencePiece's
+    normalisation. Text that contains the name of a special symbol, such as `</s>`,
     means that symbol to transformers. No text is tokenized into a derived piece; its row and id are kept, and
     tokenizer.json has it with a space at its end.
 

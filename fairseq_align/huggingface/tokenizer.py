@@ -21,7 +21,7 @@ from sentencepiece.sentencepiece_model_pb2 import ModelProto, TrainerSpec
 
 from fairseq_align.errors import InputError, needed
 from fairseq_align.text import subword, vocabulary
-from fairseq_align.text.normalise import NOISE
+from fairseq_align.text.normalise import BARRIER, NOISE, barrier_pattern
 
 if TYPE_CHECKING:
     from fairseq.data import Dictionary
@@ -109,7 +109,8 @@ def build(model: bytes, dictionary: Dictionary, where: str):
 def _normalizer(library, charsmap: bytes):
     """``normalise``, then SentencePiece's rules; U+2581 in a text is a space to SentencePiece."""
     steps = library.normalizers
-    rules = [steps.NFC(), steps.Replace(library.Regex(NOISE), "")]
+    rules = [steps.Replace(library.Regex(NOISE), ""), steps.Replace(library.Regex(barrier_pattern()), BARRIER)]
+    rules += [steps.NFC(), steps.Replace(BARRIER, "")]
     rules += [steps.Replace(library.Regex("[\x1c-\x1f\x85]"), " ")]  # white space to Python, not to the tokenizer
     rules += [steps.Precompiled(charsmap)] if charsmap else []
     return steps.Sequence([*rules, steps.Replace(vocabulary.WORD_START, " ")])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from fairseq_align.lexicon.file import Entry
 from fairseq_align.lexicon.wordlist import Pair
 from fairseq_align.text import vocabulary
 from fairseq_align.text.encoder import WordEncoder
+from fairseq_align.text.normalise import compose
 
 if TYPE_CHECKING:
     from fairseq.data import Dictionary
@@ -179,7 +179,7 @@ def encode(
 
     Args:
         lower: in lower case.
-        form: of Unicode normalisation; the text of a corpus is in NFC, and in NFKC inside its SentencePiece model.
+        form: of ``normalise.compose``; the text of a corpus is in NFC, and in NFKC inside its SentencePiece model.
         several_words: keep pairs with ``ice cream`` on a side, whose vector is the mean of all its pieces.
 
     Returns:
@@ -191,7 +191,7 @@ def encode(
     entries: dict[tuple, Entry] = {}
     counts = Counter(dict.fromkeys(("read", "kept", *REASONS), 0))
     for pair in pairs:
-        texts = [unicodedata.normalize(form, text.lower() if lower else text) for text in (pair.source, pair.target)]
+        texts = [compose(text.lower() if lower else text, form) for text in (pair.source, pair.target)]
         sides = tuple(tuple(chain.from_iterable(encoder(text.split(" ")))) for text in texts)
         if not all(texts):
             outcome = "no translation"

@@ -120,6 +120,8 @@ def refused(capsys, tmp_path: Path, command: list, message: str) -> None:
 # all of Python's white space but what separates symbols in dict.txt, and what is as odd without being white space
 ODD_PIECES = [chr(code) for code in range(0x3001) if chr(code).isspace() and chr(code) not in " \n\r"]
 ODD_PIECES += ["\u00ad", "\u200b", "\u2581\u3000", "a\u0085\u2028b"]
+SHADDA_FATHA = "\u0628\u0651\u064e"  # beh with its marks as they are typed; NFC turns them round
+ODD_PIECES += ["\u0628", "\u0651", "\u064e", f"\u2581{SHADDA_FATHA}", "\u2581\u0628\u064e\u0651"]
 
 
 def foreign_pieces(model: bytes, rules: dict[str, str]) -> bytes:

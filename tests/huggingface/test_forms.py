@@ -6,11 +6,13 @@ from fairseq.data import Dictionary
 
 from fairseq_align.evaluation.checkpoint import load
 from fairseq_align.huggingface import convert, epsilon, pretrained
+from fairseq_align.huggingface import tokenizer as tokenizer_of
 from fairseq_align.huggingface.architecture import HEAD_NAME
 from fairseq_align.text import subword, vocabulary
 from fairseq_align.text.encoder import TextEncoder
 from tests.huggingface.models import (
     ODD_PIECES,
+    SHADDA_FATHA,
     foreign_pieces,
     imported,
     of_transformers,
@@ -126,13 +128,22 @@ def test_normalisation_is_the_models_own(tokenizer, foreign, spm, tmp_path):
     imported(tmp_path / "theirs", tmp_path / "out")
     dictionary = vocabulary.load(tmp_path / "out" / "dict.txt")
     encode = TextEncoder(subword.load(tmp_path / "out" / "spm.model"), dictionary, "hi", tokenized=True)
-    texts = [*sentences(20), "ba\u200dti go", "\ufb01ba re\u0301go", "shamo\u00adki lu"]
+    texts = [
+        *sentences(20),
+        "ba\u200dti go",
+        "\ufb01ba re\u0301go",
+        "shamo\u00adki lu",
+        f"ba {SHADDA_FATHA} {SHADDA_FATHA[::2]}\u0651",
+    ]
     reference = pretrained.processor_of(foreign)
     found = [encode(text) for text in texts]
     assert found == [[index + 1 if index else 3 for index in reference.encode(text)] for text in texts]
     if tokenizer == "tokenizer.json":
         fast = transformers.PreTrainedTokenizerFast(tokenizer_file=str(tmp_path / "theirs" / tokenizer))
         assert found == [fast(text, add_special_tokens=False).input_ids for text in texts]
+    assert dictionary.string(found[-1][-2:]) == f"\u2581{SHADDA_FATHA} \u2581\u0628\u064e\u0651"
+    exported = tokenizer_of.build(foreign, dictionary, "spm.model")
+    assert found == [exported.encode(text, add_special_tokens=False).ids for text in texts]
     library = TextEncoder(subword.load(spm / "spm.model"), dictionary, "hi", tokenized=True)
     assert library(texts[20]) != found[20]
 
