@@ -43,7 +43,7 @@ def test_a_grid_that_is_killed_goes_on_and_repeats_no_finished_step(run, study):
     assert len(done) == STEPS and all(done[path] == when for path, when in finished.items())
 
     records = results.read(study / "results.jsonl")
-    assert len(records) == len(results.latest(records)) == CELLS * 57  # 4 of MLM, 38 of alignment, 15 of POS
+    assert len(records) == len(results.latest(records)) == CELLS * 59  # 4 of MLM, 40 of alignment, 15 of POS
     assert {record["objective"] for record in records} == {"mlm", "tlm", "dict_mlm", "align_mlm"}
     assert "POS zero-shot" in second.stdout and "ALIGN-MLM" in second.stdout
     for name in ("report.md", "report.csv", "report.png"):
@@ -67,7 +67,7 @@ def test_a_cell_takes_ablations_and_refuses_unknown_objectives(run, study):
     records = [json.loads(line) for path in cell.glob("*.jsonl") for line in path.read_text().splitlines()]
     assert {record["lexicon_rate"] for record in records} == {1.0}
     splits = {record["split"] for record in records if record["task"] == "alignment"}
-    assert splits == {"seen", "vocabulary"}  # nothing is held out
+    assert splits == {"whole", "seen", "vocabulary"}  # nothing is held out
     command[2] = "blm"
     done = run(command, check=False, WORK=study)
     assert done.returncode == 1 and "found objective blm, expected mlm, tlm, dict_mlm or align_mlm" in done.stderr
