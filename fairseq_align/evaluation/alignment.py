@@ -15,17 +15,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from fairseq.data import Dictionary
 from fairseq.models import BaseFairseqModel
 from torch import Tensor
 
 from fairseq_align.data import binarized
-from fairseq_align.embeddings import isomorphism, retrieval
+from fairseq_align.embeddings import isomorphism, retrieval, spelling
 from fairseq_align.embeddings.retrieval import Queries, Ranks, Space
 from fairseq_align.errors import InputError
 from fairseq_align.evaluation.bands import QueryWords, bands_of
 from fairseq_align.evaluation.checkpoint import Checkpoint
 from fairseq_align.evaluation.score import Score
-from fairseq_align.evaluation.whole_vocabulary import WholeVocabulary
+from fairseq_align.evaluation.whole_vocabulary import WholeVocabulary, has_new_script, record_of
 from fairseq_align.lexicon import frequency
 from fairseq_align.lexicon import words as lexicon_words
 from fairseq_align.lexicon.words import Pairs, Words
@@ -213,6 +214,28 @@ def layer_scores(
                 yield score | {"split": split, "oov": lexicon.oov, "direction": direction}
 
 
+def spelling_scores(
+    dictionary: Dictionary, languages: Sequence[Language], lexicons: Mapping[str, Lexicon], kinds: Sequence[str] = ()
+) -> Iterator[dict]:
+    """P@1 of a baseline that knows spelling alone, in both directions, as fields of a ``Score``: see ``spelling``.
+
+    Queries, candidates and ties are those of ``layer_scores``.
+    """
+
+    def spelt(words: Words) -> list[str]:
+        return ["".join(dictionary[piece] for piece in word) for word in words.tuples()]
+
+    for direction, (source, target) in DIRECTIONS.items():
+        for split, lexicon in lexicons.items():
+            rows, gold = Queries.of(lexicon.rows[:, [source, target]])
+            words, candidates = languages[source].candidates.take(rows), languages[target].candidates
+            bands = bands_of(QueryWords(words, languages[source].tokens, candidates, gold), kinds)
+            ranks = spelling.ranks(spelt(words), spelt(candidates), gold)
+            for score in retrieval_scores(ranks, bands, "spelling_"):
+                if score["metric"] == "spelling_p@1":
+                    yield score | {"split": split, "oov": lexicon.oov, "direction": direction}
+
+
 def isomorphism_scores(spaces: Sequence[Space], languages: Sequence[Language], size: int) -> Iterator[dict]:
     """Isomorphism of the most frequent pieces of the two languages, as fields of a ``Score``."""
     vectors = [
@@ -273,7 +296,8 @@ def score_alignment(
 
     Of each split, layer, direction and band: P@1, P@5, P@10 and mean reciprocal rank by cosine and by CSLS, and the
     mean cosine of the pairs. Of a target language in derived pieces also P@1 of each layer over the whole vocabulary,
-    split ``whole``, and over a sample of it. States of one layer are held at a time.
+    split ``whole``, and over a sample of it; of other languages P@1 of a baseline that compares spelling and trains
+    nothing. States of one layer are held at a time.
 
     Args:
         checkpoint: see ``checkpoint.load``; its data hold the training text of both languages.
@@ -300,6 +324,9 @@ def score_alignment(
     languages = source, target
     lexicons = {split: Lexicon.of(part, source, target) for split, part in pairs.items()}
     whole = WholeVocabulary.load(checkpoint.data, langs, checkpoint.dictionary)
+    if not any(has_new_script(record_of(checkpoint.data / lang)) for lang in langs):
+        for fields in spelling_scores(checkpoint.dictionary, languages, lexicons, bands):
+            yield Score(task="alignment", lang=langs[1], **fields)
     for layer in layers:
         about = {"task": "alignment", "lang": langs[1], "layer": layer}
         if whole:

@@ -57,6 +57,7 @@ class Metric(NamedTuple):
         details: title of its detailed table, one of ``DETAIL_TABLES``; None: none.
         difference: metrics (a, b) of the task that it is computed from as a - b for each seed; such a metric is never
             recorded. None: it is scored.
+        baseline: whether no model is scored; a detailed table has its column only where there are such scores.
         legend: a word of its columns and what the word means; None: nothing to explain.
     """
 
@@ -68,6 +69,7 @@ class Metric(NamedTuple):
     table: str | None = None
     details: str | None = None
     difference: tuple[str, str] | None = None
+    baseline: bool = False
     legend: tuple[str, str] | None = None
 
 
@@ -119,6 +121,19 @@ TASKS: dict[str, Task] = {
                     "P@1",
                     "share of a dictionary's source words whose nearest target word by cosine is a translation, in %; "
                     "candidates are the whole target vocabulary",
+                ),
+            ),
+            "spelling_p@1": Metric(
+                "spelling P@1",
+                PERCENT,
+                PAIRS,
+                table=TRANSFER,
+                details=IN_DETAIL,
+                baseline=True,
+                legend=(
+                    "spelling",
+                    "a baseline without training or model: the candidate nearest in spelling, by the cosine of the "
+                    "counts of pairs and triples of characters",
                 ),
             ),
             **_retrieval(

@@ -21,6 +21,7 @@ from fairseq_align.lexicon import words as lexicon
 from fairseq_align.lexicon.words import Words
 from fairseq_align.results import records as results
 from fairseq_align.text import vocabulary
+from tests.embeddings.test_spelling import cosine
 
 TARGET = "en-transliterate+invert"
 ABOUT = ["--objective", "align_mlm", "--derivation", "transliterate+invert", "--lexicon-rate", "0.5"]
@@ -146,6 +147,29 @@ def test_there_is_no_whole_vocabulary_without_derived_pieces_or_from_them(model,
     assert WholeVocabulary.load(data, ("en", TARGET), checkpoint.dictionary) is None
     record.unlink()  # a language as it is
     assert WholeVocabulary.load(data, ("en", TARGET), checkpoint.dictionary) is None
+
+
+def test_words_that_may_be_alike_in_spelling_are_compared_by_it_and_derived_pieces_are_not(model, toy, tmp_path):
+    data = tmp_path / "data-bin"
+    shutil.copytree(toy / "data-bin", data)
+    checkpoint = load(model, data)
+    pairs = lexicon.load(toy / "lexicon.heldout.tsv", checkpoint.dictionary)
+    scores = score_alignment(checkpoint, pairs, ("en", TARGET), isomorphism_size=0)
+    assert not [score for score in scores if score.metric.startswith("spelling")]
+    (data / TARGET / "derivation.json").unlink()
+    scores = list(score_alignment(checkpoint, pairs, ("en", TARGET), layers=(None, 1), bands=["overlap"]))
+    spelt = {(score.direction, score.band): score for score in scores if score.metric == "spelling_p@1"}
+    assert len(spelt) == len([s for s in scores if s.metric.startswith("spelling")]) == 4  # once for all layers
+    assert spelt[None, None].layer is None and spelt[None, None].value == spelt[None, "overlap:none"].value
+    # "▁ba~" is nearest to "▁ba" unless a shorter one shares more of it; by words of Python
+    symbols, text = checkpoint.dictionary.symbols, binarized.read(data / TARGET / "train").tokens
+    translations = set(pairs.target.ids.tolist())
+    candidates = sorted(set(text[text >= 4].tolist())) + sorted(translations - set(text.tolist()))
+    right = 0
+    for source, target in zip(pairs.source.ids.tolist(), pairs.target.ids.tolist(), strict=True):
+        cosines = [round(cosine(symbols[source], symbols[candidate]), 6) for candidate in candidates]
+        right += candidates[cosines.index(max(cosines))] == target
+    assert spelt[None, None].value == pytest.approx(right / len(pairs)) and 0.2 < right / len(pairs) <= 1
 
 
 def test_layers_bands_mapping_shape_and_words_out_of_vocabulary(model, toy, tmp_path):
