@@ -28,8 +28,10 @@ objective_flags() {                  # NAMES PAIRS LEXICONS, the last two as --t
 
 uses_lexicon() { [[ $1 = *dict_mlm* || $1 = *align_mlm* ]]; }   # NAMES
 
-objective_about() {                  # NAMES VARIANT: what the results say of it; a+b is recorded as a, variant +b
-    local others=${1#"${1%%+*}"}
+objective_about() {                  # NAMES VARIANT [RATE]: what results say of it; a+b is recorded as a, variant +b
+    local variant=$2 others=${1#"${1%%+*}"}
+    # another rate of TLM than the study's RATE is another row of the report
+    [[ $1 != *tlm* || ${TLM_RATE:-${3-}} = "${3-}" ]] || variant=rate-$TLM_RATE${2:+-$2}
     flag --objective "${1%%+*}"
-    flag --variant "$others${2:+${others:+-}$2}"
+    flag --variant "$others${variant:+${others:+-}$variant}"
 }

@@ -20,6 +20,17 @@ derived_language() {                 # TRANSFORMS, e.g. transliterate,invert: it
     echo "$name"
 }
 
+labelled_source() {                  # TASK TARGET: the language whose labelled data those of TARGET are derived from
+    local lang=$SOURCE made
+    if [[ $2 = "$SOURCE-syntax+"* ]]; then
+        lang=$SOURCE-syntax made=$WORK/ner-bin/$lang/test.idx
+        [ "$1" != xnli ] || made=$WORK/xnli-bin/label/test_$lang.idx
+        [ -e "$made" ] || fail "$made: found no ${1^^} data in the word order of $lang, expected them for $2: nothing" \
+            "gives trees to reorder them by; make them with --lang $lang, or leave ${1^^} or this derivation out"
+    fi
+    echo "$lang"
+}
+
 step() {                             # NAME COMMAND...: the command, once; its scores, $CELL/NAME.jsonl, mark it as done
     [ ! -e "$CELL/$1.jsonl" ] || return 0
     scores=$CELL/$1.jsonl.part

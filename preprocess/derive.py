@@ -37,7 +37,11 @@ def parse_args():
         default=0.0,
         help="fraction of the pieces that transliterate leaves in the source script; 0: none (default)",
     )
-    parser.add_argument("--like", type=Path, help="derivation.json of a language: do the same to this data")
+    parser.add_argument(
+        "--like",
+        type=Path,
+        help="derivation.json of a language: do the same to this data, which is of the same source language",
+    )
     return parser.parse_args()
 
 

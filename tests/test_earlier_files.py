@@ -52,6 +52,7 @@ def test_a_model_and_its_lexicons_have_the_scores_that_they_had(run, data, tmp_p
         [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
         for folder in (tmp_path, FOLDER)
     )
+    found = [score for score in found if score["split"] != "whole"]  # what was not scored then
     assert len(found) == len(earlier) == 42
     for now, then in zip(found, earlier, strict=True):
         assert now.keys() == then.keys()

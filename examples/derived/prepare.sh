@@ -25,6 +25,11 @@ derive() {                           # DATA SOURCE TARGET [flags...]
     [ -e "$WORK/$1/$3" ] || python "$PREPROCESS/derive.py" "$WORK/$1/$2" "$WORK/$1/$3" "${@:4}"
 }
 
+for transforms in $grid; do          # refuses what has no labelled data before anything is made
+    for task in ${NER_TRAIN:+ner} ${XNLI_TRAIN:+xnli}; do
+        labelled_source "$task" "$(derived_language "$transforms")" > /dev/null
+    done
+done
 if [ ! -e "$WORK/corpus/counts.json" ]; then
     # the words of the treebank's training part are text, too; its tags are not used here
     python "$EXAMPLES/derived/treebank.py" words "$TRAIN" "$WORK/treebank.txt"

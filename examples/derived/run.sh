@@ -24,7 +24,7 @@ CELL+=${VARIANT:+-$VARIANT}
 export DATA=$WORK/data-bin LANGS=$SOURCE,$TARGET LEXICON=$CELL/lexicon.tsv MODEL=$CELL/pretrain/model.pt
 words=$(objective_flags "$OBJECTIVE" "$SOURCE:$TARGET" "$SOURCE:$TARGET:$LEXICON")
 readarray -t flags <<< "$words"
-readarray -t about <<< "$(objective_about "$OBJECTIVE" "$VARIANT")"
+readarray -t about <<< "$(objective_about "$OBJECTIVE" "$VARIANT" 0.25)"
 about+=(--derivation "${TARGET#*-}")
 ! uses_lexicon "$OBJECTIVE" || about+=(--lexicon-rate "$RATE")
 

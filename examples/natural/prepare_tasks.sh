@@ -5,7 +5,7 @@ set -euo pipefail
 source "$(dirname "$0")/../common.sh"
 
 WORK=${WORK:-runs/natural} SOURCE=${SOURCE:-en} TARGETS=${TARGETS:-fr}
-POSITIONS=${POSITIONS:-${TOKENS:-64}}   # of the model; longer pairs of XNLI are shortened, and counted
+XNLI_TOKENS=${XNLI_TOKENS:-${POSITIONS:-${TOKENS:-64}}}   # longer pairs of XNLI are shortened, and counted
 XNLI_FLAGS=${XNLI_FLAGS-}            # --tokenized: words stay as they are
 
 labelled() {                         # TASK LANGUAGE SCRIPT [flags...]: files of a task -> $WORK/TASK-bin
@@ -25,5 +25,5 @@ for lang in $SOURCE $TARGETS; do
     labelled pos "$lang" tagging.py
     labelled ner "$lang" tagging.py --task ner
     # shellcheck disable=SC2086  # flags
-    labelled xnli "$lang" xnli.py --max-tokens "$POSITIONS" $XNLI_FLAGS
+    labelled xnli "$lang" xnli.py --max-tokens "$XNLI_TOKENS" $XNLI_FLAGS
 done

@@ -20,6 +20,7 @@ VARIANT=${VARIANT-}                  # name of a model with other settings than 
 TASKS=${TASKS-pos}                   # to fine-tune: pos, ner, xnli
 LAYER=${LAYER:-1}                    # whose states stand for a sentence in retrieval
 name=$OBJECTIVE-${TARGETS// /+}-$SEED${VARIANT:+-$VARIANT}
+[[ $OBJECTIVE != *tlm* || $TLM_RATE = 1 ]] || name+=-tlm$TLM_RATE
 CELL=$WORK/runs/$name
 export DATA=$WORK/data-bin LANGS=$SOURCE,${TARGETS// /,} MODEL=$CELL/pretrain/model.pt LEXICON= HELDOUT=
 pairs= lexicons=
@@ -32,7 +33,7 @@ done; done
 LEXICON=${LEXICON#:} HELDOUT=${HELDOUT#:}
 words=$(objective_flags "$OBJECTIVE" "${pairs#,}" "${lexicons#,}")
 readarray -t flags <<< "$words"
-readarray -t about <<< "$(objective_about "$OBJECTIVE" "$VARIANT")"
+readarray -t about <<< "$(objective_about "$OBJECTIVE" "$VARIANT" 1)"
 
 subsets() { local names="$SOURCE $TARGETS"; echo "$1_${names// /,$1_}"; }   # SPLIT: those of all languages
 

@@ -30,8 +30,9 @@ class Masking:
         inputs   <s> _the <mask:fr> _cat s _sleep . </s>    mode target: its target does, its input is a mask of French
         targets  .   .    _petit    .    . .      . .
 
-    ``input`` is what the code of ALIGN-MLM's authors does (https://arxiv.org/abs/2211.08547), ``target`` is the method
-    of Chaudhary et al. 2020 (https://arxiv.org/abs/2010.12566).
+    ``input`` follows ALIGN-MLM's authors (https://arxiv.org/abs/2211.08547) for words with a translation; their code
+    leaves half of all chosen words visible, here those without a translation are masked as in MLM. ``target`` is the
+    method of Chaudhary et al. 2020 (https://arxiv.org/abs/2010.12566).
 
     Attributes:
         mask_prob: share of the tokens to predict, in [0, 1]; rounded up or down at random to a whole number.

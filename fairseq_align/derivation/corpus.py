@@ -65,13 +65,14 @@ def derive(
         source: folder of the source language, ``<data>/<lang>``; in data of sentence pairs there need not be one.
         target: folder to make, in the same ``<data>``; one that holds a derived language is replaced.
         transforms: names in ``transforms.TRANSFORMS``, applied in this order.
-        like: ``derivation.json`` of a language, instead of transforms, unit, seed and overlap: do the same.
+        like: ``derivation.json`` of a language, instead of transforms, unit, seed and overlap: do the same to data of
+            the same source language, a folder of the same name.
         unit, seed, overlap: see ``Derivation``.
         progress: called after each chunk with its split and its number of tokens.
 
     Raises:
-        InputError: the settings are no derivation, or the data are missing or do not fit together. Then nothing is
-            written: a target appears only when it is complete.
+        InputError: the settings are no derivation, or the data are missing or do not fit together, or ``like`` is of
+            another source language. Then nothing is written: a target appears only when it is complete.
 
     Example:
         >>> from fairseq_align.data import binarized
@@ -95,6 +96,11 @@ def derive(
     model = None if like is None else Derivation.load(like)
     if model is None:
         check(transforms, unit, overlap)
+    elif model.source != source.name:  # the same transforms of another language, e.g. of one in another word order
+        raise InputError(
+            f"{like}: found a derivation of {model.source}, expected one of {source.name}, the language of {source}; "
+            f"derive from a folder {model.source}, or follow another record"
+        )
     data, pairs = source.parent, nli.is_data(source.parent)
     home = data / nli.INPUTS[0] if pairs else data  # of dict.txt
     splits = _splits_of_pairs(source) if pairs else _splits(source)

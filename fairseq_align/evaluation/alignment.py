@@ -4,7 +4,8 @@ Bilingual lexicon induction: each distinct source word is a query; any of its tr
 candidates are the whole target vocabulary: every piece that occurs in its training text, and every word of the
 lexicons, of however many pieces. The vector of a word of several pieces is their mean. Compared are the word
 embeddings, or the states of an encoder layer for the word on its own, ``<s> w </s>``: as the lexicon has it, without
-context, and repeatable without a text.
+context, and repeatable without a text. Of a language in derived pieces the whole vocabulary is scored, too, as the
+paper does: ``whole_vocabulary``.
 """
 
 import logging
@@ -14,16 +15,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from fairseq.data import Dictionary
 from fairseq.models import BaseFairseqModel
 from torch import Tensor
 
 from fairseq_align.data import binarized
-from fairseq_align.embeddings import isomorphism, retrieval
+from fairseq_align.embeddings import isomorphism, retrieval, spelling
 from fairseq_align.embeddings.retrieval import Queries, Ranks, Space
 from fairseq_align.errors import InputError
 from fairseq_align.evaluation.bands import QueryWords, bands_of
 from fairseq_align.evaluation.checkpoint import Checkpoint
 from fairseq_align.evaluation.score import Score
+from fairseq_align.evaluation.whole_vocabulary import WholeVocabulary, has_new_script, record_of
 from fairseq_align.lexicon import frequency
 from fairseq_align.lexicon import words as lexicon_words
 from fairseq_align.lexicon.words import Pairs, Words
@@ -211,6 +214,28 @@ def layer_scores(
                 yield score | {"split": split, "oov": lexicon.oov, "direction": direction}
 
 
+def spelling_scores(
+    dictionary: Dictionary, languages: Sequence[Language], lexicons: Mapping[str, Lexicon], kinds: Sequence[str] = ()
+) -> Iterator[dict]:
+    """P@1 of a baseline that knows spelling alone, in both directions, as fields of a ``Score``: see ``spelling``.
+
+    Queries, candidates and ties are those of ``layer_scores``.
+    """
+
+    def spelt(words: Words) -> list[str]:
+        return ["".join(dictionary[piece] for piece in word) for word in words.tuples()]
+
+    for direction, (source, target) in DIRECTIONS.items():
+        for split, lexicon in lexicons.items():
+            rows, gold = Queries.of(lexicon.rows[:, [source, target]])
+            words, candidates = languages[source].candidates.take(rows), languages[target].candidates
+            bands = bands_of(QueryWords(words, languages[source].tokens, candidates, gold), kinds)
+            ranks = spelling.ranks(spelt(words), spelt(candidates), gold)
+            for score in retrieval_scores(ranks, bands, "spelling_"):
+                if score["metric"] == "spelling_p@1":
+                    yield score | {"split": split, "oov": lexicon.oov, "direction": direction}
+
+
 def isomorphism_scores(spaces: Sequence[Space], languages: Sequence[Language], size: int) -> Iterator[dict]:
     """Isomorphism of the most frequent pieces of the two languages, as fields of a ``Score``."""
     vectors = [
@@ -225,8 +250,8 @@ def isomorphism_scores(spaces: Sequence[Space], languages: Sequence[Language], s
         yield {"metric": metric, "value": measure(*vectors), "n": min(map(len, vectors)), "split": "vocabulary"}
 
 
-def spaces_of(model: BaseFairseqModel, languages: Sequence[Language], layer: int | None) -> list[Space]:
-    """Vectors of the candidates of each language, from a layer of the encoder, or from the word embeddings for None.
+def spaces_of(model: BaseFairseqModel, lists: Sequence[Words], layer: int | None) -> list[Space]:
+    """Vectors of each list of words, from a layer of the encoder, or from the word embeddings for None.
 
     Raises:
         InputError: the model has no such layer.
@@ -234,13 +259,13 @@ def spaces_of(model: BaseFairseqModel, languages: Sequence[Language], layer: int
     encoder = model.encoder.sentence_encoder
     table = encoder.embed_tokens.weight.detach()
     if layer is None:
-        return [Space(table, language.candidates.to(table.device)) for language in languages]
+        return [Space(table, words.to(table.device)) for words in lists]
     if not 0 <= layer <= len(encoder.layers):
         raise InputError(f"--layers: found {layer}, expected embeddings or a number from 0 to {len(encoder.layers)}")
     spaces = []
-    for language in languages:
-        rows = torch.arange(len(language.candidates), device=table.device)
-        spaces.append(Space(states(model, language.candidates, layer), Words(rows, rows)))
+    for words in lists:
+        rows = torch.arange(len(words), device=table.device)
+        spaces.append(Space(states(model, words, layer), Words(rows, rows)))
     return spaces
 
 
@@ -270,7 +295,9 @@ def score_alignment(
     """Score how well the words of two languages coincide, one layer after the other.
 
     Of each split, layer, direction and band: P@1, P@5, P@10 and mean reciprocal rank by cosine and by CSLS, and the
-    mean cosine of the pairs. States of one layer are held at a time.
+    mean cosine of the pairs. Of a target language in derived pieces also P@1 of each layer over the whole vocabulary,
+    split ``whole``, and over a sample of it; of other languages P@1 of a baseline that compares spelling and trains
+    nothing. States of one layer are held at a time.
 
     Args:
         checkpoint: see ``checkpoint.load``; its data hold the training text of both languages.
@@ -284,7 +311,8 @@ def score_alignment(
         block: words that are compared at a time, see ``retrieval.memory``.
 
     Raises:
-        InputError: the data lack a language, the model lacks a layer, or there are no seen pairs for the mapping.
+        InputError: the data lack a language, the record of a derived one is broken, the model lacks a layer, or there
+            are no seen pairs for the mapping.
     """
     pairs = {"heldout": pairs} if isinstance(pairs, Pairs) else pairs
     if mapping and "seen" not in pairs:
@@ -295,9 +323,16 @@ def score_alignment(
     target = Language.load(checkpoint.data, langs[1], ids, [part.target for part in pairs.values()])
     languages = source, target
     lexicons = {split: Lexicon.of(part, source, target) for split, part in pairs.items()}
+    whole = WholeVocabulary.load(checkpoint.data, langs, checkpoint.dictionary)
+    if not any(has_new_script(record_of(checkpoint.data / lang)) for lang in langs):
+        for fields in spelling_scores(checkpoint.dictionary, languages, lexicons, bands):
+            yield Score(task="alignment", lang=langs[1], **fields)
     for layer in layers:
         about = {"task": "alignment", "lang": langs[1], "layer": layer}
-        spaces = spaces_of(checkpoint.model, languages, layer)
+        if whole:
+            for fields in whole.scores(*spaces_of(checkpoint.model, (whole.source, whole.target), layer), block):
+                yield Score(**about, **fields)
+        spaces = spaces_of(checkpoint.model, [language.candidates for language in languages], layer)
         for fields in layer_scores(spaces, languages, lexicons, bands, block):
             yield Score(**about, **fields)
         if isomorphism_size:

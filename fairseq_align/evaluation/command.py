@@ -239,7 +239,8 @@ def add_alignment_parser(subparsers) -> None:
         "alignment",
         help="score how well the words of two languages coincide",
         description="P@1, P@5, P@10 and mean reciprocal rank by cosine and by CSLS, both ways, among the whole "
-        "vocabulary of the other language; mean cosine; isomorphism.",
+        "vocabulary of the other language; mean cosine; isomorphism. Of a language in derived pieces also the paper's "
+        "measure, P@1 over the whole vocabulary.",
     )
     _add_recording(parser)
     parser.add_argument("--lexicon", help="pairs seen in training")

@@ -15,7 +15,7 @@ class Score:
         value: a fraction, never a percentage; nats a token for losses.
         n: number of items scored.
         lang: scored language; of alignment the target language.
-        split: ``test`` or ``valid``; of alignment ``seen``, ``heldout`` or ``vocabulary``.
+        split: ``test`` or ``valid``; of alignment ``whole``, ``seen``, ``heldout`` or ``vocabulary``.
         source_lang, freeze_embeddings: how the model was fine-tuned; None where it was not.
         layer: encoder layer whose states were compared, 0 the input of the first; None: word embeddings.
         mapping: what was learnt on the seen pairs before; None: nothing.

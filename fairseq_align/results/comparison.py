@@ -9,7 +9,7 @@ from fairseq_align.results.aggregate import MISSING, Cell, Cells, Column, Row, r
 from fairseq_align.results.correlation import LEAST, Correlation, spearman
 from fairseq_align.results.metrics import PERCENT, TASKS, fine_tuned_tasks
 
-ALIGNMENT = Column("alignment", "p@1", "seen")  # what gaps are correlated with
+ALIGNMENT = Column("alignment", "p@1", "whole")  # what the paper measures; gaps are correlated with it
 
 
 class Comparison(NamedTuple):
@@ -101,7 +101,7 @@ class Points(NamedTuple):
 
     Attributes:
         rows: what was trained, one for each point.
-        alignment: P@1 of seen pairs in %.
+        alignment: P@1 over the whole vocabulary in %.
         gap: in points, against what ``reference`` names.
         reference: "B_S", or "source" where no supervised model was scored.
         correlation: of the two, None for too few points.
@@ -112,6 +112,12 @@ class Points(NamedTuple):
     gap: list[float]
     reference: str
     correlation: Correlation | None
+
+    @property
+    def summary(self) -> str:
+        """The correlation, or why there is none."""
+        few = f"{len(self.rows)} models with {ALIGNMENT.title}, too few or without spread (at least {LEAST} are needed)"
+        return str(self.correlation or few)
 
 
 def points(compared: Sequence[Comparison], title: str) -> Points:
@@ -143,13 +149,22 @@ def paper_points(task: str) -> Points | None:
 
 
 def correlation_lines(compared: Sequence[Comparison]) -> list[str]:
-    """Correlation of alignment and gap in each task that was scored, ours and the paper's, a sentence a line."""
+    """Correlation of alignment and gap in each task that was scored, ours and the paper's, a sentence a line.
+
+    The last line names the rows without the paper's measure, which no other score stands in for.
+    """
     lines = []
     for title in dict.fromkeys(comparison.title for comparison in compared):
         ours = points(compared, title)
-        few = f"{len(ours.rows)} models, too few or without spread (at least {LEAST} are needed)"
-        lines.append(f"{title}, B_Z − {ours.reference}: {ours.correlation or few}.")
+        lines.append(f"{title}, B_Z − {ours.reference}: {ours.summary}.")
     for task in dict.fromkeys(comparison.task for comparison in compared):
         if published := paper_points(task):
-            lines.append(f"{TASKS[task].label}, the paper's twelve points: {published.correlation}.")
+            lines.append(f"{TASKS[task].label}, the paper's twelve points: {published.summary}.")
+    without = dict.fromkeys(comparison.row for comparison in compared if not comparison.alignment)
+    if without:
+        names = "; ".join(f"{row.derivation or 'no derivation'}, {row.name}, lexicon {row.lexicon}" for row in without)
+        lines.append(
+            f"Without {ALIGNMENT.title}, which `fairseq-align alignment` gives for a language in derived pieces, and "
+            f"left out, as P@1 seen is another measure: {names}."
+        )
     return lines

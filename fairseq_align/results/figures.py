@@ -83,9 +83,10 @@ def _panels() -> dict[str, dict[str, str]]:
         if task.fine_tuned:
             columns = {Column(name, task.main, task.usual_split, *bar): colour for bar, colour in BARS.items()}
         else:
-            splits = PAIRS if main.splits == PAIRS else (task.usual_split,)
-            columns = zip((Column(name, metric, split) for metric in shown for split in splits), cycle(OTHER_BARS))
-            columns = dict(columns)
+            of_pairs = set(PAIRS) <= set(main.splits)
+            splits = {metric: task.metrics[metric].splits if of_pairs else (task.usual_split,) for metric in shown}
+            columns = [Column(name, metric, split) for metric in shown for split in splits[metric]]
+            columns = dict(zip(columns, cycle(OTHER_BARS), strict=False))
         panels[f"{task.label} {main.label} ({main.unit.name})"] = {c.title: colour for c, colour in columns.items()}
     return panels
 
@@ -165,7 +166,7 @@ def scatter(compared: Sequence[Comparison]) -> Figure:
                 _draw_points(axes, theirs, derivations, filled=False)
             _draw_points(axes, ours, derivations, filled=True)
             axes.set_title(_correlations(titles[task], ours, theirs), fontsize=SMALL, loc="left")
-            axes.set_xlabel("alignment: P@1 of seen pairs (%)")
+            axes.set_xlabel("alignment: P@1 over the whole vocabulary (%)")
             also = "\npaper: $B_Z - B_S$" if theirs and ours.reference == "source" else ""
             axes.set_ylabel(GAPS[ours.reference].format(TASKS[task].label) + also)
             axes.set_xlim(-4, 104)
@@ -192,8 +193,7 @@ def _draw_points(axes, points: Points, derivations: Sequence[str | None], filled
 
 
 def _correlations(title: str, ours: Points, theirs: Points | None) -> str:
-    few = f"{len(ours.rows)} models, too few or without spread"
-    return f"{title}: {ours.correlation or few}" + (f"\npaper: {theirs.correlation}" if theirs else "")
+    return f"{title}: {ours.summary}" + (f"\npaper: {theirs.summary}" if theirs else "")
 
 
 def _point_legend(objectives: Iterable[str], derivations: Sequence[str | None], with_paper: bool) -> list[Line2D]:

@@ -33,6 +33,7 @@ DISTANCE = Unit("distance", 1, 3)
 
 TEXT = ("test", "valid")  # splits of text, labelled or not
 PAIRS = ("seen", "heldout")  # splits of a bilingual dictionary: trained on, and kept from training
+WHOLE = ("whole",)  # all pieces that a derivation translates, in a bilingual dictionary or not
 VOCABULARY = ("vocabulary",)  # all words of both languages, without a dictionary
 
 TRANSFER = "Zero-shot transfer"
@@ -56,6 +57,7 @@ class Metric(NamedTuple):
         details: title of its detailed table, one of ``DETAIL_TABLES``; None: none.
         difference: metrics (a, b) of the task that it is computed from as a - b for each seed; such a metric is never
             recorded. None: it is scored.
+        baseline: whether no model is scored; a detailed table has its column only where there are such scores.
         legend: a word of its columns and what the word means; None: nothing to explain.
     """
 
@@ -67,6 +69,7 @@ class Metric(NamedTuple):
     table: str | None = None
     details: str | None = None
     difference: tuple[str, str] | None = None
+    baseline: bool = False
     legend: tuple[str, str] | None = None
 
 
@@ -113,10 +116,24 @@ TASKS: dict[str, Task] = {
             **_retrieval(
                 "",
                 "",
+                splits=(*WHOLE, *PAIRS),
                 legend=(
                     "P@1",
                     "share of a dictionary's source words whose nearest target word by cosine is a translation, in %; "
                     "candidates are the whole target vocabulary",
+                ),
+            ),
+            "spelling_p@1": Metric(
+                "spelling P@1",
+                PERCENT,
+                PAIRS,
+                table=TRANSFER,
+                details=IN_DETAIL,
+                baseline=True,
+                legend=(
+                    "spelling",
+                    "a baseline without training or model: the candidate nearest in spelling, by the cosine of the "
+                    "counts of pairs and triples of characters",
                 ),
             ),
             **_retrieval(
@@ -209,7 +226,11 @@ TASKS: dict[str, Task] = {
     ),
 }
 
-PAIR_WORDS = {  # splits of PAIRS as tables write them, and what they are
+PAIR_WORDS = {  # splits of translation pairs as tables write them, and what they are
+    "whole": (
+        "whole",
+        "all pieces that the derivation translates, in the lexicon or not, among all derived ones; the paper's measure",
+    ),
     "seen": ("seen", "pairs in the lexicon of training"),
     "heldout": ("held-out", "pairs kept from training"),
 }
@@ -246,7 +267,7 @@ def fine_tuned_tasks() -> dict[str, Task]:
 def glossary() -> dict[str, str]:
     """The words of column names and what they mean, in the order of a legend."""
     rows = [(task, metric) for task in TASKS.values() for metric in task.metrics.values() if metric.legend]
-    of_pairs = dict(metric.legend for _, metric in rows if metric.splits == PAIRS)
+    of_pairs = dict(metric.legend for _, metric in rows if set(PAIRS) <= set(metric.splits))
     of_tasks = dict(metric.legend for task, metric in rows if task.fine_tuned)
     others = dict(metric.legend for _, metric in rows)
     return of_pairs | dict(PAIR_WORDS.values()) | of_tasks | ROLES | FROZEN | others

@@ -76,10 +76,12 @@ def detail_table(records: Iterable[dict], title: str) -> Table:
     Args:
         title: one of ``metrics.DETAIL_TABLES``, which says what metrics the table has.
     """
+    records = results.latest(records)
+    scored = {record["metric"] for record in records}
     labels = {name: metric.label for task in TASKS.values() for name, metric in task.metrics.items()
-              if metric.details == title}  # fmt: skip
+              if metric.details == title and (name in scored or not metric.baseline)}  # fmt: skip
     grouped: dict[tuple, dict[str, dict[int, dict]]] = defaultdict(lambda: defaultdict(dict))
-    for record in results.latest(records):
+    for record in records:
         if metric_of(record).details == title:
             grouped[row_of(record), *_compared(record)][record["metric"]][record["seed"]] = record
     lines = [["derivation", "objective", "lexicon", "lang", "vectors", "asked", "pairs", "words", "seeds"]

@@ -59,6 +59,18 @@ def test_derive_writes_data_labels_dictionary_and_record(run, data):
     assert vocabulary.load(data / "dict.txt").symbols == dictionary.symbols
 
 
+def test_a_record_of_another_source_is_refused_and_names_both(run, data):
+    """``en-syntax`` in another script is not ``en`` in another script: its words stand in another order."""
+    derive(run, data, "--transforms", "transliterate")
+    path = data / "en-x" / "derivation.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"source": "en-syntax"}))
+    before = sorted(data.rglob("*"))
+    done = run(["python", "preprocess/derive.py", data / "en", data / "en-y", "--like", path], check=False)
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert done.returncode == 1 and sorted(data.rglob("*")) == before
+    assert "derivation.json: found a derivation of en-syntax, expected one of en, the language of" in line
+
+
 def break_dictionary(data):
     dictionary = make_dictionary(["▁other", *PIECES[1:]])
     vocabulary.save(dictionary, data / "en" / "dict.txt")

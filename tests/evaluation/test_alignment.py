@@ -1,6 +1,7 @@
 """The command ``fairseq-align alignment`` on a model that is hardly trained, against brute force."""
 
 import json
+import shutil
 from dataclasses import asdict
 
 import numpy as np
@@ -14,11 +15,13 @@ from fairseq_align.errors import InputError
 from fairseq_align.evaluation.alignment import score_alignment, states
 from fairseq_align.evaluation.bands import BANDS
 from fairseq_align.evaluation.checkpoint import load
+from fairseq_align.evaluation.whole_vocabulary import WholeVocabulary
 from fairseq_align.lexicon import coverage
 from fairseq_align.lexicon import words as lexicon
 from fairseq_align.lexicon.words import Words
 from fairseq_align.results import records as results
 from fairseq_align.text import vocabulary
+from tests.embeddings.test_spelling import cosine
 
 TARGET = "en-transliterate+invert"
 ABOUT = ["--objective", "align_mlm", "--derivation", "transliterate+invert", "--lexicon-rate", "0.5"]
@@ -83,8 +86,90 @@ def test_scores_of_a_checkpoint_equal_brute_force(model, toy, tmp_path):
                 assert pick(records, metric=f"{prefix}mrr", **about) == pytest.approx((1 / ranks).mean(), abs=1e-5)
         expected = pytest.approx(cosines[rows].mean(), abs=1e-6)
         assert pick(records, metric="cos", split=split, direction=None) == expected
-    assert {r["lexicon"] for r in records} == {results.checksum(toy / name) for name in names.values()}
-    assert {r["checkpoint"] for r in records} == {results.checksum(model)} and {r["oov"] for r in records} == {0}
+    of_lexicons = {r["lexicon"] for r in records if r["split"] != "whole"}
+    assert of_lexicons == {results.checksum(toy / name) for name in names.values()}
+    assert {r["checkpoint"] for r in records} == {results.checksum(model)} and {r.get("oov") for r in records} == {
+        0,
+        None,
+    }
+
+
+def brute_force(table: torch.Tensor, queries: list[int], gold: list[int], candidates: list[int]) -> np.ndarray:
+    """Whether the nearest candidate of each query is its translation; the first of several that are equally near."""
+    unit = (table / table.norm(dim=1, keepdim=True)).double().numpy()
+    cosines = unit[queries] @ unit[candidates].T
+    nearest = (cosines >= cosines.max(1, keepdims=True) - 1e-6).argmax(1)
+    return np.array(candidates)[nearest] == np.array(gold)
+
+
+@pytest.mark.parametrize("overlap", [0, 0.25])
+def test_the_papers_measure_asks_for_every_piece_of_the_vocabulary(model, toy, tmp_path, overlap):
+    """In a lexicon or not, in a text or not; and a random 40 % of them, among the same candidates."""
+    data = tmp_path / "data-bin"
+    shutil.copytree(toy / "data-bin", data)
+    record = json.loads((data / TARGET / "derivation.json").read_text()) | {"overlap": overlap}
+    (data / TARGET / "derivation.json").write_text(json.dumps(record))
+    table = torch.load(model, weights_only=True)["model"]["encoder.sentence_encoder.embed_tokens.weight"].clone()
+    half = record["source_pieces"]
+    assert table.shape[0] == 4 + 2 * half + 1  # specials, pieces, derived pieces, <mask>
+    translated = slice(4 + half, 4 + half + half // 2)
+    table[translated] = table[4 : 4 + half // 2] + 0.1 * table[translated]  # half of the words find their translation
+    checkpoint = load(model, data)
+    with torch.no_grad():
+        checkpoint.model.encoder.sentence_encoder.embed_tokens.weight.copy_(table)
+    pairs = lexicon.load(toy / "lexicon.heldout.tsv", checkpoint.dictionary)
+    scores = list(score_alignment(checkpoint, pairs, ("en", TARGET), isomorphism_size=0))
+    whole, sample = (score for score in scores if score.split == "whole")
+    shared = set(np.random.default_rng(record["seed"]).permutation(half)[: round(overlap * half)].tolist())
+    queries = [4 + piece for piece in range(half) if piece not in shared]
+    candidates = sorted({4 + piece + (0 if piece in shared else half) for piece in range(half)})
+    right = brute_force(table, queries, [half + query for query in queries], candidates)
+    assert 0.3 < right.mean() < 0.9
+    assert (whole.metric, whole.band, whole.direction, whole.n) == ("p@1", None, None, len(queries))
+    assert whole.value == pytest.approx(right.mean(), abs=1e-9)
+    assert sample.band == "sample:0.4" and sample.n == round(0.4 * len(queries))
+    # independent of the lexicon, which has the seed 1, too
+    assert abs(sample.value - right.mean()) < 4 * (right.mean() * (1 - right.mean()) / sample.n) ** 0.5
+
+
+def test_there_is_no_whole_vocabulary_without_derived_pieces_or_from_them(model, toy, tmp_path, capsys):
+    data = tmp_path / "data-bin"
+    shutil.copytree(toy / "data-bin", data)
+    checkpoint = load(model, data)
+    assert WholeVocabulary.load(data, (TARGET, "en"), checkpoint.dictionary) is None
+    record = data / TARGET / "derivation.json"
+    made = json.loads(record.read_text())
+    record.write_text(json.dumps(made | {"source_pieces": 7}))
+    flags = ["--heldout-lexicon", toy / "lexicon.heldout.tsv", *ABOUT]
+    assert cli.main([str(f) for f in ("alignment", model, data, "--lang", TARGET, *flags)]) == 1
+    assert "derivation.json: found 7 pieces before derivation, expected half of the" in capsys.readouterr().err
+    record.write_text(json.dumps(made | {"transforms": ["invert"]}))
+    assert WholeVocabulary.load(data, ("en", TARGET), checkpoint.dictionary) is None
+    record.unlink()  # a language as it is
+    assert WholeVocabulary.load(data, ("en", TARGET), checkpoint.dictionary) is None
+
+
+def test_words_that_may_be_alike_in_spelling_are_compared_by_it_and_derived_pieces_are_not(model, toy, tmp_path):
+    data = tmp_path / "data-bin"
+    shutil.copytree(toy / "data-bin", data)
+    checkpoint = load(model, data)
+    pairs = lexicon.load(toy / "lexicon.heldout.tsv", checkpoint.dictionary)
+    scores = score_alignment(checkpoint, pairs, ("en", TARGET), isomorphism_size=0)
+    assert not [score for score in scores if score.metric.startswith("spelling")]
+    (data / TARGET / "derivation.json").unlink()
+    scores = list(score_alignment(checkpoint, pairs, ("en", TARGET), layers=(None, 1), bands=["overlap"]))
+    spelt = {(score.direction, score.band): score for score in scores if score.metric == "spelling_p@1"}
+    assert len(spelt) == len([s for s in scores if s.metric.startswith("spelling")]) == 4  # once for all layers
+    assert spelt[None, None].layer is None and spelt[None, None].value == spelt[None, "overlap:none"].value
+    # "▁ba~" is nearest to "▁ba" unless a shorter one shares more of it; by words of Python
+    symbols, text = checkpoint.dictionary.symbols, binarized.read(data / TARGET / "train").tokens
+    translations = set(pairs.target.ids.tolist())
+    candidates = sorted(set(text[text >= 4].tolist())) + sorted(translations - set(text.tolist()))
+    right = 0
+    for source, target in zip(pairs.source.ids.tolist(), pairs.target.ids.tolist(), strict=True):
+        cosines = [round(cosine(symbols[source], symbols[candidate]), 6) for candidate in candidates]
+        right += candidates[cosines.index(max(cosines))] == target
+    assert spelt[None, None].value == pytest.approx(right / len(pairs)) and 0.2 < right / len(pairs) <= 1
 
 
 def test_layers_bands_mapping_shape_and_words_out_of_vocabulary(model, toy, tmp_path):
@@ -100,7 +185,8 @@ def test_layers_bands_mapping_shape_and_words_out_of_vocabulary(model, toy, tmp_
     assert {(r.get("layer"), r.get("mapping")) for r in records} == {
         (layer, mapping) for layer in (None, 0, 1) for mapping in (None, "procrustes")
     }
-    whole = [r for r in records if r["metric"] == "p@1" and r.get("band") is None and r.get("direction") is None]
+    seen = [r for r in records if r["split"] == "seen"]
+    whole = [r for r in seen if r["metric"] == "p@1" and r.get("band") is None and r.get("direction") is None]
     assert len(whole) == 6 and {(r["n"], r["oov"]) for r in whole} == {(len(rows) + 1, 1)}
     bands = [r for r in records if r["metric"] == "csls_mrr" and r.get("direction") is None and r.get("layer") == 1]
     for kind in ("frequency", "pieces", "overlap"):  # every word is in one band of each kind
@@ -137,7 +223,7 @@ def test_the_library_gives_the_scores_of_the_command(model, toy, tmp_path):
     checkpoint = load(model, toy / "data-bin")
     pairs = lexicon.load(toy / "lexicon.heldout.tsv", checkpoint.dictionary)
     scores = list(score_alignment(checkpoint, pairs, ("en", TARGET), layers=(None, 1)))
-    assert len(scores) == len(records) == 40
+    assert len(scores) == len(records) == 2 * (18 + 2 + 2)  # of the lexicon, in shape, of the whole vocabulary
     for score, record in zip(scores, records, strict=True):
         assert all(record.get(name) == value for name, value in asdict(score).items())
     with pytest.raises(InputError, match="found pairs of heldout, expected seen ones, which the mapping is learnt on"):
@@ -150,6 +236,7 @@ def test_a_kind_of_bands_from_outside_the_package_is_scored(model, toy, tmp_path
     )
     files = ["--heldout-lexicon", toy / "lexicon.heldout.tsv", "--isomorphism", 0]
     records = align(model, toy, tmp_path, *files, "--by", "parity")
+    records = [r for r in records if r["split"] == "heldout"]
     sizes = {r["band"]: r["n"] for r in records if r["metric"] == "p@1" and r.get("direction") is None and "band" in r}
     whole = next(r["n"] for r in records if "band" not in r)
     assert sizes == {"parity:even": (whole + 1) // 2, "parity:odd": whole // 2}
@@ -193,4 +280,4 @@ def test_the_command_itself_prints_signatures_and_lines_of_json(model, toy, run,
         + ["--heldout-lexicon", toy / "lexicon.heldout.tsv", "--results", path]
     )
     records = [json.loads(line) for line in path.read_text().splitlines()]
-    assert done.stdout.splitlines() == [results.signature(record) for record in records] and len(records) == 20
+    assert done.stdout.splitlines() == [results.signature(record) for record in records] and len(records) == 22

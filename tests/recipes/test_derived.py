@@ -2,11 +2,13 @@
 
 import gzip
 import json
+import re
 import shutil
 import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -43,7 +45,7 @@ def test_a_grid_that_is_killed_goes_on_and_repeats_no_finished_step(run, study):
     assert len(done) == STEPS and all(done[path] == when for path, when in finished.items())
 
     records = results.read(study / "results.jsonl")
-    assert len(records) == len(results.latest(records)) == CELLS * 57  # 4 of MLM, 38 of alignment, 15 of POS
+    assert len(records) == len(results.latest(records)) == CELLS * 59  # 4 of MLM, 40 of alignment, 15 of POS
     assert {record["objective"] for record in records} == {"mlm", "tlm", "dict_mlm", "align_mlm"}
     assert "POS zero-shot" in second.stdout and "ALIGN-MLM" in second.stdout
     for name in ("report.md", "report.csv", "report.png"):
@@ -67,7 +69,7 @@ def test_a_cell_takes_ablations_and_refuses_unknown_objectives(run, study):
     records = [json.loads(line) for path in cell.glob("*.jsonl") for line in path.read_text().splitlines()]
     assert {record["lexicon_rate"] for record in records} == {1.0}
     splits = {record["split"] for record in records if record["task"] == "alignment"}
-    assert splits == {"seen", "vocabulary"}  # nothing is held out
+    assert splits == {"whole", "seen", "vocabulary"}  # nothing is held out
     command[2] = "blm"
     done = run(command, check=False, WORK=study)
     assert done.returncode == 1 and "found objective blm, expected mlm, tlm, dict_mlm or align_mlm" in done.stderr
@@ -107,6 +109,23 @@ def test_syntax_is_a_transform_of_the_text_by_given_trees(run, study):
         source, syntax = ((study / name / f"{split}.txt").read_text().split("\n") for name in ("corpus", "syntax"))
         assert [sorted(line.split()) for line in source] == [sorted(line.split()) for line in syntax]
         assert source != syntax
+    # labelled data of that language are derived from data in its order, or not at all
+    (study / "a.iob2").write_text(IOB2)
+    given = {f"NER_{split}": study / "a.iob2" for split in ("TRAIN", "VALID", "TEST")}
+    tasks = ["bash", "examples/derived/prepare_tasks.sh", "en-syntax+transliterate"]
+    done = run(tasks, check=False, WORK=study, **given)
+    assert done.returncode == 1 and "found no NER data in the word order of en-syntax" in done.stderr
+    assert not (study / "ner-bin" / "en-syntax+transliterate").exists()
+    flags = ["--model", study / "spm" / "spm.model", "--dict", study / "spm" / "dict.txt", "--lang", "en-syntax"]
+    flags += [word for split in ("train", "valid", "test") for word in (f"--{split}", study / "a.iob2")]
+    run(["python", "preprocess/tagging.py", "--task", "ner", *flags, "--out", study / "ner-bin"])
+    run(tasks, WORK=study, **given)
+    syntax, derived = (
+        binarized.read(study / "ner-bin" / f"en-syntax{kind}" / "test").tokens.astype(int)
+        for kind in ("", "+transliterate")
+    )
+    half = json.loads((study / "data-bin" / "en-syntax+transliterate" / "derivation.json").read_text())["source_pieces"]
+    assert (derived - syntax == np.where(syntax > 3, half, 0)).all()
 
 
 IOB2 = "ba\tB-PER\nzu\tO\n\nmo\tO\nli\tB-LOC\nka\tI-LOC\n\n"
@@ -137,11 +156,20 @@ def test_every_task_is_fine_tuned_on_source_and_derived_language_and_scored(run,
     positions = short["encoder.sentence_encoder.embed_positions.weight"][2:]  # two rows stand before the first position
     assert len(positions) == 40 and torch.equal(positions[32:], positions[:8])
     assert "num_updates 2 " in (study / "pre" / "train.log").read_text()
+    updates = ["python", "examples/derived/updates.py", study / "pos-bin", "--task", "pos", "--lang", "en"]
+    batches = run([*updates, "--positions", 8, "--batch", 32, "--epochs", 3]).stdout
     for task, source in (("ner", "en"), ("ner", target), ("xnli", target)):
         save, tune_data = study / f"{task}-{source}", str(study / f"{task}-bin")
         tuned = {"TASK": task, "SOURCE": source, "TUNE_DATA": tune_data, "SAVE": str(save), "MODEL": pretrained}
         recipe("bash", "examples/derived/finetune.sh", "--cpu", **tuned)
         recipe(*evaluate, str(save / "model.pt"), tune_data, "--subset", f"test_en,test_{target}")
+    # long sentences are cut, so there are more items than sentences; the learning rate reaches 0 with the last of them
+    tuned = {"TASK": "pos", "TUNE_DATA": str(study / "pos-bin"), "SAVE": str(study / "pos"), "MODEL": pretrained}
+    recipe("bash", "examples/derived/finetune.sh", "--cpu", "--log-interval", "1", **tuned)
+    inner = re.findall(r"train_inner .* num_updates=(\d+), lr=([\d.e-]+)", (study / "pos" / "train.log").read_text())
+    sentences, rates = len(binarized.read(study / "pos-bin" / "en" / "train").sizes), [float(lr) for _, lr in inner]
+    assert float(inner[-1][1]) == 0 and int(inner[-1][0]) >= sentences / 32 and int(batches) > 3 * sentences / 32
+    assert sum(rates) == pytest.approx(5e-4 * (len(rates) - 1) / 2, rel=1e-3)
     retrieval = ["--task", "retrieval", "--layer", "0", "--subset", f"test_en,test_{target}"]
     recipe(*evaluate, pretrained, data["DATA"], *retrieval)
     records = results.read(study / "tasks.jsonl")

@@ -2,10 +2,15 @@
 
 import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
+import torch
+from fairseq import optim, options
+from fairseq.dataclass.utils import convert_namespace_to_omegaconf
+from fairseq.optim import lr_scheduler
 
 from fairseq_align.objectives import OBJECTIVES
 from tests.support.warm import REPO
@@ -67,6 +72,54 @@ def test_objectives_are_composed():
     assert words("objective_flags mlm+tlm a:b a:b:c") == ["--tlm-pairs", "a:b", "--align-weight", "0"]
     assert words('objective_about tlm ""') == ["--objective", "tlm"]
     assert words("objective_about align_mlm+tlm l2") == ["--objective", "align_mlm", "--variant", "+tlm-l2"]
+
+
+def test_another_rate_of_tlm_is_another_row_of_the_report(tmp_path):
+    """The usual rate of a study has no name: of the derived one it is the paper's, whose figures stand beside it."""
+    about = {rate: words('objective_about tlm "" 0.25', TLM_RATE=rate)[2:] for rate in ("", "0.25", "0.1", "1")}
+    assert about == {"": [], "0.25": [], "0.1": ["--variant", "rate-0.1"], "1": ["--variant", "rate-1"]}
+    assert words("objective_about align_mlm+tlm l2 1", TLM_RATE="0.5")[3] == "+tlm-rate-0.5-l2"
+    assert words('objective_about mlm "" 0.25', TLM_RATE="0.1") == ["--objective", "mlm"]
+    for study, usual, languages in (("derived", "0.25", "transliterate"), ("natural", "1", "fr")):
+        saved = {}
+        for rate in (usual, "0.1"):
+            run = ["bash", EXAMPLES / study / "run.sh", "--dry-run", "tlm", languages, f"TLM_RATE={rate}"]
+            lines = bash('"$@"', *run, folder=tmp_path).stdout.splitlines()
+            scored = [line for line in lines if line.startswith("fairseq-align ")]
+            assert len(scored) > 3 and all(("--variant rate-0.1" in line) == (rate == "0.1") for line in scored)
+            (line,) = (line for line in lines if line.startswith("fairseq-train ") and " --align-weight 0" in line)
+            saved[rate] = re.search("--save-dir (.*)/pretrain", line)[1]
+        assert saved[usual] != saved["0.1"]  # two cells of a grid
+
+
+# --- fine-tuning ---
+
+
+@pytest.mark.parametrize(("task", "items", "epochs", "stated"), [
+    ("pos", 12544, 10, 3920), ("ner", 20000, 10, 6250), ("xnli", 392702, 5, 61360),
+])  # fmt: skip
+def test_fine_tuning_has_the_sum_of_learning_rates_of_the_papers_code(task, items, epochs, stated, tmp_path):
+    """2e-5, linear to 0 from the first update on: half of the updates times 2e-5, as finetune.sh states them."""
+    assert f"{stated:,} " in (EXAMPLES / "derived" / "finetune.sh").read_text()
+    script = 'source "$1"; export EPOCHS TUNE_LR TUNE_BATCH; export ${!EPOCHS_@}; bash "$2" --dry-run'
+    recipe = [EXAMPLES / "derived" / "presets" / "paper.sh", EXAMPLES / "derived" / "finetune.sh"]
+    variables = NEEDED | {"TASK": task, "TUNE_DATA": "data", "MODEL": "model.pt", "SAVE": "tuned"}
+    counted, trained = bash(script, *recipe, folder=tmp_path, **variables).stdout.splitlines()
+    counted = dict(zip(*[iter(counted.split()[3:])] * 2, strict=True))
+    assert int(counted["--epochs"]) == epochs
+    updates = epochs * -(-items // int(counted["--batch"]))
+    assert updates == stated
+    flags = shlex.split(trained.replace("UPDATES", str(updates)))[1:]
+    assert flags[flags.index("--adam-betas") + 1] == "(0.9, 0.999)"
+    parser = options.get_training_parser()
+    cfg = convert_namespace_to_omegaconf(options.parse_args_and_arch(parser, flags))
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = optim.build_optimizer(cfg.optimizer, [parameter])
+    schedule = lr_scheduler.build_lr_scheduler(cfg.lr_scheduler, optimizer)
+    schedule.step_begin_epoch(1)
+    rates = [optimizer.get_lr()] + [schedule.step_update(update) for update in range(1, updates + 1)]
+    assert rates[0] == 2e-5 and rates[-1] == 0
+    assert sum(rates) == pytest.approx(2e-5 * stated / 2, rel=1e-3)
 
 
 # --- the grid ---
@@ -140,6 +193,31 @@ def test_a_dry_run_prints_the_commands_of_a_study_and_changes_nothing(preset, tm
     assert len(trainings) == len(cells) > 0
     assert sum(" --seed 7 " in line for line in trainings) == len(cells) - own_seed
     assert lines[-1] == "fairseq-align report work/results.jsonl --out work/report"
+
+
+@pytest.mark.parametrize(
+    ("task", "made"), [("NER", "ner-bin/en-syntax/test"), ("XNLI", "xnli-bin/label/test_en-syntax")]
+)
+def test_words_in_another_order_are_not_asked_of_labelled_data_in_the_old_one(task, made, tmp_path):
+    """Before, NER and XNLI of ``syntax,transliterate`` were in another script alone."""
+    prepare = ["bash", EXAMPLES / "derived" / "prepare.sh", "--dry-run", "transliterate", "syntax,transliterate"]
+    settings = NEEDED | {f"{task}_TRAIN": "train"}
+    done = bash('"$@"', *prepare, check=False, folder=tmp_path, **settings)
+    expected = (
+        f"error: work/{made}.idx: found no {task} data in the word order of en-syntax, expected them for en-syntax+"
+    )
+    assert done.returncode == 1 and done.stdout == "" and done.stderr.startswith(expected)
+    assert not list(tmp_path.iterdir())
+    path = tmp_path / "work" / f"{made}.idx"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    lines = bash('"$@"', *prepare, folder=tmp_path, **settings).stdout.splitlines()
+    derived = [line.split()[2:5] for line in lines if "derive.py" in line and f"{task.lower()}-bin" in line]
+    data, record = f"work/{task.lower()}-bin", "derivation.json"
+    assert [(source, target) for source, target, _ in derived] == [
+        (f"{data}/en", f"{data}/en-transliterate"), (f"{data}/en-syntax", f"{data}/en-syntax+transliterate"),
+    ]  # fmt: skip
+    assert all(f"--like work/data-bin/{target.split('/')[-1]}/{record}" in " ".join(lines) for _, target, _ in derived)
 
 
 def test_a_task_may_have_settings_of_its_own(tmp_path):

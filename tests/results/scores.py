@@ -28,6 +28,11 @@ def alignment(value, **fields):
     return RUN | {"task": "alignment", "metric": "p@1", "split": "seen", "value": value} | fields
 
 
+def whole(value, **fields):
+    """The paper's measure."""
+    return alignment(value, split="whole", **fields)
+
+
 def mlm(metric, value, **fields):
     return RUN | {"task": "mlm", "metric": metric, "split": "valid", "value": value} | fields
 

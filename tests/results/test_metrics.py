@@ -7,7 +7,7 @@ from fairseq_align.objectives import OBJECTIVES, Objective
 from fairseq_align.results import metrics, records
 from fairseq_align.results.metrics import PERCENT, TASKS, TRANSFER, Metric, Task
 from fairseq_align.results.report import draw, tabulate
-from tests.results.scores import RUN, alignment, cells_of, pos, supervised
+from tests.results.scores import RUN, cells_of, pos, supervised, whole
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -47,7 +47,7 @@ def study(objective):
         yield dep(0.40 + seed / 10, objective=objective, seed=seed)
         yield dep(0.25, objective=objective, seed=seed, metric="las")
         yield dep(0.90, objective=objective, seed=seed, source_lang="en-x")
-        yield alignment(0.5 + seed / 10, objective=objective, seed=seed)
+        yield whole(0.5 + seed / 10, objective=objective, seed=seed)
 
 
 def test_a_new_objective_and_a_new_task_need_their_rows_alone(tmp_path, monkeypatch):
@@ -62,7 +62,7 @@ def test_a_new_objective_and_a_new_task_need_their_rows_alone(tmp_path, monkeypa
         records.append(path, dep(0.5, metric="f1"))
     written = tabulate(path, tmp_path / "report")
     header, *lines = written.tables["Zero-shot transfer"]
-    assert header[3:] == ["P@1 seen", "DEP supervised", "DEP zero-shot", "DEP gap"]
+    assert header[3:] == ["P@1 whole", "DEP supervised", "DEP zero-shot", "DEP gap"]
     assert [line[0] for line in lines] == ["MLM", "CODE-SWITCH", "n"] and lines[1][4:] == [
         "90.0 ± 0.0", "55.0 ± 12.9", "-35.0 ± 12.9",  # 40, 50, 60, 70: sd = sqrt(500 / 3) = 12.9
     ]  # fmt: skip
@@ -103,7 +103,7 @@ def test_colours_begin_again_where_there_are_more_objectives_than_colours(monkey
     names = [f"objective_{number}" for number in range(12)]
     for name in names:
         monkeypatch.setitem(OBJECTIVES, name, Objective(name, name.upper(), frozenset(), lambda *_: False))
-    scores = [make(0.5, objective=name) for name in names for make in (pos, supervised, alignment)]
+    scores = [make(0.5, objective=name) for name in names for make in (pos, supervised, whole)]
     cells = cells_of(scores)
     figure = figures.scatter(comparison.comparisons(cells))
     assert {text.get_text() for text in figure.legends[0].get_texts()} >= {name.upper() for name in names}

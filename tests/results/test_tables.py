@@ -18,7 +18,8 @@ def test_alignment_in_detail_has_a_line_for_all_that_was_compared():
         alignment(0.5, **about), alignment(0.75, metric="csls_p@1", **about | {"ties": 3}),
         alignment(0.25, direction="backward", band="frequency:10-99", layer=2, mapping="procrustes", split="heldout"),
     ]  # fmt: skip
-    header, *lines = tables.detail_table(records, "Alignment in detail")
+    title = "Alignment in detail"
+    header, *lines = tables.detail_table(records, title)
     retrieval = ["P@1", "P@5", "P@10", "MRR"]
     metrics = [*retrieval, *(f"CSLS {name}" for name in retrieval), "cosine"]
     assert header[3:] == ["lang", "vectors", "asked", "pairs", "words", "seeds", *metrics, "n", "ties", "OOV"]
@@ -28,3 +29,5 @@ def test_alignment_in_detail_has_a_line_for_all_that_was_compared():
         ["en-x", "layer 2, procrustes", "target", "held-out", "frequency:10-99", "1", "25.0", "1,000"],
     ]
     assert [line[header.index("CSLS P@1")] for line in lines] == ["75.0", "—"]
+    header, *lines = tables.detail_table([*records, alignment(0.125, metric="spelling_p@1", **about)], title)
+    assert [line[header.index("spelling P@1")] for line in lines] == ["12.5", "—"]

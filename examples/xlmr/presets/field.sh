@@ -17,7 +17,8 @@ ALPHA=${ALPHA:-0.7} LAYER=${LAYER:-7}
 # best of up to thirty stretches of 5,000 updates, stopped when five bring nothing
 TASKS=${TASKS-pos ner xnli}
 EPOCHS=${EPOCHS:-10} TUNE_LR=${TUNE_LR:-2e-5} TUNE_BATCH=${TUNE_BATCH:-32} FINETUNE_FLAGS=${FINETUNE_FLAGS-$PRECISION}
-EPOCHS_xnli=${EPOCHS_xnli:-50} TUNE_LR_xnli=${TUNE_LR_xnli:-5e-6} TUNE_BATCH_xnli=${TUNE_BATCH_xnli:-16}
-stretches="--update-freq ${XNLI_UPDATE_FREQ:-8} --lr-scheduler fixed --warmup-updates 0 --max-update 150000"
+EPOCHS_xnli=${EPOCHS_xnli:-50} TUNE_LR_xnli=${TUNE_LR_xnli:-5e-6} TUNE_SCHEDULE_xnli=${TUNE_SCHEDULE_xnli:-constant}
+TUNE_BATCH_xnli=${TUNE_BATCH_xnli:-16}
+stretches="--update-freq ${XNLI_UPDATE_FREQ:-8} --max-update 150000"
 stretches+=" --patience 5 --save-interval-updates 5000 --keep-interval-updates 1"
 FINETUNE_FLAGS_xnli=${FINETUNE_FLAGS_xnli-$PRECISION $stretches}
