@@ -14,10 +14,11 @@ from fairseq import checkpoint_utils, trainer
 from fairseq.data.iterators import EpochBatchIterator
 from fairseq.distributed import utils as distributed_utils
 from fairseq.file_io import PathManager
+from fairseq.optim.amp_optimizer import AMPOptimizer
 from fairseq.trainer import Trainer
 
 from fairseq_align.errors import InputError, show_in_one_line
-from fairseq_align.training import checkpoints, failures, resharding, stopping
+from fairseq_align.training import checkpoints, failures, half_precision, resharding, stopping
 from fairseq_align.training.replacement import is_replaced, replace
 
 
@@ -85,6 +86,16 @@ PATCHES = (
     ),
     Patch(sys, "excepthook", show_in_one_line, "the line that says how to mend an input drowns in a call stack",
           stopping.in_command),
+    Patch(
+        AMPOptimizer, "__init__", half_precision.amp_window,
+        "--amp-scale-window, the updates until the scale of --amp grows, is read from another flag",
+    ),
+    Patch(
+        AMPOptimizer, "step", half_precision.amp_step,
+        "--amp divides gradients by the scale of the loss twice and hardly trains",
+    ),
+    Patch(AMPOptimizer, "state_dict", half_precision.amp_state, "a checkpoint of --amp lacks the scale of the loss"),
+    Patch(AMPOptimizer, "load_state_dict", half_precision.load_amp_state, "a resumed --amp begins with another scale"),
 )  # fmt: skip
 
 

@@ -1,31 +1,38 @@
-"""Training with ``--fp16``: weights in half precision, master weights in float32, and a scale of the loss.
+"""Training with ``--fp16`` (weights in half, a float32 copy of them, a scale of the loss) and ``--amp`` (a scale).
 
-fairseq names its master weights by the current GPU. Where there is none they are named ``None``, as tensors of the CPU
-name their device; all else, halves included, is computed as it would be there.
+fairseq files the float32 copy under the number of the current GPU. Here that is ``None``, as tensors of the CPU name
+their device, and the scaler of ``--amp`` is torch's for the CPU; all else, halves included, is as it would be there.
 """
 
 import pytest
 
-from tests.support.training import same, updates
+from tests.support.training import same, state, updates
 
 SCRIPT = """
+import functools
 import torch
 from fairseq_cli.train import cli_main
 
-if not torch.cuda.is_available():
-    torch.cuda.current_device = lambda: None
-    torch.Tensor.cuda = lambda tensor: tensor
+torch.cuda.current_device = lambda: None
+torch.Tensor.cuda = lambda tensor: tensor
+torch.cuda.amp.GradScaler = functools.partial(torch.amp.GradScaler, "cpu")
 cli_main()
 """
 FLAGS = ["--dropout", 0, "--attention-dropout", 0, "--no-epoch-checkpoints"]
 
 
 @pytest.fixture
-def half(pretrain, tmp_path):
+def scaled(pretrain, tmp_path):
+    """``pretrain`` with ``--fp16`` or ``--amp`` as on a GPU."""
     (tmp_path / "fairseq-train").write_text(SCRIPT)
     return lambda name, *flags, **more: pretrain(
-        name, *FLAGS, "--fp16", *flags, command=("python", tmp_path / "fairseq-train"), **more
+        name, *FLAGS, *flags, command=("python", tmp_path / "fairseq-train"), **more
     )
+
+
+@pytest.fixture
+def half(scaled):
+    return lambda name, *flags, **more: scaled(name, "--fp16", *flags, **more)
 
 
 def test_weight_0_is_the_stock_criterion_to_the_bit(half, tmp_path):
@@ -63,3 +70,27 @@ def test_a_resumed_run_goes_on_from_the_halves_of_the_checkpoint(half):
     second = half("halves", *flags, "--max-update", 20)
     assert updates(second, "num_updates")[0] == 11 and updates(second, "loss")[0] == updates(whole, "loss")[10]
     assert updates(second, "loss") == pytest.approx(updates(whole, "loss")[10:], abs=0.01)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+def test_amp_trains_as_float32_whatever_the_scale(scaled, pretrain, optimizer):
+    """Its autocast is of GPUs: here a power of two times the loss, off the gradients again, is all that is added."""
+    flags = ["--optimizer", optimizer, "--max-update", 20]
+    found = scaled("amp", *flags, "--amp", "--fp16-init-scale", 2**15)
+    expected = pretrain("whole", *FLAGS, *flags)
+    for name in ("mlm_loss", "align_loss", "gnorm"):
+        assert updates(found, name) == pytest.approx(updates(expected, name), rel=1e-3), name
+
+
+def test_amp_goes_on_with_its_scale_and_to_the_bit(scaled, tmp_path):
+    flags = ["--amp", "--fp16-init-scale", 2**10, "--amp-scale-window", 3, "--save-interval-updates", 5]
+    whole = scaled("whole", *flags, "--max-update", 10)
+    scaled("halves", *flags, "--max-update", 5)
+    second = scaled("halves", *flags, "--max-update", 10)
+    assert updates(second, "loss") == updates(whole, "loss")[5:] and len(updates(second, "loss")) == 5
+    one, other = (
+        state(tmp_path / name / "checkpoint_last.pt")["last_optimizer_state"]["grad_scaler"]
+        for name in ("halves", "whole")
+    )
+    assert one == other and one["scale"] == 2 ** (10 + 3)  # it doubles every third update
+    assert same(tmp_path / "halves" / "checkpoint_last.pt", tmp_path / "whole" / "checkpoint_last.pt")
