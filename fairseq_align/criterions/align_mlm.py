@@ -172,9 +172,9 @@ class AlignMlmLoss(MaskedLmLoss):
 
     def _align(self, embeddings: Tensor, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
         """Alignment loss, and the scores to log."""
-        self._move(embeddings.device)
+        self.move(embeddings.device)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.align_weight > 0):
-            pairs = self._sample()
+            pairs = self.draw()
             align = alignment_term(embeddings, pairs, self.pair_loss)
         scores = {"align_loss": align.detach()}
         negative = self.pair_loss.is_negative_cosine
@@ -201,7 +201,7 @@ class AlignMlmLoss(MaskedLmLoss):
         growing = training and self.task.update_num < self.align_warmup
         return self.align_weight * (self.task.update_num / self.align_warmup if growing else 1.0)
 
-    def _sample(self) -> Pairs:
+    def draw(self) -> Pairs:
         """Pairs of this update, a pure function of (seed, update); without grad mode all pairs, if the loss allows."""
         everything = not torch.is_grad_enabled() and not self.pair_loss.needs_all_pairs
         if everything or not 0 < self.align_pairs < len(self.pairs):
@@ -228,7 +228,8 @@ class AlignMlmLoss(MaskedLmLoss):
             }
         return self.heldout_scores
 
-    def _move(self, device: torch.device) -> None:
+    def move(self, device: torch.device) -> None:
+        """Have the pairs on the device of the embeddings."""
         if self.pairs.weights.device != device:
             self.pairs = self.pairs.to(device)
             self.heldout = {name: (pairs.to(device), words.to(device)) for name, (pairs, words) in self.heldout.items()}
