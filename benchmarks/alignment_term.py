@@ -1,11 +1,14 @@
 """What the alignment term adds to a training step of the paper's model: python -m benchmarks.alignment_term
 
 Timed in turn, with the same model: forward, backward and Adam of fairseq's masked-LM loss; the alignment term as
-training computes it, value and gradient; and the same loss by plain autograd. Data are random.
+training computes it, drawing of pairs, value and gradient; and the same by plain autograd. Pairs are drawn of a lexicon
+of --lexicon; as many or more of them are all pairs of a lexicon of that size. Data are random.
 """
 
 import argparse
 import statistics
+import tempfile
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,11 +16,12 @@ from fairseq import utils
 from fairseq.criterions.masked_lm import MaskedLmConfig, MaskedLmLoss
 from fairseq.models.roberta.model import RobertaModel, base_architecture
 
-from benchmarks.common.corpora import dictionary_of, sample
+from benchmarks.common.corpora import dictionary_of, sample, write_lexicon
 from benchmarks.common.shapes import SHAPES, SPECIAL
 from benchmarks.common.timing import RESULTS, interleaved, peak, save
-from fairseq_align.embeddings.alignment_loss import LOSSES, Blocks, PairLoss, alignment_loss
-from fairseq_align.lexicon.words import Pairs, Words
+from fairseq_align.criterions.align_mlm import AlignMlmLoss
+from fairseq_align.embeddings.alignment_loss import LOSSES, Blocks, alignment_loss
+from fairseq_align.lexicon.words import Pairs
 
 
 class Task:
@@ -26,6 +30,7 @@ class Task:
     def __init__(self, words: int):
         self.source_dictionary = self.target_dictionary = dictionary_of(words - SPECIAL)
         self.source_dictionary.add_symbol("<mask>")
+        self.update_num = 0
 
 
 def build(task: Task, tokens: int) -> RobertaModel:
@@ -36,9 +41,12 @@ def build(task: Task, tokens: int) -> RobertaModel:
     return RobertaModel.build_model(args, task)
 
 
-def pairs(number: int, vocabulary: int) -> Pairs:
-    ids = torch.randint(4, vocabulary, (2, number))
-    return Pairs(*(Words(side, torch.arange(number)) for side in ids), torch.ones(number))
+def criterion_of(task: Task, folder: Path, kind: str, number: int, size: int) -> AlignMlmLoss:
+    """Draws so many pairs of a lexicon of ``size``, or has all of a lexicon of ``number``, whichever is larger."""
+    path = folder / f"{max(number, size)}.tsv"
+    if not path.exists():
+        write_lexicon(path, len(task.source_dictionary) - SPECIAL, max(number, size))
+    return AlignMlmLoss(task, str(path), align_loss=kind, align_pairs=number)
 
 
 def main() -> None:
@@ -46,13 +54,13 @@ def main() -> None:
     parser.add_argument("--vocabulary", type=int, default=80000)
     parser.add_argument("--tokens", type=int, default=512, help="in an item")
     parser.add_argument("--items", type=int, nargs="+", default=[16, 2], help="in a step, one size after the other")
-    parser.add_argument("--pairs", type=int, nargs="+", default=[1024, 2000, 20000, 200_000])
+    parser.add_argument("--pairs", type=int, nargs="+", default=[1024, 2000, 20000, 200_000], help="of an update")
+    parser.add_argument("--lexicon", type=int, default=20000, help="pairs that they are drawn of")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--kind", choices=LOSSES, default="cosine")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the record (default: %(default)s)")
     args = parser.parse_args()
     torch.manual_seed(1)
-    pair_loss = LOSSES[args.kind]()
     task = Task(args.vocabulary)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = build(task, args.tokens).to(device).train()
@@ -60,6 +68,10 @@ def main() -> None:
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
     table = model.encoder.sentence_encoder.embed_tokens.weight
     gradient = torch.zeros_like(table)
+    with tempfile.TemporaryDirectory() as folder:
+        criterions = {
+            number: criterion_of(task, Path(folder), args.kind, number, args.lexicon) for number in args.pairs
+        }
     rows = []
     for items in args.items:
         batch = utils.apply_to_sample(lambda tensor: tensor.to(device), sample(args.vocabulary, items, args.tokens))
@@ -72,10 +84,9 @@ def main() -> None:
             return 1
 
         works = {"step": step}
-        for number in args.pairs:
-            some = pairs(number, args.vocabulary).to(device)
-            works |= {f"term {number}": lambda some=some: term(table, some, pair_loss, gradient)}
-            works |= {f"autograd {number}": lambda some=some: autograd(table, some, pair_loss, gradient)}
+        for number, align in criterions.items():
+            works |= {f"term {number}": partial(term, table, align, gradient)}
+            works |= {f"autograd {number}": partial(autograd, table, align, gradient)}
         rates = interleaved(works, args.rounds)
         seconds = {name: [1 / rate for rate in found] for name, found in rates.items()}
         print(f"step of {items} x {args.tokens} tokens: {statistics.median(seconds['step']) * 1000:.0f} ms")
@@ -92,20 +103,28 @@ def main() -> None:
             )
     highest = peak()
     record = {"vocabulary": args.vocabulary, "tokens": args.tokens, "kind": args.kind, "rounds": args.rounds}
+    record |= {"lexicon": args.lexicon}
     record |= {"threads": torch.get_num_threads(), "rows": rows, "peak_mib": highest}
     save("alignment_term", record, args.results)
 
 
-def term(table, some: Pairs, pair_loss: PairLoss, gradient: torch.Tensor) -> int:
+def term(table, align: AlignMlmLoss, gradient: torch.Tensor) -> int:
     """Value and gradient as in training, but for the masked-LM loss, whose gradient would be there already."""
-    blocks = Blocks(table, some, pair_loss)
+    blocks = Blocks(table, drawn(align, table.device), align.pair_loss)
     blocks.add_gradient(gradient, blocks.value())
     return 1
 
 
-def autograd(table, some: Pairs, pair_loss: PairLoss, gradient: torch.Tensor) -> int:
-    gradient += torch.autograd.grad(alignment_loss(table, some, pair_loss), table)[0]
+def autograd(table, align: AlignMlmLoss, gradient: torch.Tensor) -> int:
+    gradient += torch.autograd.grad(alignment_loss(table, drawn(align, table.device), align.pair_loss), table)[0]
     return 1
+
+
+def drawn(align: AlignMlmLoss, device: torch.device) -> Pairs:
+    """The pairs of the next update."""
+    align.task.update_num += 1
+    align.move(device)
+    return align.draw()
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def drawing(loss: AlignMlmLoss):
 
     def work() -> int:
         loss.task.update_num += 1
-        loss._sample()
+        loss.draw()
         return 1
 
     return work

@@ -1,7 +1,8 @@
 """A whole training step of ours, fairseq's masked_lm and Hugging Face's RoBERTa: python -m benchmarks.step
 
-The same architecture, batch, precision and optimizer (Adam), in turn, in one process. The first two are steps of
-fairseq's Trainer, built from the flags that a user would give; the third is a bare loop. Data are random; on a GPU the
+The same architecture, batch, precision and optimizer (Adam), in one process: in turn on a CPU, on a GPU one after the
+other, so that one model is in memory at a time. The first two are steps of fairseq's Trainer, built from the flags that
+a user would give; the third is a bare loop. Data are random; on a GPU the
 model FLOP utilisation is 3 * F / (seconds * peak), where F are the FLOP of a forward pass: 2 a weight of the layers a
 token, 4 * tokens * dim an attention a token, and 2 a weight of the output layer a masked token.
 """
@@ -10,24 +11,18 @@ import argparse
 import importlib.util
 import statistics
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import torch
-from fairseq.trainer import Trainer
 
 from benchmarks.common.corpora import dictionary_of, sample, write_lexicon
 from benchmarks.common.shapes import SHAPES, SPECIAL, forward_flop
-from benchmarks.common.timing import RESULTS, interleaved, ratio, save
-from benchmarks.common.trainers import DEVICE, fast, flags, hugging_face_config, trainer
+from benchmarks.common.timing import RESULTS, models, ratio, save
+from benchmarks.common.trainers import DEVICE, fast, flags, hugging_face_config, step, trainer
 
 ROWS = "ours", "ours, weight 0", "ours, no attention dropout", "ours, plain settings"
 ROWS += "fairseq", "fairseq, a second time", "Hugging Face"
-
-
-def step(made: Trainer, batch: dict) -> int:
-    """Tokens of the batch, whether or not ``--fp16`` overflows and leaves the update out."""
-    made.train_step([batch])
-    return batch["ntokens"]
 
 
 def hugging_face(shape: str, tokens: int, batch: dict, precision: str):
@@ -90,14 +85,15 @@ def main() -> None:
             "fairseq": stock,
             "fairseq, a second time": stock,  # how much two of the same differ
         }
-        works = {}
-        for name in (name for name in settings if name in ("ours", *args.only)):
+
+        def make(name: str):
             bf16 = args.precision == "bf16" and settings[name] is stock
-            made = trainer(data, [*shared, *settings[name]], bf16)
-            works[name] = lambda made=made: step(made, batch)
+            return partial(step, trainer(data, [*shared, *settings[name]], bf16), batch)
+
+        makers = {name: partial(make, name) for name in settings if name in ("ours", *args.only)}
         if importlib.util.find_spec("transformers") and "Hugging Face" in args.only:
-            works["Hugging Face"] = hugging_face(args.shape, args.tokens, batch, args.precision)
-        rates = interleaved(works, args.rounds)
+            makers["Hugging Face"] = partial(hugging_face, args.shape, args.tokens, batch, args.precision)
+        rates = models(makers, args.rounds)
     rows = []
     for name, found in rates.items():
         row = {"name": name, "tokens_per_second": statistics.median(found), "of_ours": ratio(rates, name, "ours")}

@@ -19,7 +19,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.common.corpora import prepare, write_lexicon
 from benchmarks.common.shapes import SHAPES, SPECIAL, forward_flop
-from benchmarks.common.timing import RESULTS, peak, save
+from benchmarks.common.timing import RESULTS, WARM, peak, remembered_peak, save
 from benchmarks.common.trainers import DEVICE, fast, flags, trainer
 
 CELL = 500_000 * 128 * 512  # tokens: updates, items and length of Tang et al. 2022
@@ -44,7 +44,8 @@ def main() -> None:
     if min(args.updates, args.windows, args.profiled) < 1:
         parser.error("found fewer than one update, window or profiled update, expected at least 1")
     pieces = SHAPES[args.shape][3] - SPECIAL
-    whole = (args.windows + 1) * args.updates + args.profiled
+    warm = max(WARM, args.updates)
+    whole = warm + args.windows * args.updates + args.profiled
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
         prepare(data, (whole + 1) * args.update_freq * args.items * args.tokens, pieces)
@@ -53,14 +54,16 @@ def main() -> None:
         epoch = run.get_train_iterator(epoch=1).next_epoch_itr()
         batches = GroupedIterator(epoch, args.update_freq)
         run.begin_epoch(1)
-        windows = [window(run, batches, args.updates) for _ in range(args.windows + 1)][1:]
-        activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (DEVICE.type == "cuda")
+        on_gpu = DEVICE.type == "cuda"
+        with remembered_peak():
+            window(run, batches, warm)
+            windows = [window(run, batches, args.updates) for _ in range(args.windows)]
+            memory = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else peak()
+        activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * on_gpu
         with profile(activities=activities) as profiled:
             window(run, batches, args.profiled)
     rate = statistics.median(tokens / seconds for tokens, seconds, _ in windows)
     waiting = sum(waited for _, _, waited in windows) / sum(seconds for _, seconds, _ in windows)
-    on_gpu = DEVICE.type == "cuda"
-    memory = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else peak()
     record = {
         "tokens_per_second": rate,
         "waiting_for_data": waiting,
@@ -101,7 +104,7 @@ def window(run, batches, updates: int) -> tuple[int, float, float]:
         before = time.perf_counter()
         samples = next(batches)
         waited += time.perf_counter() - before
-        run.train_step(samples)
+        run.train_step(samples, raise_oom=True)  # else fairseq leaves the batch out
         tokens += sum(sample["ntokens"] for sample in samples)
     if DEVICE.type == "cuda":
         torch.cuda.synchronize()

@@ -1,21 +1,22 @@
 """A step of fine-tuning a tagger, ours and Hugging Face's token classification: python -m benchmarks.tuning
 
-The same architecture, batch and optimizer (Adam), in turn, in one process: a step of fairseq's Trainer with the task
-`sequence_tagging`, and a bare loop around `RobertaForTokenClassification`. Data are random, every other token has a
-label.
+The same architecture, batch and optimizer (Adam), in one process, in turn on a CPU and one after the other on a GPU: a
+step of fairseq's Trainer with the task `sequence_tagging`, and a bare loop around `RobertaForTokenClassification`. Data
+are random, every other token has a label.
 """
 
 import argparse
 import statistics
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from benchmarks.common.corpora import dictionary_of, sample
 from benchmarks.common.shapes import SHAPES, SPECIAL
-from benchmarks.common.timing import RESULTS, interleaved, ratio, save
-from benchmarks.common.trainers import DEVICE, flags, hugging_face_config, trainer
+from benchmarks.common.timing import RESULTS, models, ratio, save
+from benchmarks.common.trainers import DEVICE, flags, hugging_face_config, step, trainer
 from fairseq_align.data.tagging import IGNORED
 
 LABELS = 17  # parts of speech of Universal Dependencies
@@ -59,12 +60,13 @@ def main() -> None:
         (data / "label" / "dict.txt").write_text("".join(f"L{number} 1\n" for number in range(LABELS)))
         command = [*flags(args.shape, args.tokens, "fp32"), "--task", "sequence_tagging", "--lang", "en"]
         command += ["--criterion", "sequence_tagging", "--arch", "roberta_tagger", "--optimizer"]
-        works = {}
-        for name in ("adamw", "adam"):
-            made = trainer(data, [*command, name])
-            works[f"ours, {name}"] = lambda made=made: made.train_step([batch]) and batch["ntokens"]
-        works["Hugging Face"] = hugging_face(args.shape, args.tokens, batch)
-        rates = interleaved(works, args.rounds)
+
+        def make(optimizer: str):
+            return partial(step, trainer(data, [*command, optimizer]), batch)
+
+        makers = {f"ours, {optimizer}": partial(make, optimizer) for optimizer in ("adamw", "adam")}
+        makers["Hugging Face"] = partial(hugging_face, args.shape, args.tokens, batch)
+        rates = models(makers, args.rounds)
     rows = []
     for name, found in rates.items():
         row = {

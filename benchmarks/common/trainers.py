@@ -41,6 +41,12 @@ def trainer(data: Path, more: list[str], bf16: bool = False) -> Trainer:
     return made
 
 
+def step(made: Trainer, batch: dict) -> int:
+    """Tokens of the batch, whether or not ``--fp16`` overflows and leaves the update out."""
+    made.train_step([batch], raise_oom=True)  # else fairseq leaves out a batch that has no memory
+    return batch["ntokens"]
+
+
 def hugging_face_config(shape: str, tokens: int, **more):
     import transformers
 

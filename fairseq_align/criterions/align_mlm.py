@@ -74,6 +74,7 @@ class AlignMlmConfig(FairseqDataclass):
     )
     seed: int = II("common.seed")
     tpu: bool = II("common.tpu")
+    find_unused_parameters: bool = II("distributed_training.find_unused_parameters")
 
 
 @register_criterion("align_mlm", dataclass=AlignMlmConfig)
@@ -95,6 +96,8 @@ class AlignMlmLoss(MaskedLmLoss):
         align_sampling: of ``SAMPLINGS``; both have the same expectation.
         logits_chunk: rows of logits that are held at once, see ``chunked_cross_entropy``; 0: all.
         seed: of the sample.
+        find_unused_parameters: fairseq's setting of DistributedDataParallel, which looks at what the model returns:
+            with ``logits_chunk`` the output layer comes later.
 
     Raises:
         InputError: a setting is out of its range, or a lexicon is missing or unfit.
@@ -114,6 +117,7 @@ class AlignMlmLoss(MaskedLmLoss):
         logits_chunk: int = 0,
         seed: int = 1,
         tpu: bool = False,
+        find_unused_parameters: bool = False,
     ):
         super().__init__(MaskedLmConfig(tpu=tpu), task)
         numbers = {
@@ -127,6 +131,11 @@ class AlignMlmLoss(MaskedLmLoss):
                 raise InputError(f"found {flag} {number}, expected a number of at least 0")
         if not (align_temperature > 0 and math.isfinite(align_temperature)):
             raise InputError(f"found --align-temperature {align_temperature}, expected a number above 0, e.g. 0.1")
+        if logits_chunk and find_unused_parameters:
+            raise InputError(
+                "found --find-unused-parameters with --logits-chunk, expected one of them; all parameters are used, so "
+                "leave out the former"
+            )
         if align_loss not in LOSSES:
             raise InputError(f"found --align-loss {align_loss}, expected one of {', '.join(LOSSES)}")
         parts = _load(lexicon, task)
@@ -163,9 +172,9 @@ class AlignMlmLoss(MaskedLmLoss):
 
     def _align(self, embeddings: Tensor, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
         """Alignment loss, and the scores to log."""
-        self._move(embeddings.device)
+        self.move(embeddings.device)
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.align_weight > 0):
-            pairs = self._sample()
+            pairs = self.draw()
             align = alignment_term(embeddings, pairs, self.pair_loss)
         scores = {"align_loss": align.detach()}
         negative = self.pair_loss.is_negative_cosine
@@ -192,7 +201,7 @@ class AlignMlmLoss(MaskedLmLoss):
         growing = training and self.task.update_num < self.align_warmup
         return self.align_weight * (self.task.update_num / self.align_warmup if growing else 1.0)
 
-    def _sample(self) -> Pairs:
+    def draw(self) -> Pairs:
         """Pairs of this update, a pure function of (seed, update); without grad mode all pairs, if the loss allows."""
         everything = not torch.is_grad_enabled() and not self.pair_loss.needs_all_pairs
         if everything or not 0 < self.align_pairs < len(self.pairs):
@@ -219,7 +228,8 @@ class AlignMlmLoss(MaskedLmLoss):
             }
         return self.heldout_scores
 
-    def _move(self, device: torch.device) -> None:
+    def move(self, device: torch.device) -> None:
+        """Have the pairs on the device of the embeddings."""
         if self.pairs.weights.device != device:
             self.pairs = self.pairs.to(device)
             self.heldout = {name: (pairs.to(device), words.to(device)) for name, (pairs, words) in self.heldout.items()}

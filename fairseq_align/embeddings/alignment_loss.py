@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fairseq_align.embeddings.pooling import cosines, pooled, word_vectors
-from fairseq_align.embeddings.shared_gradient import accumulated
+from fairseq_align.embeddings.shared_gradient import accumulated, add_rows
 from fairseq_align.lexicon.words import Pairs, Words
 
 TEMPERATURE = 0.1
@@ -174,7 +174,7 @@ class Blocks:
             with torch.enable_grad():
                 grad_sides = torch.autograd.grad(self._share(sides, block), sides)
             for words, grad_rows in zip((block.source, block.target), grad_sides, strict=True):
-                gradient.index_add_(0, words.ids, grad_rows.mul_(factor).to(gradient.dtype))
+                add_rows(gradient, words.ids, grad_rows.mul_(factor))
 
     def _pieces(self, block: Pairs) -> list[Tensor]:
         """Vectors of the pieces of the source words, and of the target words, each of shape (N, C)."""

@@ -97,7 +97,7 @@ def looked_up(embeddings: nn.Embedding) -> Iterator[None]:
         def add(gradient: Tensor, grad_rows: Tensor) -> None:
             if embeddings.padding_idx is not None:
                 grad_rows = grad_rows.masked_fill((ids == embeddings.padding_idx).unsqueeze(-1), 0)
-            gradient.index_add_(0, ids.flatten(), grad_rows.flatten(0, -2).to(gradient.dtype))
+            add_rows(gradient, ids.flatten(), grad_rows.flatten(0, -2))
 
         return accumulated(table, F.embedding(ids, table.detach()), add)
 
@@ -106,3 +106,27 @@ def looked_up(embeddings: nn.Embedding) -> Iterator[None]:
         yield
     finally:
         del embeddings.forward
+
+
+def add_rows(gradient: Tensor, ids: Tensor, rows: Tensor) -> None:
+    """Add rows to those of a table, in place, the rows of one word summed in float32 at least.
+
+    In half a sum stands still as soon as it is 2,048 times what is added: a word that stands 1,000 times in a
+    batch would get a gradient that is too small.
+
+    >>> gradient = torch.zeros(2, 1, dtype=torch.float16)
+    >>> add_rows(gradient, torch.ones(5000, dtype=torch.int64), torch.ones(5000, 1, dtype=torch.float16))
+    >>> gradient[1]  # atomics of a GPU would come to 2,048
+    tensor([5000.], dtype=torch.float16)
+
+    Args:
+        gradient: shape (V, C), any float type.
+        ids: rows of the table, int64, shape (N,); any may come up more than once.
+        rows: what is added to them, shape (N, C), any float type.
+    """
+    if gradient.dtype != torch.promote_types(gradient.dtype, torch.float32):
+        # the sum of a word goes to one of its own rows, so that nothing waits for the number of words
+        numbers = torch.arange(len(ids), device=ids.device)
+        place = numbers.new_empty(len(gradient)).scatter_(0, ids, numbers)[ids]
+        rows = torch.zeros_like(rows, dtype=torch.float32).index_add_(0, place, rows.float())
+    gradient.index_add_(0, ids, rows.to(gradient.dtype))

@@ -14,10 +14,12 @@ from fairseq import checkpoint_utils, trainer
 from fairseq.data.iterators import EpochBatchIterator
 from fairseq.distributed import utils as distributed_utils
 from fairseq.file_io import PathManager
+from fairseq.optim.amp_optimizer import AMPOptimizer
+from fairseq.optim.fp16_optimizer import FP16Optimizer, MemoryEfficientFP16Optimizer
 from fairseq.trainer import Trainer
 
 from fairseq_align.errors import InputError, show_in_one_line
-from fairseq_align.training import checkpoints, failures, resharding, stopping
+from fairseq_align.training import checkpoints, failures, half_precision, resharding, stopping
 from fairseq_align.training.replacement import is_replaced, replace
 
 
@@ -85,6 +87,32 @@ PATCHES = (
     ),
     Patch(sys, "excepthook", show_in_one_line, "the line that says how to mend an input drowns in a call stack",
           stopping.in_command),
+    Patch(
+        Trainer, "_build_optimizer", half_precision.refuse_cpu,
+        "--fp16 on a CPU ends in a call stack, or trains nothing",
+    ),
+    Patch(
+        MemoryEfficientFP16Optimizer, "__init__", half_precision.refuse_unsupported,
+        "an optimizer that cannot train weights in half alone ends in a call stack",
+    ),
+    Patch(
+        FP16Optimizer, "state_dict", half_precision.fp16_state,
+        "a checkpoint of --fp16 has the weights in half and lacks the float32 copy that is trained",
+    ),
+    Patch(
+        FP16Optimizer, "load_state_dict", half_precision.load_fp16_state,
+        "a resumed --fp16 goes on from rounded weights",
+    ),
+    Patch(
+        AMPOptimizer, "__init__", half_precision.amp_window,
+        "--amp-scale-window, the updates until the scale of --amp grows, is read from another flag",
+    ),
+    Patch(
+        AMPOptimizer, "step", half_precision.amp_step,
+        "--amp divides gradients by the scale of the loss twice and hardly trains",
+    ),
+    Patch(AMPOptimizer, "state_dict", half_precision.amp_state, "a checkpoint of --amp lacks the scale of the loss"),
+    Patch(AMPOptimizer, "load_state_dict", half_precision.load_amp_state, "a resumed --amp begins with another scale"),
 )  # fmt: skip
 
 

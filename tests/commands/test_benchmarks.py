@@ -2,8 +2,15 @@
 
 import json
 import shutil
+import time
+import weakref
 
 import pytest
+import torch
+
+from benchmarks.common.corpora import dictionary_of, sample
+from benchmarks.common.timing import WARM, apart, interleaved, remembered_peak
+from benchmarks.common.trainers import flags, step, trainer
 
 
 @pytest.mark.parametrize(
@@ -52,3 +59,67 @@ def test_a_benchmark_trains_with_the_plugin_that_is_imported(run, repo, tmp_path
     command = ["python", "-m", f"benchmarks.{name}", *flags[name], "--results", tmp_path / "results"]
     done = run(["bash", "-c", 'cd "$0" && "$@"', tmp_path, *command])
     assert "wrote" in done.stdout and list((tmp_path / "results").glob("*.json"))
+
+
+class Work:
+    """Counts its calls."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self) -> int:
+        self.calls += 1
+        return 1
+
+
+def test_rounds_that_warm_up_are_not_counted():
+    works = {"one": Work(), "two": Work()}
+    rates = interleaved(works, rounds=2)
+    assert {name: len(found) for name, found in rates.items()} == {"one": 2, "two": 2}
+    assert [work.calls for work in works.values()] == [WARM + 2] * 2 and WARM > 1
+
+
+def test_models_that_are_timed_apart_are_never_in_memory_together():
+    made = []
+
+    def make() -> Work:
+        assert all(earlier() is None for earlier, _ in made)
+        work = Work()
+        made.append((weakref.ref(work), vars(work)))
+        return work
+
+    rates = apart({name: make for name in ("one", "two", "three")}, rounds=2)
+    assert list(rates) == ["one", "two", "three"] and all(len(found) == 2 for found in rates.values())
+    assert [counted["calls"] for _, counted in made] == [WARM + 2] * 3
+
+
+def test_a_batch_without_memory_ends_the_measurement(tmp_path, monkeypatch):
+    """fairseq's Trainer would leave it out, and its tokens would count."""
+    dictionary_of(20).save(str(tmp_path / "dict.txt"))
+    command = ["--task", "masked_lm", "--criterion", "masked_lm", "--optimizer", "adam"]
+    made = trainer(tmp_path, [*flags("tiny", 8, "fp32"), *command])
+    batch = sample(25, 2, 8)
+    assert step(made, batch) == 16
+
+    def without_memory(*args):
+        raise RuntimeError("CUDA out of memory")
+
+    monkeypatch.setattr(made.criterion, "forward", without_memory)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        step(made, batch)
+
+
+def test_fairseq_does_not_reset_the_highest_memory_that_is_asked_for():
+    reset = torch.cuda.reset_peak_memory_stats
+    with remembered_peak():
+        torch.cuda.reset_peak_memory_stats()  # as fairseq's Trainer calls it after every update
+        assert torch.cuda.reset_peak_memory_stats is not reset
+    assert torch.cuda.reset_peak_memory_stats is reset
+
+
+def test_measuring_on_a_gpu_ends_in_time_and_names_what_is_left_out(run, tmp_path):
+    start = time.monotonic()
+    done = run(["bash", "benchmarks/gpu.sh", tmp_path, 989, 1], check=False)
+    assert done.returncode == 1 and time.monotonic() - start < 60
+    unmeasured = [line.partition(": benchmarks.")[2] for line in done.stderr.splitlines() if ": benchmarks." in line]
+    assert len(unmeasured) == 14 and unmeasured[-1] == "tuning --shape xlmr" and not list(tmp_path.iterdir())

@@ -184,6 +184,15 @@ def test_chunked_training_follows_plain_training(pretrain):
         assert updates(chunked, name) == pytest.approx(updates(expected, name), rel=2e-3)
 
 
+def test_chunks_are_refused_where_ddp_looks_for_unused_parameters(pretrain):
+    """It would take the output layer for unused, as that is not in what the model returns."""
+    flags = ["--find-unused-parameters", "--max-update", 1]
+    refused = pretrain("both", *flags, "--logits-chunk", 5, check=False)
+    assert refused.returncode == 1 and "Traceback" not in refused.stderr
+    assert "error: found --find-unused-parameters with --logits-chunk, expected one of them" in refused.stderr
+    assert len(updates(pretrain("plain", *flags), "loss")) == 1
+
+
 def test_adamw_is_adam_with_decoupled_decay(pretrain, tmp_path):
     flags = ["--max-update", 10, "--weight-decay", 0.1, "--adam-betas", "(0.9, 0.95)", "--adam-eps", "1e-10"]
     fused = pretrain("fused", *flags, "--optimizer", "adamw")

@@ -3,9 +3,10 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from fairseq_align.embeddings.alignment_loss import alignment_term
-from fairseq_align.embeddings.shared_gradient import looked_up
+from fairseq_align.embeddings.shared_gradient import add_rows, looked_up
 from fairseq_align.lexicon.words import Pairs, Words
 
 # cos(row 0, row 1) = 24/25, cos(row 2, row 3) = 0
@@ -73,3 +74,49 @@ def test_gradients_of_two_batches_add_up():
     embeddings, expected = embeddings_with_gradient()
     loss_of(embeddings).backward()
     assert torch.allclose(embeddings.weight.grad, 2 * expected)
+
+
+class OneAfterTheOther(TorchDispatchMode):
+    """Adds rows in the precision of the table, as the atomics of CUDA do; a CPU sums some of them in float32."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function is not torch.ops.aten.index_add_.default:
+            return function(*args, **(kwargs or {}))
+        table, _, ids, rows = args
+        for row, added in zip(ids.tolist(), rows, strict=True):
+            table[row] += added
+        return table
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_frequent_word_gets_all_of_its_gradient_in_half(dtype):
+    """Each of 4,096 look-ups adds 1; one after the other they come to 2,048 in float16, and to 256 in bfloat16."""
+    embeddings = nn.Embedding(3, 2, dtype=dtype)
+    with looked_up(embeddings):
+        looked = embeddings(torch.cat([torch.full((4096,), 1), torch.tensor([2])]))
+    loss = looked.sum() + 0 * embeddings.weight.sum()
+    with OneAfterTheOther():
+        loss.backward()
+    assert embeddings.weight.grad.tolist() == [[0, 0], [4096, 4096], [1, 1]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_piece_of_many_pairs_gets_all_of_its_gradient_in_half(dtype):
+    """Word 0 is the source of 512 pairs: the gradient is that of one pair, as the loss is a mean."""
+    table = TABLE.to(dtype).requires_grad_()
+    many = Pairs(Words.of([[0]] * 512), Words.of([[1]] * 512), torch.ones(512))
+    loss = alignment_term(table, many) + 0 * table.sum()
+    with OneAfterTheOther():
+        loss.backward()
+    # cos = 24/25; its derivative by e(s) is (e(t) / |e(t)| - cos e(s) / |e(s)|) / |e(s)|, and the loss is minus that
+    expected = torch.tensor([[-0.0448, 0.0336], [0.0336, -0.0448], [0.0, 0.0], [0.0, 0.0]])
+    assert torch.allclose(table.grad.float(), expected, rtol=torch.finfo(dtype).eps, atol=1e-6)
+
+
+def test_rows_are_added_to_what_is_there():
+    ids = torch.tensor([2, 0, 2, 2])
+    rows = torch.tensor([[1.0], [2.0], [4.0], [8.0]])
+    for dtype in (torch.float16, torch.float32, torch.float64):
+        gradient = torch.full((3, 1), 100.0, dtype=dtype)
+        add_rows(gradient, ids, rows.to(dtype))
+        assert gradient.flatten().tolist() == [102.0, 100.0, 113.0]

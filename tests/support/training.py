@@ -6,8 +6,6 @@ from pathlib import Path
 
 import torch
 
-import fairseq_align  # noqa: F401   lets torch's safe loader read what fairseq saves
-
 TARGET = "en-transliterate+invert"
 MODEL = [
     "--encoder-layers",
@@ -25,9 +23,17 @@ RUN = ["--cpu", "--log-format", "json", "--log-interval", 1, "--num-workers", 0,
 RUN += ["--data-buffer-size", 0]  # no thread reads ahead: fairseq's can abort a process that ends inside an epoch
 
 
+def state(path: Path) -> dict:
+    """A checkpoint of ours, read by torch's safe loader."""
+    from fairseq_align.training.checkpoints import register_safe_classes  # imports fairseq, which takes seconds
+
+    register_safe_classes()
+    return torch.load(path, weights_only=True)
+
+
 def weights(path: Path) -> dict[str, torch.Tensor]:
-    """Parameters of a checkpoint of ours, read by torch's safe loader."""
-    return torch.load(path, weights_only=True)["model"]
+    """Parameters of a checkpoint of ours."""
+    return state(path)["model"]
 
 
 def same(a: Path, b: Path) -> bool:
