@@ -2,12 +2,11 @@
 
 torch unpickles with ``weights_only=True`` and refuses every class it has not been told of. fairseq's checkpoints hold a
 few plain containers beside the tensors; these, and no others, are registered here, so that training, resuming,
-``fairseq-validate`` and ``from_pretrained`` work with no environment variable and no unsafe load. The settings in a
-checkpoint are plain strings, but some models of fairseq ``eval`` theirs: a string that calls something is refused, too.
+``fairseq-validate`` and ``from_pretrained`` work with no environment variable and no unsafe load. What its settings may
+be, ``settings`` says.
 """
 
 import argparse
-import ast
 import collections
 import logging
 import os
@@ -15,10 +14,12 @@ import pickle
 import re
 import typing
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from fairseq import checkpoint_utils
+from fairseq.dataclass.utils import overwrite_args_by_name
 from fairseq.distributed.utils import _TensorPlaceholder
 from fairseq.file_io import PathManager
 from fairseq.trainer import Trainer
@@ -27,6 +28,7 @@ from omegaconf.base import ContainerMetadata, Metadata
 from omegaconf.nodes import AnyNode
 
 from fairseq_align.errors import InputError
+from fairseq_align.training import literals, settings
 
 logger = logging.getLogger(__name__)
 
@@ -53,16 +55,24 @@ def register_safe_classes() -> None:
     torch.serialization.add_safe_globals(list(SAFE_CLASSES))
 
 
-def read_safely(load: Callable[..., dict], path, *args, **kwargs) -> dict:
-    """``load(path)``, fairseq's ``load_checkpoint_to_cpu``, with every refusal in one line.
+def read_safely(stock: Callable[..., dict], path, arg_overrides=None, load_on_all_ranks=False) -> dict:
+    """fairseq's ``load_checkpoint_to_cpu``, with every refusal in one line.
+
+    Its steps are those of fairseq, but the settings are checked before OmegaConf, Hydra and ``arg_overrides`` see them.
 
     Raises:
-        InputError: the checkpoint is damaged, or holds anything but tensors and settings.
+        InputError: the checkpoint is damaged, holds anything but tensors and settings, or settings that
+            ``settings.check`` refuses.
     """
     if not PathManager.isfile(path):
         raise InputError(f"{path}: found no file, expected a checkpoint; check the path")
+    literals.cover_examples()
     try:
-        state = load(path, *args, **kwargs)
+        state = torch.load(PathManager.get_local_path(path), map_location="cpu", weights_only=True)
+        settings.check(state)
+        return _upgraded(state, arg_overrides)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path}: found {_refused(error)}, expected tensors and settings alone; it could run code and was not "
@@ -74,44 +84,23 @@ def read_safely(load: Callable[..., dict], path, *args, **kwargs) -> dict:
             f"{path}: found {type(error).__name__}: {reason:.200}, expected a checkpoint of fairseq-train; "
             "it is damaged or none: take another copy"
         ) from error
-    for setting in _strings(state.get("cfg")):
-        if _calls(setting):
-            raise InputError(
-                f"{path}: found the setting {setting!r:.80}, expected no code in a checkpoint; it was not used, take a "
-                "checkpoint of fairseq-train"
-            )
-    return state
+
+
+def _upgraded(state: dict, arg_overrides: dict | None) -> dict:
+    """What fairseq makes of a checkpoint that it has read: ``cfg`` as a configuration, old files as new ones."""
+    overrides = arg_overrides or {}
+    if state.get("args") is not None:
+        vars(state["args"]).update(overrides)
+    if state.get("cfg") is not None:
+        state["cfg"] = OmegaConf.create(state["cfg"], flags={"allow_objects": True})
+        overwrite_args_by_name(state["cfg"], overrides)
+    return checkpoint_utils._upgrade_state_dict(state)
 
 
 def _refused(error: pickle.UnpicklingError) -> str:
     """What torch's safe loader would not build, out of its long message."""
     named = re.search(r"GLOBAL (\S+)", str(error))
     return f"the global {named[1]}" if named else "what torch's safe loader refuses"
-
-
-def _strings(value: object) -> Iterator[str | bytes]:
-    """All strings inside the settings of a checkpoint."""
-    if OmegaConf.is_config(value):
-        value = OmegaConf.to_container(value)
-    if isinstance(value, argparse.Namespace):
-        value = vars(value)
-    if isinstance(value, str | bytes):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _strings(item)
-    elif isinstance(value, list | tuple | set):
-        for item in value:
-            yield from _strings(item)
-
-
-def _calls(setting: str | bytes) -> bool:
-    """Whether a string calls something when it is evaluated; ``(0.9, 0.98)`` and ``[(512, 10, 5)] * 2`` do not."""
-    try:
-        tree = ast.parse(setting.strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False  # nor can it be evaluated
-    return any(isinstance(node, ast.Call) for node in ast.walk(tree))
 
 
 def damage(path: str | Path) -> str | None:
@@ -150,8 +139,12 @@ def whole(path: str) -> str:
 
 
 def resume_from_whole(resume: Callable, trainer: Trainer, filename: str, *args, **kwargs):
-    """``Trainer.load_checkpoint``, with a damaged last checkpoint replaced by the newest whole one, see ``whole``."""
-    return resume(trainer, whole(filename), *args, **kwargs)
+    """``Trainer.load_checkpoint``, with a damaged last checkpoint replaced by the newest whole one, see ``whole``.
+
+    The trainer has built its model already, from the flags of its command; what these name, the checkpoint may name.
+    """
+    with settings.chosen_by(trainer.cfg):
+        return resume(trainer, whole(filename), *args, **kwargs)
 
 
 def copy_whole(copy: Callable, source: str, target: str, overwrite: bool = False):

@@ -8,6 +8,7 @@ well. What a hook of a task can do for all is done with it: ``autocast.Precision
 import inspect
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import NamedTuple
 
 from fairseq import checkpoint_utils, trainer
@@ -19,7 +20,7 @@ from fairseq.optim.fp16_optimizer import FP16Optimizer, MemoryEfficientFP16Optim
 from fairseq.trainer import Trainer
 
 from fairseq_align.errors import InputError, show_in_one_line
-from fairseq_align.training import checkpoints, failures, half_precision, resharding, stopping
+from fairseq_align.training import checkpoints, failures, half_precision, literals, resharding, stopping
 from fairseq_align.training.replacement import is_replaced, replace
 
 
@@ -113,6 +114,13 @@ PATCHES = (
     ),
     Patch(AMPOptimizer, "state_dict", half_precision.amp_state, "a checkpoint of --amp lacks the scale of the loss"),
     Patch(AMPOptimizer, "load_state_dict", half_precision.load_amp_state, "a resumed --amp begins with another scale"),
+    *(
+        Patch(
+            import_module(f"fairseq.{module}"), "eval", literals.evaluate,
+            "a setting could run code: a checkpoint's, a data file's or a command's",
+        )
+        for module in literals.EVALUATING
+    ),
 )  # fmt: skip
 
 
@@ -124,8 +132,10 @@ def install() -> None:
     """
     wanted = [patch for patch in PATCHES if patch.wanted()]
     for patch in wanted:
-        module = str(getattr(getattr(patch.owner, patch.attribute), "__module__", None))
-        if patch.owner is not sys and module.partition(".")[0] != "fairseq":
+        stock = getattr(patch.owner, patch.attribute, None)  # None: a function of builtins that nobody has replaced
+        module = str(getattr(stock, "__module__", None))
+        theirs = module.partition(".")[0] != "fairseq" and not patch.applied
+        if stock is not None and patch.owner is not sys and theirs:
             raise InputError(
                 f"{patch.name}: found a function of {module}, expected fairseq's own; another plugin has replaced it, "
                 "and the two cannot be used together"

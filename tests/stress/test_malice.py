@@ -1,16 +1,22 @@
 """Checkpoints of strangers: refused in one line by whatever reads checkpoints, and no code of theirs runs."""
 
+import os
 import re
 import shutil
 
 import pytest
 import torch
 from fairseq import checkpoint_utils, hub_utils
+from fairseq.models.roberta import RobertaModel
+from fairseq_cli import validate
 
 from fairseq_align import cli
 from fairseq_align.errors import InputError
 from fairseq_align.evaluation.checkpoint import load
+from fairseq_align.models.tagger import RobertaTagger
+from fairseq_align.training import settings
 from tests.stress import malice, runs
+from tests.support import processes
 
 pytestmark = pytest.mark.forks
 
@@ -40,14 +46,30 @@ def hub(path, data):
     return hub_utils.from_pretrained(str(path.parent), path.name, str(data))
 
 
-READERS = [read, score, hub]
+def roberta(path, data):
+    return RobertaModel.from_pretrained(str(path.parent), path.name, str(data), bpe=None)
+
+
+def tagger(path, data):
+    return RobertaTagger.from_pretrained(str(path.parent), path.name, str(data), data / "spm.model")
+
+
+def validated(path, data):
+    """As ``fairseq-validate`` does."""
+    cfg = runs.copy.deepcopy(runs.settings(data))
+    cfg.common_eval.path = str(path)
+    return validate.main(cfg) or True
+
+
+READERS = [read, score, hub, roberta, validated]  # of an encoder that was trained on ``data``
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("reader", [*READERS, tagger])
 def test_a_crafted_checkpoint_is_refused_in_one_line(attack, reader):
     folder, _, crafted, marker = attack
-    assert len(crafted) > 60 and reader(folder / "good" / "checkpoint_last.pt", folder / "data")
+    assert len(crafted) > 150
+    assert reader is tagger or reader(folder / "good" / "checkpoint_last.pt", folder / "data")
     for path in crafted:
         with pytest.raises(InputError) as refusal:
             reader(path, folder / "data")
@@ -69,15 +91,26 @@ def test_the_attacks_would_work_on_a_careless_reader(attack):
             torch.load(path, weights_only=False)
         assert marker.exists(), name
         marker.unlink()
-    path = str(folder / "crafted" / "evaluated-by-fconv_lm.pt")
-    state = checkpoint_utils.load_checkpoint_to_cpu.__wrapped__(path)  # torch's safe loader finds nothing wrong with it
-    with pytest.raises(IndexError):  # after the setting was evaluated
-        checkpoint_utils.load_model_ensemble_and_task([path], state=state)
-    assert marker.exists()
-    marker.unlink()
 
 
-PLACES = ("os.system-in-weights", "evaluated-by-fconv_lm", "eval-in-optimizer")
+def crafted_settings(crafted):
+    return [path for path in crafted if path.stem.startswith("evaluated")]
+
+
+def test_the_settings_would_run_code_in_fairseq_alone(attack):
+    """Each kind, in each container, and joined: torch's safe loader finds nothing wrong with them."""
+    folder, _, crafted, _ = attack
+    kinds = [kind.replace(" ", "-") for kind in malice.code(folder)]
+    expected = {f"evaluated-{kind}-in-decoder_layers-of-fconv_lm" for kind in kinds}
+    expected |= {f"evaluated-{kind}-joined-for-fconv_lm" for kind in malice.PLAIN}
+    containers = ("dictionaries", "configuration", "arguments", "both")
+    expected |= {f"evaluated-subscript-in-{container}" for container in containers}
+    tried = [path for path in crafted if path.stem in expected]
+    assert len(tried) == len(expected)
+    assert set(processes.call(malice.careless, *tried, env=os.environ).split()) == expected
+
+
+PLACES = ("os.system-in-weights", "evaluated-call-in-decoder_layers-of-fconv_lm", "eval-in-optimizer")
 
 
 @pytest.mark.parametrize("flag", ["restore_file", "finetune_from_model", "checkpoint_last.pt"])
@@ -125,6 +158,8 @@ def test_a_crafted_model_is_not_converted(attack, tmp_path, capsys, door):
     if door == "pytorch_model.bin":
         (model / "config.json").write_text("{}")
     for path in crafted:
+        if path.stem.endswith("in-named-folder"):
+            continue  # import takes a model's settings from where fairseq-train writes them
         if door == "export":
             command = ["export", path, out, "--data", folder / "data", "--model", tmp_path / "none"]
         else:
@@ -144,3 +179,31 @@ def test_a_plain_expression_among_the_settings_is_no_attack(attack, tmp_path):
     torch.save(state, tmp_path / "model.pt")
     assert read(tmp_path / "model.pt", folder)
     assert hub(tmp_path / "model.pt", folder / "data")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_names_that_are_let_in_evaluate_nothing_either(attack, monkeypatch):
+    """``FAIRSEQ_ALIGN_UNCHECKED`` opens the list of names, not ``eval``."""
+    folder, _, crafted, marker = attack
+    monkeypatch.setenv(
+        settings.UNCHECKED, ",".join(["translation", *malice.CARRIERS.values(), *malice.GROUPS.values()])
+    )
+    said = []
+    for path in crafted_settings(crafted):
+        try:
+            score(path, folder / "data")
+        except InputError as error:
+            said.append(str(error))
+        except Exception as error:  # a model that the data do not fit
+            said.append(type(error).__name__)
+        assert not marker.exists(), path
+    assert sum("expected a literal such as (0.9, 0.98)" in line for line in said) > 60
+
+
+def test_evaluate_says_one_line(attack, capsys):
+    folder, _, crafted, marker = attack
+    for path in crafted_settings(crafted):
+        flags = ["evaluate", path, folder / "data", "--subset", "valid_a", "--objective", "mlm"]
+        assert cli.main([str(flag) for flag in flags]) == 1
+        (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+        assert str(path) in line and not marker.exists()
