@@ -45,7 +45,7 @@ def read(path: str | Path, languages: tuple[str, str] | None = None) -> Iterator
         [('house', 'maison', 1.0), ('ice cream', 'glace', 0.5)]
     """
     for number, line in read_lines(path):
-        line = line.strip("\r ")
+        line = line.strip("\ufeff\r ")  # files that were joined have their byte order marks inside
         if line:
             yield from _pair(f"{path}:{number}", line, languages)
 
