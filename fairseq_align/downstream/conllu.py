@@ -143,7 +143,7 @@ def words_and_tags(sentence: Sentence, labels: Iterable[str] = UPOS) -> tuple[li
     spoken = [word for word, tag in zip(words, tags, strict=True) if tag not in SIGNS]
     if spoken and not any(word.strip(ABSENT) for word in spoken):
         raise InputError(
-            f"{sentence.path}:{sentence.lines[0]}: found a sentence whose words are all {ABSENT}, expected text; it was "
-            "taken out of this treebank: merge it in, as the treebank's README says"
+            f"{sentence.path}:{sentence.lines[0]}: found a sentence whose words are all {ABSENT}, expected text; it "
+            "was taken out of this treebank: merge it in, as the treebank's README says"
         )
     return words, tags

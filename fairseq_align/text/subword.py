@@ -161,11 +161,11 @@ def _parts(where: str, sentence: str) -> Iterator[str]:
                 "%s: left out a word of %s bytes, more than SentencePiece learns from", where, f"{length - 1:,}"
             )
             continue
-        if size + length > LONGEST:
+        if size + length >= LONGEST:
             yield " ".join(part)
             part, size = [], 0
         part.append(word)
-        size += length
+        size += length + 1  # with its space
     if part:
         yield " ".join(part)
 
