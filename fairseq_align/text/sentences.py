@@ -4,6 +4,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+from fairseq_align.text.normalise import extends
+
 if TYPE_CHECKING:
     from sacremoses import MosesTokenizer
 
@@ -81,7 +83,7 @@ def split_sentences(paragraph: str, lang: str) -> list[str]:
         "No.
         It is U.S. Grant."
     """
-    words = _UNSPACED.sub(r"\1 ", paragraph).split()
+    words = _UNSPACED.sub(lambda end: end[1] if extends(paragraph[end.end()]) else f"{end[1]} ", paragraph).split()
     sentences, start, ended, in_quotes = [], 0, False, False
     for index, word in enumerate(words):
         following = words[index + 1] if index + 1 < len(words) else ""
