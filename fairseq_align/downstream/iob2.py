@@ -3,8 +3,8 @@
     Mary<TAB>B-PER
     left<TAB>O
 
-An empty line ends a sentence. Columns are separated by tabs, or by spaces in a file whose first word has no tab behind
-it; every line has as many. The word is the first column and the tag the last, so that a file of predictions (``word,
+An empty line ends a sentence. Columns are separated by tabs, or by spaces in a line without one; every line has
+as many. The word is the first column and the tag the last, so that a file of predictions (``word,
 reference, predicted``) is read with the predicted tags. What a file says of itself is followed:
 
 - words are numbered from 1 in each sentence (UNER, GermEval): word and tag are the second and the third column;
@@ -88,16 +88,13 @@ def _sentences(path: str | Path) -> list[list[Row]]:
     """The sentences of a file as rows of equally many columns, comments left out."""
     sentences: list[list[Row]] = [[]]
     first: Row | None = None
-    tabs = False
     for number, text in read_lines(path):
         if not text.strip() or text.startswith(DOCUMENT):
             sentences.append([])
             continue
         if _is_comment(text):
             continue
-        if first is None:
-            tabs = "\t" in text
-        row = Row(number, text.split("\t") if tabs else [field for field in text.split(" ") if field])
+        row = Row(number, text.split("\t") if "\t" in text else [field for field in text.split(" ") if field])
         if len(row.fields) < 2:
             raise InputError(f"{path}:{number}: found {text!r:.60}, expected 'word<TAB>tag'; mend the line")
         first = first or row
