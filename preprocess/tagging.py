@@ -46,6 +46,11 @@ def parse_args():
     parser.add_argument(
         "--scheme", choices=iob2.SCHEMES, default="iob2", help="of the named entities' files (default: %(default)s)"
     )
+    parser.add_argument(
+        "--columns",
+        metavar="WORD,TAG",
+        help="of the named entities' files, from 1 (default: first and last; 2,3 if the first counts the words)",
+    )
     return parser.parse_args()
 
 
@@ -57,6 +62,7 @@ def binarize(args) -> None:
         raise InputError("found no file, expected --train, --valid or --test; name at least one")
     for path in files.values():
         check_exists(path)
+    columns = iob2.parse_columns(args.columns) if args.columns else None
     processor = subword.load(args.model)
     dictionary = vocabulary.load(args.dict)
     subword.check_vocabulary(processor, dictionary, args.dict)
@@ -65,7 +71,7 @@ def binarize(args) -> None:
     vocabulary.install(dictionary, args.out / "dict.txt", str(args.dict))
     vocabulary.install(labels, args.out / "label" / "dict.txt", f"task {args.task}")
     for split, path in files.items():
-        sentences = tagging.tagged_sentences(path, args.task, types, args.scheme)
+        sentences = tagging.tagged_sentences(path, args.task, types, args.scheme, columns)
         with tqdm(desc=f"{args.lang} {split}", unit=" sentences", unit_scale=True, disable=None) as bar:
             counts = tagging.binarize(
                 sentences, args.out / args.lang / split, processor, dictionary, labels, bar.update

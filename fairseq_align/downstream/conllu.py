@@ -22,6 +22,9 @@ from fairseq_align.text.normalise import normalise
 # https://universaldependencies.org/u/pos/, alphabetical
 UPOS = tuple("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split())
 
+ABSENT = "_"  # stands for text that may not be distributed, once a word or once a letter
+SIGNS = frozenset({"PUNCT", "SYM", "X"})  # tags of words that may be an underscore
+
 _NUMBER = "[1-9][0-9]{0,8}"  # Python reads no number of thousands of digits
 _ID = re.compile(rf"(?P<word>{_NUMBER})|(?P<first>{_NUMBER})-(?P<last>{_NUMBER})|(?P<before>0|{_NUMBER})\.{_NUMBER}")
 
@@ -116,7 +119,8 @@ def words_and_tags(sentence: Sentence, labels: Iterable[str] = UPOS) -> tuple[li
     Multiword tokens and empty nodes are left out: the words that a multiword token stands for follow it.
 
     Raises:
-        InputError: a tag is not among ``labels``.
+        InputError: a tag is not among ``labels``; or all words are ``_``, as in treebanks published
+            without their text.
 
     Example:
         >>> from fairseq_align.files import writing
@@ -136,4 +140,10 @@ def words_and_tags(sentence: Sentence, labels: Iterable[str] = UPOS) -> tuple[li
             )
         words.append(normalise(token["form"]))
         tags.append(token["upos"])
+    spoken = [word for word, tag in zip(words, tags, strict=True) if tag not in SIGNS]
+    if spoken and not any(word.strip(ABSENT) for word in spoken):
+        raise InputError(
+            f"{sentence.path}:{sentence.lines[0]}: found a sentence whose words are all {ABSENT}, expected text; it "
+            "was taken out of this treebank: merge it in, as the treebank's README says"
+        )
     return words, tags

@@ -1,13 +1,19 @@
-"""IOB2 files of named entities (PAN-X, CoNLL): one word a line, its tag in the last column, read with checks.
+"""Files of named entities (PAN-X, CoNLL, UNER, GermEval, MultiCoNER) as IOB2: a word and its tag a line, with checks.
 
     Mary<TAB>B-PER
     left<TAB>O
 
-An empty line ends a sentence. Columns are separated by tabs, or by spaces in a line without one. The word is the first
-column, so that a file of predictions (``word, reference, predicted``) is read with the predicted tags.
+An empty line ends a sentence. Columns are separated by tabs, or by spaces in a line without one; every line has
+as many. The word is the first column and the tag the last, so that a file of predictions (``word,
+reference, predicted``) is read with the predicted tags. What a file says of itself is followed:
+
+- words are numbered from 1 in each sentence (UNER, GermEval): word and tag are the second and the third column;
+- all words begin with one language, ``en:Mary`` (PAN-X as published): it is taken off;
+- tags that end entities or stand alone (``E- S-`` of BIOES, ``L- U-`` of BILOU) become those of IOB2;
+- lines such as ``# text = Mary left`` or ``# id 7`` are comments.
 """
 
-import itertools
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +25,17 @@ from fairseq_align.text.normalise import normalise
 
 SCHEMES = ("iob2", "iob1")
 DOCUMENT = "-DOCSTART-"  # separates the documents of CoNLL 2003
+ENDS = {"E-": INSIDE, "L-": INSIDE, "S-": BEGIN, "U-": BEGIN}  # prefixes of BIOES and BILOU, and those of IOB2
+_TAG = re.compile(r"O|[BIELSU]-.*")
+_KEY = re.compile(r"#\s[\w:.\s-]*=")
+_LANGUAGE = re.compile(r"[a-z]{2,}(?:-[a-z]+)*:")
+
+
+class Row(NamedTuple):
+    """The columns of a line, and its number, from 1."""
+
+    number: int
+    fields: list[str]
 
 
 class Line(NamedTuple):
@@ -29,45 +46,107 @@ class Line(NamedTuple):
     tag: str
 
 
-def read(path: str | Path, types: Iterable[str], scheme: str = "iob2") -> Iterator[tuple[list[str], list[str]]]:
+def read(
+    path: str | Path, types: Iterable[str], scheme: str = "iob2", columns: tuple[int, int] | None = None
+) -> Iterator[tuple[list[str], list[str]]]:
     """Words (normalised) and IOB2 tags of each sentence of a file, plain or gzipped.
 
     Args:
         types: of the entities, e.g. LOC, ORG, PER.
         scheme: of the file; tags in ``iob1``, where ``B-`` is only used between adjacent entities of one type, are
             converted to IOB2.
+        columns: of word and tag, numbered from 1; None: the first and the last, the second and the third where the
+            first counts the words.
 
     Raises:
-        InputError: the file cannot be read; a line has no tag, an unknown one, or an ``I-`` that continues nothing.
+        InputError: the file cannot be read; a line has no tag, an unknown one, an ``I-`` that continues nothing, or
+            another number of columns than the lines before; only some of the words name a language.
 
     Example:
         >>> from fairseq_align.files import writing
         >>> with writing("mary-left.iob2") as file:
-        ...     _ = file.write("Mary\\tB-PER\\nleft\\tO\\n")
+        ...     _ = file.write("en:Mary\\tB-PER\\nen:left\\tO\\n")
         >>> list(read("mary-left.iob2", ["PER"]))
         [(['Mary', 'left'], ['B-PER', 'O'])]
     """
     known = iob2_labels(list(types))
-    lines = (_line(path, number, text, known) for number, text in read_lines(path))
-    for ends, sentence in itertools.groupby(lines, key=lambda line: line is None):
-        if not ends:
-            sentence = list(sentence)
-            tags = [line.tag for line in sentence]
-            if scheme == "iob1":
-                tags = list(from_iob1(tags))
-            else:
-                _check(path, sentence)
-            yield [line.word for line in sentence], tags
+    sentences = _sentences(path)
+    if columns is None:
+        columns = (2, 3) if _are_numbered(sentences) else (1, 0)
+    language = _language(path, sentences, columns[0] - 1)
+    for rows in sentences:
+        sentence = [_line(path, row, columns, language, known) for row in rows]
+        tags = [line.tag for line in sentence]
+        if scheme == "iob1":
+            tags = list(from_iob1(tags))
+        else:
+            _check(path, sentence)
+        yield [line.word for line in sentence], tags
 
 
-def _line(path: str | Path, number: int, text: str, known: tuple[str, ...]) -> Line | None:
-    """One line of a file; None where it ends a sentence."""
-    if not text.strip() or text.startswith(DOCUMENT):
-        return None
-    columns = text.split("\t") if "\t" in text else text.split()
-    word, tag = columns[0], columns[-1].strip()
-    if len(columns) < 2 or not word.strip():
-        raise InputError(f"{path}:{number}: found {text!r:.60}, expected 'word<TAB>tag'; mend the line")
+def _sentences(path: str | Path) -> list[list[Row]]:
+    """The sentences of a file as rows of equally many columns, comments left out."""
+    sentences: list[list[Row]] = [[]]
+    first: Row | None = None
+    for number, text in read_lines(path):
+        if not text.strip() or text.startswith(DOCUMENT):
+            sentences.append([])
+            continue
+        if _is_comment(text):
+            continue
+        row = Row(number, text.split("\t") if "\t" in text else [field for field in text.split(" ") if field])
+        if len(row.fields) < 2:
+            raise InputError(f"{path}:{number}: found {text!r:.60}, expected 'word<TAB>tag'; mend the line")
+        first = first or row
+        if len(row.fields) != len(first.fields):
+            raise InputError(
+                f"{path}:{number}: found {len(row.fields)} columns, expected {len(first.fields)} as in line "
+                f"{first.number}; mend the line, and separate columns by tabs if words hold spaces"
+            )
+        sentences[-1].append(row)
+    return [sentence for sentence in sentences if sentence]
+
+
+def _is_comment(text: str) -> bool:
+    """Whether a line is ``# key = value``, or begins with # and ends with no tag."""
+    return text[:1] == "#" and text[1:2].isspace() and bool(_KEY.match(text) or not _TAG.fullmatch(text.split()[-1]))
+
+
+def _are_numbered(sentences: list[list[Row]]) -> bool:
+    """Whether the first of three or more columns counts the words of each sentence from 1."""
+    return bool(sentences) and all(
+        len(row.fields) > 2 and row.fields[0] == str(count) for rows in sentences for count, row in enumerate(rows, 1)
+    )
+
+
+def _language(path: str | Path, sentences: list[list[Row]], column: int) -> str:
+    """The prefix of all words, ``en:``; empty if there is none."""
+    rows = [row for sentence in sentences for row in sentence if column < len(row.fields)]
+    match = _LANGUAGE.match(rows[0].fields[column]) if rows else None
+    if match is None:
+        return ""
+    without = next((row for row in rows if not row.fields[column].startswith(match[0])), None)
+    if without is None:
+        return match[0]
+    if len(sentences[0]) > 1 and all(row.fields[column].startswith(match[0]) for row in sentences[0]):
+        raise InputError(
+            f"{path}:{without.number}: found {without.fields[column]!r} without the {match[0]} of the words before, "
+            "expected it before every word or none; mend the line"
+        )
+    return ""
+
+
+def _line(path: str | Path, row: Row, columns: tuple[int, int], language: str, known: tuple[str, ...]) -> Line:
+    """The word and the tag of a row."""
+    number, fields = row
+    if len(fields) < max(columns):
+        raise InputError(
+            f"{path}:{number}: found {len(fields)} columns, expected {max(columns)} or more; check --columns"
+        )
+    word, tag = fields[columns[0] - 1].removeprefix(language), fields[columns[1] - 1].strip()
+    if not word.strip():
+        raise InputError(f"{path}:{number}: found no word in {fields!r:.60}, expected 'word<TAB>tag'; mend the line")
+    tag = ENDS.get(tag[:2], tag[:2]) + tag[2:]
     if tag not in known:
         raise InputError(
             f"{path}:{number}: found tag {tag!r} of {word!r}, expected one of {' '.join(known)}; "
@@ -99,3 +178,19 @@ def from_iob1(tags: list[str]) -> Iterator[str]:
     for tag in tags:
         yield BEGIN + tag[2:] if tag.startswith(INSIDE) and previous[2:] != tag[2:] else tag
         previous = tag
+
+
+def parse_columns(text: str) -> tuple[int, int]:
+    """The columns of word and tag, numbered from 1.
+
+    Raises:
+        InputError: the text is something else.
+
+    Example:
+        >>> parse_columns("2,3")
+        (2, 3)
+    """
+    if not re.fullmatch("[1-9][0-9]{0,3},[1-9][0-9]{0,3}", text):
+        raise InputError(f"--columns: found {text!r}, expected those of word and tag, numbered from 1, such as 2,3")
+    word, tag = map(int, text.split(","))
+    return word, tag

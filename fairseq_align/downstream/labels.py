@@ -45,7 +45,7 @@ def is_iob2(labels: Sequence[str]) -> bool:
 
 def iob2_labels(types: Sequence[str]) -> tuple[str, ...]:
     """``O``, then ``B-`` and ``I-`` of each type in alphabetical order."""
-    return OUTSIDE, *(prefix + name for name in sorted(types) for prefix in (BEGIN, INSIDE))
+    return OUTSIDE, *(prefix + name for name in sorted(set(types)) for prefix in (BEGIN, INSIDE))
 
 
 def scheme(labels: Sequence[str]) -> Scheme:

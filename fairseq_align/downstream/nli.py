@@ -39,6 +39,7 @@ COLUMNS = {
     "hypothesis": ("hypothesis", "sentence2", "hypo"),
     "label": ("gold_label", "label"),
 }
+ANNOTATORS = ("label1", "label2", "label3", "label4", "label5")  # columns of their labels
 INPUTS = ("input0", "input1")
 SEPARATORS = 2  # <s> before the premise and the second </s> between the sentences
 
@@ -60,7 +61,8 @@ def read(path: str | Path, lang: str, counts: Counter) -> Iterator[Pair]:
         counts: gets ``other`` and ``no_consensus``.
 
     Raises:
-        InputError: the file cannot be read, or lacks a column, a label or the language.
+        InputError: the file cannot be read, or lacks a column, a label or the language; or a row has more or fewer
+            columns than the header.
 
     Example:
         >>> from fairseq_align.files import writing
@@ -106,7 +108,31 @@ def _tsv_rows(path: str | Path) -> Iterator[tuple[int, dict[str, str]]]:
                 )
             continue
         if line.strip():
-            yield number, dict(zip(header, columns, strict=False))  # MultiNLI leaves out empty columns at the end
+            yield number, _named(path, number, header, columns)
+
+
+def _named(path: str | Path, number: int, header: list[str], columns: list[str]) -> dict[str, str]:
+    """The columns of a row by their names, where there are as many.
+
+    Two published files have others: MultiNLI leaves out labels of annotators at the end, and GLUE's SNLI has five of
+    them between the sentences and the gold label where its header names the first alone.
+    """
+    before = header.index(ANNOTATORS[0]) if ANNOTATORS[0] in header else len(header)
+    labels = columns[before:]
+    if all(label in ("", NO_CONSENSUS, *SPELLINGS) for label in labels) and before:
+        if len(columns) < len(header) and set(header[len(columns) :]) <= set(ANNOTATORS):
+            if columns[before - 1] not in SPELLINGS:  # it would be a label if a column were lost before it
+                return dict(zip(header, columns, strict=False))
+        if header[before:] == [ANNOTATORS[0], "gold_label"] and len(labels) == len(ANNOTATORS) + 1:
+            return {**dict(zip(header[:before], columns, strict=False)), "gold_label": columns[-1]}
+    named = dict(zip(header, columns, strict=False))
+    complete = all(any(spelling in named for spelling in spellings) for spellings in COLUMNS.values())
+    if len(columns) > len(header) or (len(columns) < len(header) and complete):
+        raise InputError(
+            f"{path}:{number}: found {len(columns)} columns, expected {len(header)} as in the header; mend the line, "
+            "and take out tabs inside sentences"
+        )
+    return named
 
 
 def _json_rows(path: str | Path) -> Iterator[tuple[int, dict]]:

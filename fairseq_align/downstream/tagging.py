@@ -33,14 +33,18 @@ TASKS = ("pos", "ner")
 
 
 def tagged_sentences(
-    path: str | Path, task: str, types: Iterable[str] = ENTITY_TYPES, scheme: str = "iob2"
+    path: str | Path,
+    task: str,
+    types: Iterable[str] = ENTITY_TYPES,
+    scheme: str = "iob2",
+    columns: tuple[int, int] | None = None,
 ) -> Iterator[tuple[list[str], list[str]]]:
     """Words and tags of each sentence of a CoNLL-U file (task ``pos``) or an IOB2 file (task ``ner``).
 
     Args:
-        types, scheme: as ``iob2.read``; not used for ``pos``.
+        types, scheme, columns: as ``iob2.read``; not used for ``pos``.
     """
-    return iob2.read(path, types, scheme) if task == "ner" else map(conllu.words_and_tags, conllu.read(path))
+    return iob2.read(path, types, scheme, columns) if task == "ner" else map(conllu.words_and_tags, conllu.read(path))
 
 
 def label_dictionary(task: str, types: Iterable[str] = ENTITY_TYPES) -> Dictionary:

@@ -6,6 +6,8 @@ the other file, which may be compressed by dictzip, a kind of gzip. An entry as 
     house /haʊs/ <n, sg>
     1. maison, logis
     2. chambre (parlement)
+       Synonym: {dwelling}
+     see: {houses}
 
 Format: dictd(8); https://freedict.org
 """
@@ -18,15 +20,19 @@ from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase, digits
 
 from fairseq_align.errors import InputError
-from fairseq_align.lexicon.wordlist import Pair
+from fairseq_align.lexicon.wordlist import Pair, senses, without_notes
 
 DIGITS = {digit: value for value, digit in enumerate(ascii_uppercase + ascii_lowercase + digits + "+/")}
 ABOUT = "00database", "00-database"  # headwords of entries about the dictionary itself
-NOTES = re.compile(r"\([^()]*\)|\[[^][]*\]|<[^<>]*>|\{[^{}]*\}")  # usage, grammar, references
-PRONUNCIATION = re.compile(r"\s/.*/")
+REMARK = re.compile(  # a line that is no translation: `Note: ...`, `see: ...`, any other label of references in braces
+    r"\s*(?:(?:see(?: also)?|cf|syn(?:onym)?s?|ant(?:onym)?s?|notes?|examples?)\s*:|\w[\w .()]*:\s*\{)", re.IGNORECASE
+)
+_SOUND = r"\s/(?=\S)[^/\n]*(?<=\S)/(?=[\s),;]|$)"  # not the slashes of `and / or / not` and `his/her`
+PRONUNCIATION = re.compile(_SOUND)
+# `Folio <neut> fo,  /fəʊ/`: an abbreviation of the translation; where no note parts them, both are written as one
+ABBREVIATION = re.compile(rf"(?<![^,;>\]])(?:[^,;>\]]*,\s*{_SOUND})+")
 NUMBER = re.compile(r"^(\d+|[a-z])[.)]\s+")
 UNPACKED, ROOM = 10, 1 << 20  # a compressed dictionary holds up to this many times its size, and this many bytes
-SENSES = re.compile(r"[,;،؛]")
 
 
 def read(path: str | Path) -> Iterator[Pair]:
@@ -60,17 +66,15 @@ def read(path: str | Path) -> Iterator[Pair]:
 def _pairs(entry: str, headword: str) -> Iterator[Pair]:
     """The translations of one entry; its first line holds the headword as it is spelt, and no translation."""
     first, *lines = entry.strip().splitlines() or [headword]
-    spelt = NOTES.sub("", PRONUNCIATION.sub("", first)).strip() or headword
+    spelt = without_notes(PRONUNCIATION.sub("", first)) or without_notes(headword)
     translations = [
-        sense.strip()
+        translation
         for line in lines
-        if not line.lstrip().startswith('"')  # an example
-        for sense in SENSES.split(NOTES.sub("", NUMBER.sub("", line.strip())))
+        if not line.lstrip().startswith('"') and not REMARK.match(line)  # the former is an example
+        for translation in senses(PRONUNCIATION.sub("", ABBREVIATION.sub("", NUMBER.sub("", line.strip()))))
     ]
-    for translation in filter(None, translations):
+    for translation in translations or [""]:
         yield Pair(spelt, translation)
-    if not any(translations):
-        yield Pair(spelt, "")
 
 
 def _entries(path: Path) -> bytes:

@@ -52,6 +52,7 @@ def read(path: str | Path) -> tuple[list[Entry], str | None]:
     """
     entries, made_for = [], None
     for number, line in read_lines(path, EXPECTED):
+        line = line.lstrip("\ufeff")  # files that were joined have their byte order marks inside
         if line.startswith("#") and "\t" not in line:
             if line.startswith(DICTIONARY_COMMENT):
                 made_for = line.removeprefix(DICTIONARY_COMMENT).strip()

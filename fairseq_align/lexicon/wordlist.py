@@ -5,6 +5,8 @@ PanLex's columns, ``eng-000<TAB>house<TAB>fra-000<TAB>maison[<TAB>weight]``, whi
 others. ``dictd.py`` and ``tei.py`` read other files into the same pairs.
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +14,11 @@ from typing import NamedTuple
 from fairseq_align.errors import InputError
 from fairseq_align.files import read_lines
 from fairseq_align.lexicon.file import parse_weight
+
+BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">"}  # around notes of usage, grammar, references
+_BRACKET = re.compile(r"([][(){}<>])")
+_STRAY = str.maketrans("", "", ")]}")
+_SENSES = re.compile(r"[,;،؛]")  # the last two: Arabic
 
 
 class Pair(NamedTuple):
@@ -38,7 +45,7 @@ def read(path: str | Path, languages: tuple[str, str] | None = None) -> Iterator
         [('house', 'maison', 1.0), ('ice cream', 'glace', 0.5)]
     """
     for number, line in read_lines(path):
-        line = line.strip("\r ")
+        line = line.strip("\ufeff\r ")  # files that were joined have their byte order marks inside
         if line:
             yield from _pair(f"{path}:{number}", line, languages)
 
@@ -68,3 +75,48 @@ def _pair(where: str, line: str, languages: tuple[str, str] | None) -> Iterator[
 def _is_language(code: str, wanted: str) -> bool:
     """Whether ``eng-000`` is the language ``eng`` or ``eng-000``."""
     return wanted in (code, code.partition("-")[0])
+
+
+def without_notes(text: str) -> str:
+    """Text without what stands in brackets, inside each other or not, and without brackets that have no partner.
+
+    What follows a bracket that is never closed is a note, too; a smiley is dropped whole.
+
+    Example:
+        >>> without_notes("folio <n> (fo (print)) [book size]"), without_notes("closing bracket ) :-)")
+        ('folio', 'closing bracket')
+    """
+    kept: list[str] = []
+    opened: list[tuple[str, int]] = []  # what closes each note that is open, and where it began in `kept`
+    waited: Counter[str] = Counter()  # what closes them
+    for part in _BRACKET.split(text):
+        if part in BRACKETS:
+            opened.append((BRACKETS[part], len(kept)))
+            waited[BRACKETS[part]] += 1
+        elif waited[part]:
+            closing = ""
+            while closing != part:
+                closing, start = opened.pop()
+                waited[closing] -= 1
+            del kept[start:]
+            continue
+        kept.append(part)
+    unclosed = [start for closing, start in opened if closing != ">"]  # 3 < 5
+    words = "".join(kept[: min(unclosed, default=None)]).split()
+    return " ".join(filter(None, map(_without_stray, words)))
+
+
+def _without_stray(word: str) -> str:
+    """A word without closing brackets; nothing is left of one that has no letter besides, such as a smiley."""
+    bare = word.translate(_STRAY)
+    return bare if bare == word or any(map(str.isalnum, bare)) else ""
+
+
+def senses(text: str) -> list[str]:
+    """The translations that a line of a dictionary lists between commas and semicolons, notes left out.
+
+    Example:
+        >>> senses("maison, logis (vieilli, rare); chambre")
+        ['maison', 'logis', 'chambre']
+    """
+    return [sense for part in _SENSES.split(without_notes(text)) if (sense := part.strip())]

@@ -11,22 +11,32 @@ from fairseq_align.text.corpus import Cleaning
 
 
 def read(path: str | Path, columns: tuple[int, int]) -> Iterator[tuple[str, str]]:
-    """Two columns, numbered from 1, of each line of a TSV file, plain or gzipped.
+    """Two columns, numbered from 1, of each line of a TSV file, plain or gzipped; a blank line is a pair without text.
 
     Raises:
-        InputError: as ``files.read_lines``; or a line has too few columns.
+        InputError: as ``files.read_lines``; or a line has too few columns, or more or fewer than the lines before.
 
     Example:
         >>> _ = Path("help.tsv").write_text("The cat.\\tx\\tLe chat.\\n")
         >>> list(read("help.tsv", columns=(3, 1)))
         [('Le chat.', 'The cat.')]
     """
+    width = 0
     for number, line in read_lines(path):
         fields = line.split("\t")
+        if len(fields) == 1 and not line.strip():
+            yield "", ""
+            continue
         if len(fields) < max(columns):
             raise InputError(
                 f"{path}:{number}: found {len(fields)} columns, expected at least {max(columns)}; "
-                "check --columns, and that tabs separate the sentences"
+                "check --input, and that tabs separate the sentences"
+            )
+        width = width or len(fields)
+        if len(fields) != width:
+            raise InputError(
+                f"{path}:{number}: found {len(fields)} columns, expected {width} as in the lines before; mend the "
+                "line, and take out tabs inside sentences"
             )
         yield fields[columns[0] - 1], fields[columns[1] - 1]
 

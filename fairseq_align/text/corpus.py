@@ -21,7 +21,8 @@ from typing import TextIO
 from fairseq_align.errors import InputError
 from fairseq_align.files import read_lines, writing
 from fairseq_align.text.normalise import normalise
-from fairseq_align.text.sentences import split_sentences, tokenizer
+from fairseq_align.text.sentences import split_sentences
+from fairseq_align.text.tokens import tokenize
 
 SPLITS = ("train", "valid", "test")
 CHUNK = 500  # lines that a worker gets at a time
@@ -55,7 +56,7 @@ class Cleaning:
         line = normalise(line)
         sentences = split_sentences(line, self.lang) if self.split else [line]
         if not tokenized:
-            sentences = [" ".join(tokenizer(self.lang).tokenize(sentence, escape=False)) for sentence in sentences]
+            sentences = [" ".join(tokenize(sentence, self.lang)) for sentence in sentences]
         return [sentence for sentence in sentences if self._keeps(sentence)]
 
     def _keeps(self, sentence: str) -> bool:

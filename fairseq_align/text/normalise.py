@@ -63,3 +63,19 @@ def normalise(text: str) -> str:
         'café au lait'
     """
     return " ".join(compose(_NOISE.sub("", text)).split())
+
+
+@cache
+def extends(char: str) -> bool:
+    """Whether a character belongs to the one before it: a combining mark, a joiner, a soft hyphen, a skin tone.
+
+    Example:
+        >>> extends("\u0301"), extends("\u200c"), extends("a")
+        (True, True, False)
+    """
+    return char > "\x7f" and (
+        unicodedata.category(char)[0] == "M"
+        or char in "\u00ad\u180e\u200c\u200d\u2060"
+        or "\U0001f3fb" <= char <= "\U0001f3ff"
+        or "\U000e0020" <= char <= "\U000e007f"  # letters of a flag of a region
+    )

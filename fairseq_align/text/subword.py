@@ -11,6 +11,7 @@ holds symbols of the dictionary alone.
 from __future__ import annotations
 
 import io
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -29,7 +30,10 @@ UNKNOWN = "<unk>"
 RESERVED = frozenset({"<s>", "<pad>", "</s>", UNKNOWN, vocabulary.MASK})  # symbols that mean something to fairseq
 MODEL_TYPES = ("unigram", "bpe")
 SCORE_STEP = 2**-10  # nats; sums of such scores are exact in float32 up to 16,384
+LONGEST = 1 << 14  # bytes of a sentence for SentencePiece, whose time grows with the square of them
 THREADS = 16  # fixed: sums over threads are rounded in an order that depends on their number
+
+logger = logging.getLogger(__name__)
 
 _RESERVED = re.compile("|".join(sorted(map(re.escape, RESERVED))))
 
@@ -38,7 +42,8 @@ def load(path: str | Path) -> SentencePieceProcessor:
     """Load a SentencePiece model whose first pieces are ``<unk> <s> </s>``.
 
     Raises:
-        InputError: the file is missing, is no SentencePiece model, or numbers its special symbols otherwise.
+        InputError: the file is missing, is no SentencePiece model, numbers its special symbols otherwise, or does not
+            begin words with U+2581 (trained without a dummy prefix, or with white space as a suffix).
     """
     if not Path(path).is_file():
         raise InputError(
@@ -58,6 +63,12 @@ def load(path: str | Path) -> SentencePieceProcessor:
         raise InputError(
             f"{path}: found first pieces {' '.join(first)}, expected <unk> <s> </s>; "
             "train with SentencePiece's default unk_id, bos_id and eos_id"
+        )
+    word = "".join(processor.encode("a", out_type=str))
+    if not word.startswith(vocabulary.WORD_START):
+        raise InputError(
+            f"{path}: found the word a as {word!r}, expected {vocabulary.WORD_START + 'a'!r}; words are found by it; "
+            "train with SentencePiece's default add_dummy_prefix and treat_whitespace_as_suffix"
         )
     return processor
 
@@ -118,12 +129,45 @@ def sample(sentences: Iterable[str], count: int, seed: int) -> list[str]:
 
 
 def _training_text(files: Iterable[str | Path]) -> Iterator[str]:
-    """Sentences without symbols that fairseq reserves: what is not in the text is in no piece of the model."""
+    """Sentences without symbols that fairseq reserves: what is not in the text is in no piece of the model.
+
+    Lines of more than ``LONGEST`` bytes come in parts, which is said in the log, as are words that are longer.
+    """
     for path in files:
-        for _, line in read_lines(path):
+        long_lines = 0
+        for number, line in read_lines(path):
             sentence = " ".join(_RESERVED.sub(" ", line).split())
-            if sentence:
+            if len(sentence.encode()) > LONGEST:
+                long_lines += 1
+                yield from _parts(f"{path}:{number}", sentence)
+            elif sentence:
                 yield sentence
+        if long_lines:
+            logger.warning(
+                "%s: found %s of more than %s bytes, expected a sentence a line; learnt from in parts",
+                path,
+                "1 line" if long_lines == 1 else f"{long_lines:,} lines",
+                f"{LONGEST:,}",
+            )
+
+
+def _parts(where: str, sentence: str) -> Iterator[str]:
+    """A sentence in parts of at most ``LONGEST`` bytes that end between words, without words that are longer."""
+    part, size = [], 0
+    for word in sentence.split(" "):
+        length = len(word.encode()) + 1  # with its space
+        if length > LONGEST:
+            logger.warning(
+                "%s: left out a word of %s bytes, more than SentencePiece learns from", where, f"{length - 1:,}"
+            )
+            continue
+        if size + length >= LONGEST:
+            yield " ".join(part)
+            part, size = [], 0
+        part.append(word)
+        size += length + 1  # with its space
+    if part:
+        yield " ".join(part)
 
 
 def train(
@@ -167,7 +211,7 @@ def train(
             vocab_size=vocab_size,
             character_coverage=character_coverage,
             model_type=model_type,
-            max_sentence_length=1 << 20,  # bytes; longer sentences are skipped without a word
+            max_sentence_length=LONGEST,
             num_threads=THREADS,
             minloglevel=0 if verbose else 2,
         )

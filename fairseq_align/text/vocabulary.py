@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fairseq_align.errors import InputError
-from fairseq_align.files import writing
+from fairseq_align.files import read_lines, writing
 from fairseq_align.text.sentences import TERMINATORS
 
 if TYPE_CHECKING:
@@ -30,10 +30,14 @@ MASK = "<mask>"
 SEPARATORS = frozenset(" \n\r")  # of symbol and count, and of lines to those who read with universal newlines
 _MASKS = re.compile(r"<mask(:[^>]+)?>")
 SUFFIX = "~"
+OVERWRITE = "#fairseq:overwrite"
+_LINE = re.compile(rf"(?P<symbol>.+?) (?P<count>[+-]?[0-9]{{1,18}})(?P<flag> {OVERWRITE})?")
 
 
 def of_symbols(symbols: Iterable[str], counts: Iterable[int] = repeat(1)) -> Dictionary:
     """A dictionary of symbols in this order, each with its count; the first has id 4, after fairseq's specials.
+
+    A symbol that comes again has an id of its own, and is found at its last one.
 
     Example:
         >>> labels = of_symbols(["NOUN", "VERB"])
@@ -44,15 +48,17 @@ def of_symbols(symbols: Iterable[str], counts: Iterable[int] = repeat(1)) -> Dic
 
     dictionary = Dictionary()
     for symbol, count in zip(symbols, counts, strict=False):
-        dictionary.add_symbol(symbol, n=count)
+        dictionary.add_symbol(symbol, n=count, overwrite=True)
     return dictionary
 
 
 def load(path: str | Path) -> Dictionary:
-    """Read ``dict.txt``.
+    """Read ``dict.txt``: ``<symbol> <count>`` a line, and ``#fairseq:overwrite`` where a symbol comes again.
+
+    The id of a symbol that comes again is the last one; the earlier ids stay, too.
 
     Raises:
-        InputError: the file is missing or a line is not ``<symbol> <count>``.
+        InputError: the file is missing or a line has another form, or a symbol comes again without the flag.
     """
     path = Path(path)
     if not path.is_file():
@@ -62,20 +68,35 @@ def load(path: str | Path) -> Dictionary:
         )
     from fairseq.data import Dictionary
 
-    try:
-        with open(path, encoding="utf-8") as file:
-            return Dictionary.load(file)
-    except (ValueError, RuntimeError, UnicodeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"{path}: {reason} Expected one '<symbol> <count>' a line; make the file again with preprocess/subword.py"
-        ) from error
+    dictionary = Dictionary()
+    for number, line in read_lines(path):
+        match = _LINE.fullmatch(line.rstrip())
+        if match is None:
+            raise InputError(
+                f"{path}:{number}: found {line!r:.60}, expected '<symbol> <count>'; make the file again with "
+                "preprocess/subword.py"
+            )
+        symbol, overwrite = match["symbol"], match["flag"] is not None
+        if symbol in dictionary and not overwrite:
+            raise InputError(
+                f"{path}:{number}: found {symbol!r} again, expected each symbol once; "
+                f"write {OVERWRITE} behind its count if the later one counts, or make the file again"
+            )
+        dictionary.add_symbol(symbol, n=int(match["count"]), overwrite=overwrite)
+    return dictionary
 
 
 def save(dictionary: Dictionary, path: str | Path) -> None:
-    """Write ``dict.txt``; the file appears under its name only when it is complete."""
+    """Write ``dict.txt``; the file appears under its name only when it is complete.
+
+    A symbol that came before, among fairseq's specials or the pieces, gets the flag without which fairseq refuses it.
+    """
+    first = dictionary.nspecial
+    known = set(dictionary.symbols[:first])
     with writing(path) as file:
-        dictionary.save(file)
+        for symbol, count in zip(dictionary.symbols[first:], dictionary.count[first:], strict=True):
+            file.write(f"{symbol} {count} {OVERWRITE}\n" if symbol in known else f"{symbol} {count}\n")
+            known.add(symbol)
 
 
 def install(dictionary: Dictionary, path: Path, made_by: str) -> None:

@@ -38,6 +38,7 @@ from benchmarks.common.trainers import flags, step, trainer
         ("word_retrieval", ["--words", 300, "--dim", 8], "by CSLS"),
         ("tuning", ["--shape", "tiny", "--tokens", 8, "--items", 2, "--rounds", 1], "times ours"),
         ("lexicon_loading", ["--pairs", 2000, "--vocabulary", 200, "--rounds", 1], "ms by weights"),
+        ("sentence_splitting", ["--letters", 2000, "--rounds", 1], "letters: split in"),
     ],
 )
 def test_a_benchmark_prints_a_table_and_writes_its_record(run, tmp_path, name, flags, unit):

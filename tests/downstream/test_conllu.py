@@ -73,3 +73,26 @@ def test_an_unknown_tag_is_named_with_its_word(tmp_path, tag):
     (sentence,) = conllu.read(write(tmp_path / "bad.conllu", ["# comment", row("1", "a", "X"), row("2", "b", tag)]))
     with pytest.raises(InputError, match=r"bad.conllu:3: found UPOS .* of 'b', expected one of ADJ .* X;"):
         conllu.words_and_tags(sentence)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [row("1", "_", "PRON"), row("2", "_", "VERB"), row("3", "_", "PUNCT")],
+        [row("1", "_", "NOUN")],
+        [row("1", "____", "NOUN"), row("2", ".", "PUNCT")],
+        [row("1-2", "_", "_"), row("1", "_", "ADP"), row("2", "_", "DET")],
+    ],
+    ids=["all", "one word", "a letter each", "a multiword token"],
+)
+def test_a_treebank_without_its_text_is_refused(tmp_path, lines):
+    path = write(tmp_path / "bad.conllu", [*FRENCH, "", "# a comment", *lines])
+    *_, last = conllu.read(path)
+    with pytest.raises(InputError, match="bad.conllu:17: found a sentence whose words are all _, expected text"):
+        conllu.words_and_tags(last)
+
+
+def test_an_underscore_among_words_or_signs_is_a_word(tmp_path):
+    lines = [row("1", "_", "PUNCT"), row("2", "_", "SYM"), "", row("1", "fill", "VERB"), row("2", "___", "NOUN")]
+    first, second = conllu.read(write(tmp_path / "a.conllu", lines))
+    assert conllu.words_and_tags(first)[0] == ["_", "_"] and conllu.words_and_tags(second)[0] == ["fill", "___"]

@@ -11,7 +11,7 @@ from fairseq_align.errors import InputError
 from fairseq_align.text import vocabulary
 
 TYPES = ("LOC", "ORG", "PER")
-LINES = ["-DOCSTART- O", "", "", "Mary\tB-PER", "Ann\tI-PER", "saw\tO", "", "New York\tx\tB-LOC", "Bob B-PER"]
+LINES = ["-DOCSTART- O", "", "", "Mary\tB-PER", "Ann\tI-PER", "saw\tO", "", "New York\tB-LOC", "Bob\tB-PER"]
 SENTENCES = [(["Mary", "Ann", "saw"], ["B-PER", "I-PER", "O"]), (["New York", "Bob"], ["B-LOC", "B-PER"])]
 
 
@@ -39,6 +39,70 @@ def test_iob1_is_refused_and_can_be_converted(tmp_path):
         list(iob2.read(path, TYPES))
     ((_, tags),) = iob2.read(path, TYPES, scheme="iob1")
     assert tags == ["B-ORG", "O", "B-PER", "B-PER", "B-LOC"]
+
+
+PUBLISHED = {  # the same two sentences
+    "PAN-X": ["en:Ann\tB-PER", "en:Lee\tI-PER", "en:saw\tO", "", "en:10:30\tO", "en::\tO", "en:Rome\tB-LOC"],
+    "PAN-X of Cantonese": [
+        *("zh-yue:Ann\tB-PER", "zh-yue:Lee\tI-PER", "zh-yue:saw\tO", ""),
+        *("zh-yue:10:30\tO", "zh-yue::\tO", "zh-yue:Rome\tB-LOC"),
+    ],
+    "UNER": [
+        *("# sent_id = 1", "# text = Ann Lee saw O", "1\tAnn\tB-PER\t-\tx", "2\tLee\tI-PER\t-\t-"),
+        *("3\tsaw\tO\t-\t-", "", "# sent_id = 2", "1\t10:30\tO\t-\tx", "2\t:\tO\t-\t-", "3\tRome\tB-LOC\t-\t-"),
+    ],
+    "GermEval": [
+        *("#\thttp://de.wikipedia.org/wiki/Ann [2009-10-17]", "1\tAnn\tB-PER\tO", "2\tLee\tI-PER\tB-LOC"),
+        *("3\tsaw\tO\tO", "", "#\tn-tv.de vom 26.02.2005 [2005-02-26] "),
+        *("1\t10:30\tO\tO", "2\t:\tO\tO", "3\tRome\tB-LOC\tO"),
+    ],
+    "CoNLL-2003": [
+        *("-DOCSTART- -X- -X- O", "", "Ann NNP B-NP B-PER", "Lee NNP I-NP I-PER", "saw VBD B-VP O", ""),
+        *("10:30 CD B-NP O", ": : O O", "Rome NNP B-NP B-LOC"),
+    ],
+    "MultiCoNER": [
+        *("# id 0f8c\tdomain=en", "Ann _ _ B-PER", "Lee _ _ I-PER", "saw _ _ O", ""),
+        *("# id 1a2b\tdomain=en", "10:30 _ _ O", ": _ _ O", "Rome _ _ B-LOC"),
+    ],
+    "BIOES": ["Ann B-PER", "Lee E-PER", "saw O", "", "10:30 O", ": O", "Rome S-LOC"],
+    "BILOU": ["Ann\tB-PER", "Lee\tL-PER", "saw\tO", "", "10:30\tO", ":\tO", "Rome\tU-LOC"],
+    "predictions": ["Ann\tO\tB-PER", "Lee\tO\tI-PER", "saw\tO\tO", "", "10:30\tO\tO", ":\tO\tO", "Rome\tO\tB-LOC"],
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_formats_are_read_by_what_they_say_of_themselves(tmp_path, name):
+    assert list(iob2.read(write(tmp_path / "a", PUBLISHED[name]), TYPES)) == [
+        (["Ann", "Lee", "saw"], ["B-PER", "I-PER", "O"]),
+        (["10:30", ":", "Rome"], ["O", "O", "B-LOC"]),
+    ]
+
+
+def test_columns_can_be_named(tmp_path):
+    path = write(tmp_path / "a", ["x\tAnn\tB-PER\tO", "y\tleft\tO\tO"])
+    assert list(iob2.read(path, TYPES, columns=(2, 3))) == [(["Ann", "left"], ["B-PER", "O"])]
+    with pytest.raises(InputError, match="a:1: found 4 columns, expected 5 or more; check --columns"):
+        list(iob2.read(path, TYPES, columns=(2, 5)))
+    assert iob2.parse_columns("2,3") == (2, 3)
+    for text in ("2", "0,1", "a,b", "1,2,3"):
+        with pytest.raises(InputError, match=f"--columns: found '{text}', expected those of word and tag"):
+            iob2.parse_columns(text)
+
+
+def test_what_looks_like_a_comment_or_a_language_may_be_a_word(tmp_path):
+    lines = ["#\tO", "# 1\tO", "http://x\tO", "", "at:\tO", "re:\tO"]
+    assert list(iob2.read(write(tmp_path / "a", lines), TYPES)) == [
+        (["#", "# 1", "http://x"], ["O"] * 3),
+        (["at:", "re:"], ["O"] * 2),
+    ]
+    with pytest.raises(InputError, match="a:4: found 'saw' without the en: of the words before"):
+        list(iob2.read(write(tmp_path / "a", ["en:Ann\tO", "en:Lee\tO", "", "saw\tO"]), TYPES))
+
+
+def test_no_break_spaces_are_inside_words(tmp_path):
+    assert list(iob2.read(write(tmp_path / "a", ["50\u00a0000 O", "Rome B-LOC"]), TYPES)) == [
+        (["50 000", "Rome"], ["O", "B-LOC"])
+    ]
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,43 @@ def layouts() -> dict[str, str]:
     }
 
 
+SNLI_HEADER = "index captionID pairID b1 b2 p1 p2 sentence1 sentence2 label1 gold_label".split()
+
+
+def snli_row(pair, *labels):
+    return ["0", "c", "p", "(", "(", "(", "(", pair.premise, pair.hypothesis, *labels]
+
+
+def test_the_gold_label_of_glues_snli_is_the_last_one(tmp_path):
+    """Its header names one annotator, its rows have one or five."""
+    five = snli_row(PAIRS[1], "neutral", "contradiction", "contradiction", "neutral", "contradiction", "contradiction")
+    torn = snli_row(PAIRS[1], "neutral", "contradiction", "entailment", "", "", "-")
+    (tmp_path / "a.tsv").write_text(tsv(SNLI_HEADER, snli_row(PAIRS[0], "neutral", "entailment"), five, torn))
+    counts = Counter()
+    assert list(nli.read(tmp_path / "a.tsv", "en", counts)) == PAIRS and counts["no_consensus"] == 1
+
+
+@pytest.mark.parametrize("header", [XNLI_HEADER, SNLI_HEADER, ["premise", "hypothesis", "label"]], ids=len)
+@pytest.mark.parametrize("tabs", [1, 2, 4])
+def test_a_tab_inside_a_sentence_is_refused(tmp_path, header, tabs):
+    pair = nli.Pair("A dog" + "\t" * tabs + "runs.", "It moves.", "entailment")
+    rows = {13: xnli_row("en", pair), 11: snli_row(pair, "neutral", "entailment"), 3: list(pair)}
+    (tmp_path / "a.tsv").write_text(tsv(header, rows[len(header)]))
+    message = f"a.tsv:2: found {len(header) + tabs} columns, expected {len(header)} as in the header; mend the line"
+    with pytest.raises(InputError, match=message):
+        list(nli.read(tmp_path / "a.tsv", "en", Counter()))
+
+
+def test_a_lost_column_is_told_from_labels_that_are_left_out(tmp_path):
+    whole = xnli_row("en", PAIRS[0])[:11]  # of 13: without the annotators'
+    (tmp_path / "a.tsv").write_text(tsv(XNLI_HEADER, whole))
+    assert list(nli.read(tmp_path / "a.tsv", "en", Counter())) == PAIRS[:1]
+    lost = [*whole[:9], "face", "neutral", "neutral"]  # the number of the pair was lost
+    (tmp_path / "a.tsv").write_text(tsv(XNLI_HEADER, lost))
+    with pytest.raises(InputError, match="a.tsv:2: found 12 columns, expected 13"):
+        list(nli.read(tmp_path / "a.tsv", "en", Counter()))
+
+
 @pytest.mark.parametrize("name", layouts())
 def test_every_layout_gives_the_same_pairs(tmp_path, name):
     (tmp_path / f"{name}.gz").write_bytes(gzip.compress(layouts()[name].encode()))

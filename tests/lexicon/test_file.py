@@ -46,3 +46,11 @@ def test_a_missing_lexicon_and_bytes_that_are_no_text_are_refused(tmp_path):
 def test_a_byte_order_mark_is_in_no_piece(tmp_path):
     (tmp_path / "lexicon.tsv").write_text("\ufeff▁cat\t▁chat\r\n", encoding="utf-8", newline="")
     assert file.read(tmp_path / "lexicon.tsv")[0] == [Entry(("▁cat",), ("▁chat",))]
+
+
+def test_files_that_were_joined_keep_all_their_pairs(tmp_path):
+    """Each of them may begin with a byte order mark, before a pair or before a comment."""
+    text = "\ufeff▁cat\t▁chat\n\ufeff▁dog\t▁chien\n\ufeff# dictionary: 52f1c0a8d3e7\n\ufeff\ufeff▁ox\t▁bœuf\n"
+    (tmp_path / "lexicon.tsv").write_text(text, encoding="utf-8")
+    entries = [(("▁cat",), ("▁chat",), 1.0), (("▁dog",), ("▁chien",), 1.0), (("▁ox",), ("▁bœuf",), 1.0)]
+    assert file.read(tmp_path / "lexicon.tsv") == (entries, "52f1c0a8d3e7")

@@ -10,6 +10,8 @@ def test_word_lists_are_muse_or_tsv(tmp_path):
     path = tmp_path / "en-fr.txt"
     path.write_text("house maison\nice cream\tglace\t0.5\n\n")
     assert list(wordlist.read(path)) == [("house", "maison", 1.0), ("ice cream", "glace", 0.5)]
+    path.write_text("\ufeffhouse maison\n\ufeffcat\tchat\n", encoding="utf-8")  # two files, joined
+    assert list(wordlist.read(path)) == [("house", "maison", 1.0), ("cat", "chat", 1.0)]
     for line, message in [
         ("a b c", ":1: found 'a b c', expected 'source target', 'source<TAB>"),
         ("a\tb\tc", ":1: found weight 'c'"),

@@ -39,6 +39,23 @@ def test_what_is_wrong_is_named_and_nothing_is_left(tmp_path, monkeypatch, capsy
     assert not list(tmp_path.glob("out/**/*.txt*"))
 
 
+def test_a_tab_inside_a_sentence_is_refused(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text("It ran.\tIl courut.\nThe cat\tsat down.\tLe chat est assis.\n")
+    with pytest.raises(InputError, match="a.tsv:2: found 3 columns, expected 2 as in the lines before; mend the line"):
+        list(bitext.read(path, (1, 2)))
+    path.write_text("The cat\tsat down.\tLe chat est assis.\nIt ran.\tIl courut.\n")
+    with pytest.raises(InputError, match="a.tsv:2: found 2 columns, expected 3"):
+        list(bitext.read(path, (1, 2)))
+
+
+def test_blank_lines_and_empty_sides_are_pairs_that_are_left_out(tmp_path):
+    (tmp_path / "a.tsv").write_text("Hello.\tBonjour.\n\n\tvide\n  \t \n   \nYes.\tOui.\n")
+    counts = bitext.build([(tmp_path / "a.tsv", (1, 2))], (tmp_path / "en", tmp_path / "fr"), ("en", "fr"))
+    assert counts == {"read": 6, "kept": 2, "empty": 4, "duplicate": 0}
+    assert (tmp_path / "fr").read_text() == "Bonjour .\nOui .\n"
+
+
 def test_tatoeba_loses_no_line(data_dir, tmp_path):
     for lang, lines in {"fr": 850, "de": 970, "ar": 1000, "hi": 1000}.items():
         path = data_dir / "parallel" / f"tatoeba.en-{lang}.tsv"

@@ -64,3 +64,33 @@ def test_real_novels_are_cut_after_sentences_not_after_titles(data_dir):
     # the last sentence of a line ends where the line ends
     assert not [s for found in cut for s in found[:-1] if re.search(r"\b(Mr|Mrs|Dr|Messrs|Rev)\.$", s)]
     assert not [s for found in cut for s in found[1:] if s.lstrip(OPENERS)[:1].islower()]
+
+
+LONG = {  # of a length; what repeats is what a pattern could try again from every place
+    "letters": lambda n: "a" * (n - 1) + ".",
+    "leaders": lambda n: "." * (n - 2) + " 5",
+    "leaders in a word": lambda n: "." * (n - 1) + "x",
+    "dashes": lambda n: "-" * (n - 2) + "a.",
+    "openers": lambda n: "(" * (n - 2) + "a.",
+    "closers": lambda n: "a." + ")" * (n - 2),
+    "closed and open again": lambda n: ".)" * (n // 2 - 1) + "x.",
+    "initials": lambda n: "a." * (n // 2),
+    "full-width stops": lambda n: "。」" * (n // 2 - 1) + "。x",
+    "closers after a full-width stop": lambda n: "。" + "」" * (n - 2) + "!",
+    "sentences": lambda n: "Aa. " * (n // 4),
+}
+
+
+@pytest.mark.timeout(60)  # quadratic time would be hours
+@pytest.mark.parametrize("text", [make(1_000_000) for make in LONG.values()], ids=LONG)
+def test_a_paragraph_of_a_million_letters_is_split_in_linear_time(text):
+    assert len(text) == 1_000_000
+    assert "".join(split_sentences(text, "en")).replace(" ", "") == text.replace(" ", "")
+
+
+def test_long_words_keep_the_rules_of_short_ones():
+    """The dot of an abbreviation behind dashes and openers ends no sentence, that of a long word does."""
+    behind = "-" * 5000 + "(" * 5000
+    assert split_sentences(f"{behind}Mr. Smith came. He left.", "en") == [f"{behind}Mr. Smith came.", "He left."]
+    assert split_sentences(f"{'a' * 9000}. He left.", "en") == [f"{'a' * 9000}.", "He left."]
+    assert split_sentences(f"Index {'.' * 9000} 5", "en") == [f"Index {'.' * 9000}", "5"]

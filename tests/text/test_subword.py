@@ -177,6 +177,41 @@ def test_a_model_with_other_special_ids_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("setting", "found"),
+    [({"add_dummy_prefix": False}, "'a'"), ({"treat_whitespace_as_suffix": True}, "'a▁'")],
+    ids=["no dummy prefix", "white space as suffix"],
+)
+def test_a_model_whose_words_do_not_begin_with_their_mark_is_refused(tmp_path, setting, found):
+    prefix = str(tmp_path / "other")
+    SentencePieceTrainer.train(
+        sentence_iterator=iter(toy_text()), model_prefix=prefix, vocab_size=40, minloglevel=2, **setting
+    )
+    with pytest.raises(InputError, match=f"other.model: found the word a as {found}, expected '▁a'"):
+        subword.load(tmp_path / "other.model")
+
+
+def test_long_lines_are_learnt_from_to_their_last_word(tmp_path, caplog):
+    """SentencePiece itself passes over lines of more than 1 MiB, and its time grows with the square of their length."""
+    line = "ab " * 400_000 + "漢字"
+    folder = train(tmp_path, [*toy_text(), line, "x" * 20_000, "ab " + "y" * 20_000 + " né"], vocab_size=60)
+    known = set("".join(vocabulary.pieces(vocabulary.load(folder / "dict.txt"))))
+    assert {"漢", "字", "n"} < known and not {"x", "y"} & known
+    path = tmp_path / "spm.txt"
+    assert caplog.messages == [
+        f"{path}:296: left out a word of 20,000 bytes, more than SentencePiece learns from",
+        f"{path}:297: left out a word of 20,000 bytes, more than SentencePiece learns from",
+        f"{path}: found 3 lines of more than 16,384 bytes, expected a sentence a line; learnt from in parts",
+    ]
+
+
+@given(st.lists(st.sampled_from(["a" * 5000, "é" * 5000, "b", "c" * 16_383])))
+def test_the_parts_of_a_line_are_its_words_in_their_order(words):
+    parts = list(subword._parts("text:1", " ".join(words))) if words else []
+    assert " ".join(parts).split() == words
+    assert all(0 < len(part.encode()) <= subword.LONGEST for part in parts)
+
+
+@pytest.mark.parametrize(
     ("vocab_size", "lines", "message"),
     [
         (4000, toy_text(), "too high.*<= "),
