@@ -139,7 +139,7 @@ def _training_text(files: Iterable[str | Path]) -> Iterator[str]:
             sentence = " ".join(_RESERVED.sub(" ", line).split())
             if len(sentence.encode()) > LONGEST:
                 long_lines += 1
-                yield from _parts(f"{path}:{number}", sentence)
+                yield from parts(f"{path}:{number}", sentence)
             elif sentence:
                 yield sentence
         if long_lines:
@@ -151,21 +151,24 @@ def _training_text(files: Iterable[str | Path]) -> Iterator[str]:
             )
 
 
-def _parts(where: str, sentence: str) -> Iterator[str]:
-    """A sentence in parts of at most ``LONGEST`` bytes that end between words, without words that are longer."""
+def parts(where: str, sentence: str) -> Iterator[str]:
+    """A sentence in parts of at most ``LONGEST`` bytes that end between words, without words that are longer.
+
+    Args:
+        where: ``path:line``, for the log.
+        sentence: words with one space between them.
+    """
     part, size = [], 0
     for word in sentence.split(" "):
-        length = len(word.encode()) + 1  # with its space
+        length = len(word.encode())
         if length > LONGEST:
-            logger.warning(
-                "%s: left out a word of %s bytes, more than SentencePiece learns from", where, f"{length - 1:,}"
-            )
+            logger.warning("%s: left out a word of %s bytes, more than SentencePiece learns from", where, f"{length:,}")
             continue
-        if size + length >= LONGEST:
+        if part and size + 1 + length > LONGEST:
             yield " ".join(part)
-            part, size = [], 0
+            part = []
+        size = size + 1 + length if part else length
         part.append(word)
-        size += length + 1  # with its space
     if part:
         yield " ".join(part)
 

@@ -65,7 +65,7 @@ def code(marker: Path) -> dict[str, str]:
         "lambda": f"(lambda: {opened})() and []",
         "repeated": f"[(512, 10, 5)] * len([{opened}])",
         "value of a dictionary": f"{{'a': {opened}}}",
-        "other letters": f"{opened} and []".replace("open", "\N{FULLWIDTH LATIN SMALL LETTER O}pen"),
+        "other letters": f"{opened} and []".replace("open", "\N{FULLWIDTH LATIN SMALL LETTER O}pen", 1),
         "blanks": f" \t {opened}  # [(512, 10, 5)] * 2",
         "form feed": f"\x0c{opened}",
         "broken lines": f"[\n{opened},\r\n(512, 3)]",

@@ -284,9 +284,9 @@ def test_tagger_is_fine_tuned_frozen_or_not_and_scored_on_both_languages(pretrai
         ("mlm", "loss", "en", "valid"),
         ("mlm", "unigram_entropy", "en", "valid"),
     ]
-    # of each lexicon both ways P@1, P@5, P@10 and MRR by cosine and by CSLS, and the cosine; and two of shape
-    assert len(aligned) == 2 * 2 * 9 + 2 and {r["lang"] for r in aligned} == {TARGET}
-    assert {r["split"] for r in aligned} == {"seen", "heldout", "vocabulary"}
+    # of each lexicon both ways P@1, P@5, P@10 and MRR by cosine and by CSLS, and the cosine; two of shape, two of all
+    assert len(aligned) == 2 * 2 * 9 + 2 + 2 and {r["lang"] for r in aligned} == {TARGET}
+    assert {r["split"] for r in aligned} == {"seen", "heldout", "vocabulary", "whole"}
     assert records[0]["source_lang"] == "en" and records[0]["freeze_embeddings"] is True and records[0]["value"] > 0.4
 
 
