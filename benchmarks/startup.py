@@ -17,7 +17,7 @@ from benchmarks.common.timing import RESULTS, save
 
 REPO = Path(__file__).resolve().parents[1]
 SCRIPTS = sorted(path.stem for path in (REPO / "preprocess").glob("*.py"))
-MISSING = "not-there.txt"
+MISSING = "./not-there"
 ALIGN = ["-m", "fairseq_align.cli"]
 COMMANDS = ("alignment", "evaluate", "report", "export", "import")
 NAMED = {  # a command whose named files are not there

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fairseq_align import files
-from fairseq_align.huggingface import UNKNOWN_LANG
+from fairseq_align.huggingface import UNKNOWN_LANG, sources
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ def run_import(args: argparse.Namespace) -> None:
         InputError: as ``convert.import_model``.
     """
     request = ImportRequest(args.source, args.out, args.extend_vocab, args.extend_lexicon, args.lang)
+    sources.check(request.source)
     for path in filter(None, [request.extend_vocab, request.extend_lexicon]):
         files.check_exists(path, "a file of text; check the path")
     files.check_free(request.out)

@@ -15,6 +15,12 @@ HUB_FILES = ("*.json", "*.safetensors", "*.model")
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+|[\w-][\w.-]*")
 
 
+def check(source: str) -> None:
+    """Raise ``InputError`` unless a source is there or can be a name on the hub; asked before what takes seconds."""
+    if not Path(source).exists() and not _HUB_NAME.fullmatch(source):
+        raise InputError(f"{source}: found nothing there, expected a folder, an archive or a model of the hub")
+
+
 def unpack(archive: Path, folder: Path) -> None:
     """Extract fairseq's files from an archive, whatever folder they are in.
 
@@ -41,8 +47,7 @@ def download(name: str) -> Path:
     Raises:
         InputError: there is no such model, or no network.
     """
-    if not _HUB_NAME.fullmatch(name):
-        raise InputError(f"{name}: found nothing there, expected a folder, an archive or a model of the hub")
+    check(name)
     hub = needed("huggingface_hub")
     try:
         folder = Path(hub.snapshot_download(name, allow_patterns=list(HUB_FILES), ignore_patterns="*/*"))
