@@ -12,7 +12,7 @@ from fairseq_align.errors import InputError, needed
 
 FAIRSEQ_FILES = ("model.pt", "dict.txt", "sentencepiece.bpe.model")  # of xlmr.base.tar.gz
 HUB_FILES = ("*.json", "*.safetensors", "*.model")
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+|[\w-][\w.-]*")
+_HUB_NAME = re.compile(r"(?:\w[\w.-]*/)?\w[\w.-]*")
 
 
 def check(source: str) -> None:
