@@ -29,7 +29,7 @@ BARS = {  # of fine-tuned tasks, by role and whether the word embeddings were fr
     ("source", False): SKY, ("source", True): BLUE, ("supervised", False): GREEN, ("supervised", True): PINK,
     ("zero-shot", False): ORANGE, ("zero-shot", True): RED,
 }  # fmt: skip
-OTHER_BARS = (GREEN, PINK, BLUE, ORANGE, SKY, RED)  # of other tasks, in the order of their columns
+OTHER_BARS = (GREEN, PINK, BLUE, ORANGE, SKY, RED, GREY)  # of other tasks, in the order of their columns
 OBJECTIVE_COLOURS = (GREY, SKY, ORANGE, RED, BLUE, GREEN, PINK)  # in the order of OBJECTIVES, then from the first again
 MARKERS = "osD^vP*X"
 LINES = (GREY, RED, BLUE, ORANGE, GREEN, PINK, SKY, "#000000")
@@ -54,27 +54,27 @@ def bars(cells: Cells) -> Figure:
     """A panel for each task of the transfer table with scores, a group of bars for each row."""
     rows = rows_of(cells)
     titles = {column.title for column in columns_of(cells)}
-    panels = {label: colours for label, colours in _panels().items() if titles.intersection(colours)} or _panels()
-    across = min(2, len(panels))
-    down = -(-len(panels) // across)
-    most = max(len(titles.intersection(colours)) for colours in panels.values())
+    scored = {label: colours for label, colours in panels().items() if titles.intersection(colours)} or panels()
+    across = min(2, len(scored))
+    down = -(-len(scored) // across)
+    most = max(len(titles.intersection(colours)) for colours in scored.values())
     with rc_context(STYLE):
         height = down * (1.6 + max(0.9, 0.3 * most) * len(rows))
         figure = Figure(figsize=(12, height), dpi=150, layout="constrained")
         grid = figure.subplots(down, across, sharey=True, squeeze=False)
-        for axes, (label, colours) in zip(grid.flat, panels.items(), strict=False):
+        for axes, (label, colours) in zip(grid.flat, scored.items(), strict=False):
             _draw_panel(axes, cells, rows, colours)
             axes.set_xlabel(label)
-        for axes in grid.flat[len(panels) :]:
+        for axes in grid.flat[len(scored) :]:
             axes.set_visible(False)
         for axes in grid[:, 0]:
             _name_rows(axes, rows)
     return figure
 
 
-def _panels() -> dict[str, dict[str, str]]:
+def panels() -> dict[str, dict[str, str]]:
     """Labels of the panels, fine-tuned tasks first, each with the column titles of its bars and their colours."""
-    panels = {}
+    bars_of = {}
     for name, task in sorted(TASKS.items(), key=lambda item: not item[1].fine_tuned):
         shown = [metric for metric, row in task.metrics.items() if row.table == TRANSFER]
         if not shown:
@@ -87,8 +87,8 @@ def _panels() -> dict[str, dict[str, str]]:
             splits = {metric: task.metrics[metric].splits if of_pairs else (task.usual_split,) for metric in shown}
             columns = [Column(name, metric, split) for metric in shown for split in splits[metric]]
             columns = dict(zip(columns, cycle(OTHER_BARS), strict=False))
-        panels[f"{task.label} {main.label} ({main.unit.name})"] = {c.title: colour for c, colour in columns.items()}
-    return panels
+        bars_of[f"{task.label} {main.label} ({main.unit.name})"] = {c.title: colour for c, colour in columns.items()}
+    return bars_of
 
 
 def _draw_panel(axes, cells: Cells, rows: Sequence[Row], colours: dict[str, str]) -> None:

@@ -107,3 +107,11 @@ def test_colours_begin_again_where_there_are_more_objectives_than_colours(monkey
     cells = cells_of(scores)
     figure = figures.scatter(comparison.comparisons(cells))
     assert {text.get_text() for text in figure.legends[0].get_texts()} >= {name.upper() for name in names}
+
+
+def test_every_bar_of_a_panel_has_a_colour_of_its_own():
+    pytest.importorskip("matplotlib", reason="waits for matplotlib: bash install.sh brings it")
+    from fairseq_align.results import figures
+
+    for colours in figures.panels().values():
+        assert len(set(colours.values())) == len(colours)
