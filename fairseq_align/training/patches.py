@@ -15,12 +15,13 @@ from fairseq import checkpoint_utils, trainer
 from fairseq.data.iterators import EpochBatchIterator
 from fairseq.distributed import utils as distributed_utils
 from fairseq.file_io import PathManager
+from fairseq.models.transformer.transformer_encoder import TransformerEncoderBase
 from fairseq.optim.amp_optimizer import AMPOptimizer
 from fairseq.optim.fp16_optimizer import FP16Optimizer, MemoryEfficientFP16Optimizer
 from fairseq.trainer import Trainer
 
 from fairseq_align.errors import InputError, show_in_one_line
-from fairseq_align.training import checkpoints, failures, half_precision, literals, resharding, stopping
+from fairseq_align.training import checkpoints, failures, half_precision, literals, resharding, stopping, waits
 from fairseq_align.training.replacement import is_replaced, replace
 
 
@@ -114,6 +115,14 @@ PATCHES = (
     ),
     Patch(AMPOptimizer, "state_dict", half_precision.amp_state, "a checkpoint of --amp lacks the scale of the loss"),
     Patch(AMPOptimizer, "load_state_dict", half_precision.load_amp_state, "a resumed --amp begins with another scale"),
+    Patch(
+        TransformerEncoderBase, "forward_scriptable", waits.ask_once,
+        "every layer asks the GPU whether anything is padded, and waits for the answer",
+    ),
+    Patch(
+        Trainer, "_reduce_and_log_stats", waits.log_in_one_copy,
+        "an update waits for the GPU a dozen times, once for each figure of the log",
+    ),
     *(
         Patch(
             import_module(f"fairseq.{module}"), "eval", literals.evaluate,
