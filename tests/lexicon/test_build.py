@@ -1,6 +1,9 @@
 """Lexicons made of derivations, word lists and other lexicons; the script of the same name."""
 
 import re
+import runpy
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -136,3 +139,18 @@ def test_a_pivot_joins_the_translations_of_a_word_by_hand(run, tmp_path):
     assert "1 pairs left out of training: one of their words is held out" in run(command).stdout
     assert file.read(tmp_path / "out.tsv") == (pieces("x u 5"), vocabulary.checksum(dictionary))
     assert file.read(tmp_path / "held.tsv")[0] == pieces("y w", "y v")
+
+
+@pytest.mark.parametrize(
+    ("command", "advice"),
+    [
+        ("words NONE --model NONE", "--heldout-rate above 0 or --heldout-input"),
+        ("pivot NONE NONE", "--heldout-lexicon"),
+    ],
+)
+def test_a_file_of_held_out_pairs_needs_pairs_to_hold_out(tmp_path, monkeypatch, capsys, command, advice):
+    command = f"lexicon.py {command} --dict NONE --out OUT --heldout OUT".replace("OUT", str(tmp_path / "out"))
+    monkeypatch.setattr(sys, "argv", command.split())
+    assert runpy.run_path(str(Path(__file__).parents[2] / "preprocess" / "lexicon.py"))["main"]() == 1
+    expected = f"error: --heldout: found no pairs to hold out, expected {advice}; give it, or leave --heldout out\n"
+    assert capsys.readouterr().err == expected and not any(tmp_path.iterdir())
