@@ -1,10 +1,15 @@
+import bz2
 import gzip
+import lzma
+import zipfile
 
 import pytest
 
 from fairseq_align import files
+from fairseq_align.downstream import conllu
 from fairseq_align.errors import InputError
 from fairseq_align.files import read_lines, writing
+from fairseq_align.lexicon import tei
 
 
 def test_only_newline_ends_a_line(tmp_path):
@@ -80,3 +85,39 @@ def test_a_folder_that_holds_something_is_replaced_only_on_demand(tmp_path):
         (part / "b.txt").touch()
     assert [path.name for path in out.iterdir()] == ["b.txt"]
     assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("suffix", ["gz", "bz2", "xz"])
+def test_packed_text_is_read_by_its_suffix(tmp_path, suffix):
+    pack = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}[suffix]
+    path = tmp_path / f"a.txt.{suffix}"
+    path.write_bytes(pack("\ufeffmaison\r\nété\n".encode()))
+    assert list(read_lines(path)) == [(1, "maison"), (2, "été")]
+    assert files.unpacked_name(path) == "a.txt"
+    for content in (b"no such thing", pack(b"cut short" * 99)[:-9]):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=rf"a.txt.{suffix}: found .*expected text, plain or .gz, .bz2, .xz"):
+            list(read_lines(path))
+
+
+@pytest.mark.parametrize(
+    ("program", "content"),
+    [
+        ("gzip", gzip.compress(b"x")),
+        ("bzip2", bz2.compress(b"x")),
+        ("xz", lzma.compress(b"x")),
+        ("zip", None),
+        ("zstd", b"\x28\xb5\x2f\xfd\x04\x00"),
+    ],
+)
+def test_packed_text_under_another_name_is_not_called_another_encoding(tmp_path, program, content):
+    path = tmp_path / "a.zip"
+    if content is None:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.txt", "house maison\n")
+    else:
+        path.write_bytes(content)
+    advice = {"gzip": "name end in .gz", "bzip2": "name end in .bz2", "xz": "name end in .xz"}.get(program, "unpack it")
+    for read in (read_lines, tei.read, conllu.read):
+        with pytest.raises(InputError, match=rf"a.zip: found what {program} packed, expected text, .*; .*{advice}$"):
+            list(read(path))

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 LABELS = ("contradiction", "neutral", "entailment")  # the order of fairseq's roberta.large.mnli
 SPELLINGS = {**{label: label for label in LABELS}, "contradictory": "contradiction"}  # the latter in XNLI-MT
+NUMBERS = {"0": "entailment", "1": "neutral", "2": "contradiction"}  # in the files of Hugging Face's datasets
 NO_CONSENSUS = "-"  # gold label of pairs whose annotators disagree
+NUMBER_OF_NONE = "-1"  # the same in Hugging Face's datasets
 # names of the columns in order of preference: those of XTREME and ours, of XNLI and MultiNLI 1.0, of XNLI-MT
 COLUMNS = {
     "premise": ("premise", "sentence1"),
@@ -53,8 +55,9 @@ class Pair(NamedTuple):
 
 
 def read(path: str | Path, lang: str, counts: Counter) -> Iterator[Pair]:
-    """Pairs of a language in a TSV or JSONL file, plain or gzipped.
+    """Pairs of a language in a TSV or JSONL file, plain or packed.
 
+    Labels are names, or numbers as in Hugging Face's datasets: 0 entailment, 1 neutral, 2 contradiction, -1 none.
     Rows of other languages (the files of XNLI 1.0 hold 15) and pairs without consensus are left out and counted.
 
     Args:
@@ -79,15 +82,16 @@ def read(path: str | Path, lang: str, counts: Counter) -> Iterator[Pair]:
             counts["other"] += 1
             continue
         premise, hypothesis, label = (_field(path, number, row, name) for name in COLUMNS)
-        if label == NO_CONSENSUS:
+        if label in (NO_CONSENSUS, NUMBER_OF_NONE):
             counts["no_consensus"] += 1
             continue
-        if label not in SPELLINGS:
+        if label not in SPELLINGS and label not in NUMBERS:
+            numbers = ", ".join(f"{number} ({name})" for number, name in NUMBERS.items())
             raise InputError(
-                f"{path}:{number}: found label {label!r}, expected one of {', '.join(LABELS)} or {NO_CONSENSUS}; "
-                "mend the line"
+                f"{path}:{number}: found label {label!r}, expected one of {', '.join(LABELS)} or {NO_CONSENSUS}, or "
+                f"{numbers} or {NUMBER_OF_NONE}; mend the line"
             )
-        yield Pair(premise, hypothesis, SPELLINGS[label])
+        yield Pair(premise, hypothesis, SPELLINGS.get(label) or NUMBERS[label])
     if lang not in langs:
         languages = f"languages {' '.join(sorted(langs))}" if langs else "no pair"
         raise InputError(f"{path}: found {languages}, expected pairs of {lang}; check --lang and the file")
@@ -150,6 +154,8 @@ def _json_rows(path: str | Path) -> Iterator[tuple[int, dict]]:
 
 def _field(path: str | Path, number: int, row: dict, name: str) -> str:
     value = next((row[spelling] for spelling in COLUMNS[name] if spelling in row), None)
+    if name == "label" and isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
     if not isinstance(value, str):
         raise InputError(f"{path}:{number}: found no {name}, expected {' or '.join(COLUMNS[name])}; mend the line")
     return value

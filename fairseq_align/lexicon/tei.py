@@ -12,14 +12,13 @@ notes and grammar are left out; a list between commas is several translations.
 Format: https://tei-c.org/release/doc/tei-p5-doc/en/html/DI.html; https://lex0.org
 """
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.parsers import expat
 
 from fairseq_align.errors import InputError
+from fairseq_align.files import UNREADABLE, check_unpacked, open_unpacked
 from fairseq_align.lexicon.languages import is_turned, language, warn_without
 from fairseq_align.lexicon.wordlist import Pair, senses, without_notes
 
@@ -36,7 +35,7 @@ LANG = "http://www.w3.org/XML/1998/namespace}lang"
 
 
 def read(path: str | Path, languages: tuple[str, str] | None = None) -> Iterator[Pair]:
-    """Pairs of a dictionary, plain or gzipped, in file order; the target is empty where an entry has no translation.
+    """Pairs of a dictionary, plain or packed, in file order; the target is empty where an entry has no translation.
 
     One entry at a time is in memory. Entities that the file declares itself, which can grow without bound, are refused.
 
@@ -54,12 +53,13 @@ def read(path: str | Path, languages: tuple[str, str] | None = None) -> Iterator
         >>> [pair.target for pair in read("en-fr.tei")]
         ['maison', 'logis']
     """
-    opened = gzip.open if str(path).endswith(".gz") else open
     parser = expat.ParserCreate(namespace_separator="}")
     entries = _Entries(path, parser, languages)
     try:
-        with opened(path, "rb") as file:
-            for chunk in iter(lambda: file.read(CHUNK), b""):
+        with open_unpacked(path) as file:
+            for number, chunk in enumerate(iter(lambda: file.read(CHUNK), b"")):
+                if not number:
+                    check_unpacked(path, chunk)
                 parser.Parse(chunk)
                 yield from entries.pairs()
             parser.Parse(b"", True)
@@ -67,7 +67,7 @@ def read(path: str | Path, languages: tuple[str, str] | None = None) -> Iterator
             warn_without(path, languages)
     except expat.ExpatError as error:
         raise InputError(f"{path}:{error.lineno}: found {error}, expected well-formed TEI") from error
-    except (OSError, EOFError, zlib.error, LookupError, ValueError) as error:  # the last two: an unknown encoding
+    except (*UNREADABLE, LookupError, ValueError) as error:  # the last two: an unknown encoding
         if isinstance(error, InputError):
             raise
         reason = getattr(error, "strerror", None) or error  # without the number and, once more, the path

@@ -31,7 +31,7 @@ class Pair(NamedTuple):
 
 
 def read(path: str | Path, languages: tuple[str, str] | None = None) -> Iterator[Pair]:
-    """Pairs of a word list, plain or gzipped, in file order.
+    """Pairs of a word list, plain or packed, in file order.
 
     Args:
         languages: codes of source and target, ``en``, ``eng`` or ``eng-000``, for PanLex's columns; pairs in the

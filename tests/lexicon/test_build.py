@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from fairseq_align.errors import InputError
 from fairseq_align.lexicon import build, file
 from fairseq_align.lexicon.file import Entry
-from fairseq_align.text import vocabulary
+from fairseq_align.lexicon.wordlist import Pair
+from fairseq_align.text import subword, vocabulary
 from tests.lexicon.test_dictd import write_dictd
 from tests.lexicon.test_tei import TEI
 from tests.support.toy_pieces import PIECES, make_dictionary
@@ -61,6 +62,18 @@ def test_lexicon_from_word_lists_counts_every_line(run, subwords, tmp_path):
     assert made_for == vocabulary.checksum(vocabulary.load(subwords / "dict.txt"))
     heldout, _ = file.read(tmp_path / "heldout.tsv")
     assert ["".join(entry.target) for entry in heldout] == ["▁chat"]
+
+
+def test_several_words_are_parted_by_any_white_space(subwords):
+    """A no-break space and an ideographic one part words, a zero-width non-joiner (Persian) does not."""
+    processor, dictionary = subword.load(subwords / "spm.model"), vocabulary.load(subwords / "dict.txt")
+    sources = ["the house", "the\u00a0house", "the\u3000house", "the\u2003house", "the\thouse", "the\u200chouse"]
+    pairs = [Pair(source, "maison") for source in sources]
+    entries, counts = build.encode(pairs, processor, dictionary, several_words=False)
+    assert counts["several words"] == 5 and counts["kept"] == 1 and counts["read"] == 6
+    entries, counts = build.encode(pairs, processor, dictionary)
+    assert counts["kept"] == 1 and counts["duplicate"] == 5  # all of them are the same pieces
+    assert entries == [Entry(("▁", *"the", "▁house"), ("▁maison",))]
 
 
 def test_every_reason_for_leaving_a_pair_out_is_counted(run, toy, tmp_path):
