@@ -208,6 +208,7 @@ def binarize(
             label_out.add(np.array([labels.index(pair.label), labels.eos()]), np.array([2]))
             counts.update(pairs=1, shortened=int(sides != whole))
             progress(1)
+    encode.watch.warn(data / subset)
     return counts
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from fairseq_align.errors import InputError
 from fairseq_align.files import read_lines, writing
 from fairseq_align.text.corpus import Cleaning
+from fairseq_align.text.unspaced import Watch
 
 
 def read(path: str | Path, columns: tuple[int, int]) -> Iterator[tuple[str, str]]:
@@ -61,6 +62,7 @@ def build(
         sum to the first.
     """
     cleanings = [Cleaning(lang, split=False) for lang in langs]
+    watches = [Watch() for _ in langs]
     counts, seen = Counter(dict.fromkeys(("read", "kept", "empty", "too long", "duplicate"), 0)), set()
     with ExitStack() as stack:
         sides = [stack.enter_context(writing(path)) for path in out]
@@ -79,8 +81,11 @@ def build(
                 else:
                     seen.add(sentences)
                     counts["kept"] += 1
-                    for side, sentence in zip(sides, sentences, strict=True):
+                    for side, sentence, watch in zip(sides, sentences, watches, strict=True):
                         side.write(sentence + "\n")
+                        watch.see(sentence)
         if not counts["kept"]:
             raise InputError(f"{out[0]}: found no pair of sentences in {counts['read']:,} lines, expected some")
+    for path, watch in zip(out, watches, strict=True):
+        watch.warn(path)
     return counts

@@ -23,6 +23,7 @@ from fairseq_align.files import read_lines, writing
 from fairseq_align.text.normalise import normalise
 from fairseq_align.text.sentences import split_sentences
 from fairseq_align.text.tokens import tokenize
+from fairseq_align.text.unspaced import Watch
 
 SPLITS = ("train", "valid", "test")
 CHUNK = 500  # lines that a worker gets at a time
@@ -142,12 +143,15 @@ def build(
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    digest = partial(_digest, seed=seed)
+    digest, watch = partial(_digest, seed=seed), Watch()
 
     def sentences():
         for chunk in _map_in_order(cleaning.chunk, _chunks(files), workers):
             progress(len(chunk))
-            yield from chunk
+            for sentence in chunk:
+                watch.see(sentence)
+                yield sentence
+        watch.warn(out)
 
     everything = out / "sentences.part"
     try:
