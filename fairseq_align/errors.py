@@ -45,8 +45,8 @@ def show_in_one_line(shown: Callable, kind: type[BaseException], error: BaseExce
         shown(kind, error, traceback)
 
 
-def needed(module: str) -> ModuleType:
-    """Import a module of the extra ``hf``.
+def needed(module: str, extra: str = "hf") -> ModuleType:
+    """Import a module of an extra.
 
     Raises:
         InputError: it is not installed.
@@ -55,5 +55,5 @@ def needed(module: str) -> ModuleType:
         return import_module(module)
     except ImportError as error:
         raise InputError(
-            f"{module}: found {error}, expected what the extra hf installs; run EXTRAS=hf bash install.sh"
+            f"{module}: found {error}, expected what the extra {extra} installs; run EXTRAS={extra} bash install.sh"
         ) from error

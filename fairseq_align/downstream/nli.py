@@ -24,6 +24,7 @@ import numpy as np
 
 from fairseq_align.errors import InputError
 from fairseq_align.files import read_lines
+from fairseq_align.text import parquet
 
 if TYPE_CHECKING:
     from fairseq.data import Dictionary
@@ -55,7 +56,7 @@ class Pair(NamedTuple):
 
 
 def read(path: str | Path, lang: str, counts: Counter) -> Iterator[Pair]:
-    """Pairs of a language in a TSV or JSONL file, plain or packed.
+    """Pairs of a language in a TSV or JSONL file, plain or packed, or in a table (``text/parquet.py``).
 
     Labels are names, or numbers as in Hugging Face's datasets: 0 entailment, 1 neutral, 2 contradiction, -1 none.
     Rows of other languages (the files of XNLI 1.0 hold 15) and pairs without consensus are left out and counted.
@@ -74,7 +75,10 @@ def read(path: str | Path, lang: str, counts: Counter) -> Iterator[Pair]:
         >>> list(read("pairs.tsv", "en", Counter()))
         [Pair(premise='It rains.', hypothesis='It is dry.', label='contradiction')]
     """
-    rows = _json_rows(path) if ".jsonl" in Path(path).suffixes else _tsv_rows(path)
+    if parquet.is_table(path):
+        rows = _table_rows(path, lang)
+    else:
+        rows = _json_rows(path) if ".jsonl" in Path(path).suffixes else _tsv_rows(path)
     langs = set()
     for number, row in rows:
         langs.add(row.get("language", lang))
@@ -150,6 +154,20 @@ def _json_rows(path: str | Path) -> Iterator[tuple[int, dict]]:
         if not isinstance(row, dict):
             raise InputError(f"{path}:{number}: found {line!r:.40}, expected one JSON object a line; mend it")
         yield number, row
+
+
+def _table_rows(path: str | Path, lang: str) -> Iterator[tuple[int, dict]]:
+    """Rows of a table; of one with all languages in a cell (``xnli``, ``all_languages``) those of ``lang``."""
+    for number, row in parquet.rows(path):
+        named = {}
+        for name, cell in row.items():
+            if isinstance(cell, dict):
+                by_lang = dict(zip(cell["language"], cell["translation"], strict=False)) if "language" in cell else cell
+                cell = by_lang.get(lang)
+                if cell is None:
+                    named["language"] = " ".join(by_lang)
+            named[name] = cell
+        yield number, named
 
 
 def _field(path: str | Path, number: int, row: dict, name: str) -> str:
