@@ -15,6 +15,16 @@ class InputError(ValueError):
     """
 
 
+def reason_of(error: BaseException) -> str:
+    """What an error says in one line, without the number and, once more, the path that errors of the system have.
+
+    Example:
+        >>> reason_of(FileNotFoundError(2, "No such file or directory", "a.txt"))
+        'No such file or directory'
+    """
+    return getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+
+
 def status_of(work: Callable[..., int | None], *args) -> int:
     """Run ``work(*args)`` as the body of a command.
 

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from fairseq_align.errors import InputError
+from fairseq_align.errors import InputError, reason_of
 
 try:
     from lzma import LZMAError
@@ -108,8 +108,7 @@ def read_lines(path: str | Path, expected: str = TEXT) -> Iterator[tuple[int, st
         byte = f"byte 0x{error.object[error.start]:02x}"
         raise InputError(f"{path}:{number}: found {byte}, expected UTF-8; convert the file, e.g. with iconv") from error
     except UNREADABLE as error:
-        reason = getattr(error, "strerror", None) or error  # without the number and, once more, the path
-        raise InputError(f"{path}: found {reason}, expected {expected}") from error
+        raise InputError(f"{path}: found {reason_of(error)}, expected {expected}") from error
 
 
 @contextmanager

@@ -2,14 +2,19 @@ import bz2
 import gzip
 import lzma
 import zipfile
+from functools import partial
 
 import pytest
 
 from fairseq_align import files
-from fairseq_align.downstream import conllu
+from fairseq_align.derivation import word_order
+from fairseq_align.derivation.record import Derivation
+from fairseq_align.downstream import conllu, iob2
 from fairseq_align.errors import InputError
 from fairseq_align.files import read_lines, writing
-from fairseq_align.lexicon import tei
+from fairseq_align.lexicon import tei, wordlist
+from fairseq_align.results import curves
+from fairseq_align.text import vocabulary
 
 
 def test_only_newline_ends_a_line(tmp_path):
@@ -49,6 +54,21 @@ def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path):
 def test_a_missing_file_is_named_with_what_it_should_be(tmp_path):
     with pytest.raises(InputError, match=r"a.tsv: found .*No such file.*, expected a lexicon; make one$"):
         list(read_lines(tmp_path / "a.tsv", "a lexicon; make one"))
+
+
+@pytest.mark.parametrize(
+    "read",
+    [read_lines, tei.read, wordlist.read, conllu.read, partial(iob2.read, types=["LOC"]), vocabulary.load, curves.read]
+    + [Derivation.load, partial(word_order.load, name="nouns")],
+)
+def test_no_reader_shows_the_number_of_an_error_or_its_path_twice(tmp_path, read):
+    """Neither for a file that is missing nor for a folder in its place."""
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "none", tmp_path / "folder"):
+        with pytest.raises(InputError) as error:
+            list(read(path))
+        assert str(error.value).startswith(f"{path}: found ")
+        assert "Errno" not in str(error.value) and str(error.value).count(str(path)) == 1
 
 
 def test_a_binary_file_is_replaced_whole(tmp_path):

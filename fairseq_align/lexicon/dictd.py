@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase, digits
 
-from fairseq_align.errors import InputError
+from fairseq_align.errors import InputError, reason_of
 from fairseq_align.lexicon.wordlist import Pair, senses, without_notes
 
 DIGITS = {digit: value for value, digit in enumerate(ascii_uppercase + ascii_lowercase + digits + "+/")}
@@ -88,8 +88,9 @@ def _entries(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise InputError(f"{plain}: found no such file nor {packed.name}, expected the entries of the index") from error
     except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error  # without the number and, once more, the path
-        raise InputError(f"{packed}: found {reason}, expected what dictzip compressed; fetch the file again") from error
+        raise InputError(
+            f"{packed}: found {reason_of(error)}, expected what dictzip compressed; fetch the file again"
+        ) from error
     if len(content) > room:
         raise InputError(f"{packed}: found more than {room:,} bytes inside, expected a dictionary; fetch another one")
     return content

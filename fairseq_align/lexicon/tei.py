@@ -17,7 +17,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from fairseq_align.errors import InputError
+from fairseq_align.errors import InputError, reason_of
 from fairseq_align.files import UNREADABLE, check_unpacked, open_unpacked
 from fairseq_align.lexicon.languages import is_turned, language, warn_without
 from fairseq_align.lexicon.wordlist import Pair, senses, without_notes
@@ -70,9 +70,8 @@ def read(path: str | Path, languages: tuple[str, str] | None = None) -> Iterator
     except (*UNREADABLE, LookupError, ValueError) as error:  # the last two: an unknown encoding
         if isinstance(error, InputError):
             raise
-        reason = getattr(error, "strerror", None) or error  # without the number and, once more, the path
         raise InputError(
-            f"{path}: found {reason}, expected a dictionary in TEI; check the path and the file"
+            f"{path}: found {reason_of(error)}, expected a dictionary in TEI; check the path and the file"
         ) from error
 
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fairseq_align.errors import InputError, needed
+from fairseq_align.errors import InputError, needed, reason_of
 from fairseq_align.files import read_lines
 
 if TYPE_CHECKING:
@@ -108,8 +108,7 @@ def _opened(path: Path, columns: Sequence[str] | None, advice: str) -> Iterator[
                 _check_columns(path, reader.schema, columns, advice)
                 yield reader.schema, (batch.select(columns) if columns else batch for batch in reader)
     except (arrow.ArrowException, OSError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise InputError(f"{path}: found {reason:.200}, expected a whole {path.suffix}; get it again") from error
+        raise InputError(f"{path}: found {reason_of(error):.200}, expected a {path.suffix}; get it again") from error
 
 
 def _check_columns(path: Path, schema: Schema, columns: Sequence[str] | None, advice: str) -> None:
