@@ -15,6 +15,16 @@ class InputError(ValueError):
     """
 
 
+def reason_of(error: BaseException) -> str:
+    """What an error says in one line, without the number and, once more, the path that errors of the system have.
+
+    Example:
+        >>> reason_of(FileNotFoundError(2, "No such file or directory", "a.txt"))
+        'No such file or directory'
+    """
+    return getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+
+
 def status_of(work: Callable[..., int | None], *args) -> int:
     """Run ``work(*args)`` as the body of a command.
 
@@ -45,8 +55,8 @@ def show_in_one_line(shown: Callable, kind: type[BaseException], error: BaseExce
         shown(kind, error, traceback)
 
 
-def needed(module: str) -> ModuleType:
-    """Import a module of the extra ``hf``.
+def needed(module: str, extra: str = "hf") -> ModuleType:
+    """Import a module of an extra.
 
     Raises:
         InputError: it is not installed.
@@ -55,5 +65,5 @@ def needed(module: str) -> ModuleType:
         return import_module(module)
     except ImportError as error:
         raise InputError(
-            f"{module}: found {error}, expected what the extra hf installs; run EXTRAS=hf bash install.sh"
+            f"{module}: found {error}, expected what the extra {extra} installs; run EXTRAS={extra} bash install.sh"
         ) from error

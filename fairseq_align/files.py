@@ -1,17 +1,34 @@
-"""Files: lines read with their numbers, bounded; files and folders written whole or not at all."""
+"""Files: packed or not, lines read with their numbers, bounded; files and folders written whole or not at all."""
 
-import gzip
 import os
 import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
-from fairseq_align.errors import InputError
+from fairseq_align.errors import InputError, reason_of
 
-TEXT = "text, plain or .gz; check the path and the copy"
+try:
+    from lzma import LZMAError
+except ImportError:  # a Python that was built without it
+    LZMAError = OSError
+
+PACKED = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}  # suffixes, and modules whose ``open`` unpacks
+BEGINNINGS = {  # of files that some program packed
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"PK\x03\x04": "zip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+}
+SUFFIXES = {"gzip": ".gz", "bzip2": ".bz2", "xz": ".xz"}
+# what reading raises where a file is damaged, or is not what its suffix says
+UNREADABLE = (OSError, EOFError, zlib.error, LZMAError, ImportError)
+TEXT = "text, plain or .gz, .bz2, .xz; check the path and the copy"
 LONGEST_LINE = 1 << 24  # bytes; a small compressed file can hold a line that no memory has room for
 
 
@@ -27,8 +44,38 @@ def check_exists(path: str | Path, expected: str = TEXT) -> None:
         raise InputError(f"{path}: found {error.strerror}, expected {expected}") from error
 
 
+def open_unpacked(path: str | Path) -> BinaryIO:
+    """Open a file to read its bytes, unpacked if it ends in a suffix of ``PACKED``.
+
+    Raises:
+        ImportError: this Python was built without the module that unpacks it.
+    """
+    module = PACKED.get(Path(path).suffix)
+    return import_module(module).open(path, "rb") if module else open(path, "rb")
+
+
+def unpacked_name(path: str | Path) -> str:
+    """The name of a file without the suffix of what packed it.
+
+    Example:
+        >>> unpacked_name("data/eng-fra.tei.xz"), unpacked_name("a.txt")
+        ('eng-fra.tei', 'a.txt')
+    """
+    path = Path(path)
+    return path.stem if path.suffix in PACKED else path.name
+
+
+def check_unpacked(path: str | Path, beginning: bytes) -> None:
+    """Raise ``InputError`` if the first bytes that were read of a file say that it is packed."""
+    for start, program in BEGINNINGS.items():
+        if beginning.startswith(start):
+            suffix = SUFFIXES.get(program)
+            advice = f"let its name end in {suffix}" if suffix else "unpack it"
+            raise InputError(f"{path}: found what {program} packed, expected text, plain or .gz, .bz2, .xz; {advice}")
+
+
 def read_lines(path: str | Path, expected: str = TEXT) -> Iterator[tuple[int, str]]:
-    """Lines of a UTF-8 text file, plain or gzipped, with their numbers from 1, without the end of line.
+    """Lines of a UTF-8 text file, plain or packed, with their numbers from 1, without the end of line.
 
     Only "\\n" ends a line (U+2028 and U+0085 do not); a carriage return before it and a byte order mark are dropped.
 
@@ -44,24 +91,24 @@ def read_lines(path: str | Path, expected: str = TEXT) -> Iterator[tuple[int, st
         >>> list(read_lines("two.txt"))
         [(1, 'first'), (2, 'second')]
     """
-    opened = gzip.open if str(path).endswith(".gz") else open
     number = 0
     try:
-        with opened(path, "rb") as file:
+        with open_unpacked(path) as file:
             for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1):
                 if len(line) == LONGEST_LINE:
                     raise InputError(
                         f"{path}:{number}: found a line of {LONGEST_LINE:,} bytes or more, expected a text of shorter "
                         "ones; break the line"
                     )
+                if number == 1:
+                    check_unpacked(path, line)
                 text = line.decode("utf-8")
                 yield number, text.removeprefix("\ufeff" if number == 1 else "").rstrip("\r\n")
     except UnicodeDecodeError as error:
         byte = f"byte 0x{error.object[error.start]:02x}"
         raise InputError(f"{path}:{number}: found {byte}, expected UTF-8; convert the file, e.g. with iconv") from error
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error  # without the number and, once more, the path
-        raise InputError(f"{path}: found {reason}, expected {expected}") from error
+    except UNREADABLE as error:
+        raise InputError(f"{path}: found {reason_of(error)}, expected {expected}") from error
 
 
 @contextmanager

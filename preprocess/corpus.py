@@ -17,7 +17,15 @@ from fairseq_align.text import corpus
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--input", type=Path, nargs="+", default=[], metavar="FILE", help="raw text, UTF-8, plain or .gz"
+        "--input",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="raw text, UTF-8, plain or .gz, .bz2, .xz; Parquet, or a folder of a dataset of Hugging Face",
+    )
+    parser.add_argument(
+        "--column", default="text", help="column of the text in Parquet and datasets (default: %(default)s)"
     )
     parser.add_argument(
         "--tokenized",
@@ -70,7 +78,8 @@ def build(args) -> None:
 
     cleaning = corpus.Cleaning(args.lang, args.split_sentences, args.min_words, args.max_words)
     with tqdm(desc=str(args.out), unit=" sentences", unit_scale=True, disable=None) as bar:
-        counts = corpus.build(files, args.out, cleaning, args.valid, args.test, args.seed, args.workers, bar.update)
+        sizes = args.valid, args.test
+        counts = corpus.build(files, args.out, cleaning, *sizes, args.seed, args.workers, bar.update, args.column)
     for split, count in counts.items():
         print(f"{split}: {count['sentences']:,} sentences, {count['words']:,} words")
 

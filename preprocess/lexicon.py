@@ -51,7 +51,7 @@ def parse_args():
     words.add_argument(
         "--heldout-rate", type=float, default=0.0, help="fraction of the pairs to hold out; 0: none (default)"
     )
-    words.add_argument("--languages", metavar="eng:fra", help="source and target, where the file has columns of them")
+    words.add_argument("--languages", metavar="eng:fra", help="source and target, where files name languages")
     words.add_argument("--lower", action="store_true", help="write the words in lower case")
     words.add_argument(
         "--normalization", choices=("NFC", "NFKC"), default="NFC", help="Unicode normal form (default: %(default)s)"
@@ -112,7 +112,14 @@ def make_derived(args) -> None:
     write(args, build.of_derivation(dictionary, args.rate, args.seed, shared), dictionary)
 
 
+def check_heldout(args, given: bool, advice: str) -> None:
+    """Refuse a file for held-out pairs where no pair is held out."""
+    if args.heldout is not None and not given:
+        raise InputError(f"--heldout: found no pairs to hold out, expected {advice}; give it, or leave --heldout out")
+
+
 def make_words(args) -> None:
+    check_heldout(args, bool(args.heldout_input or args.heldout_rate), "--heldout-rate above 0 or --heldout-input")
     lists = build.WordLists(
         files=tuple(args.input),
         heldout_files=tuple(args.heldout_input),
@@ -143,6 +150,7 @@ def languages(flag: str | None) -> tuple[str, str] | None:
 
 
 def make_pivot(args) -> None:
+    check_heldout(args, bool(args.heldout_lexicon), "--heldout-lexicon")
     lexicon = build.of_pivot(args.lexicon, args.heldout_lexicon)
     write(args, lexicon, vocabulary.load(args.dict))
 

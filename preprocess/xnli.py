@@ -37,7 +37,7 @@ def parse_args():
             type=Path,
             nargs="+",
             metavar="FILE",
-            help=f"TSV or JSONL, plain or .gz; without it no {split}",
+            help=f"TSV or JSONL, plain or .gz, .bz2, .xz; Parquet, or a folder of a dataset; without it no {split}",
         )
     parser.add_argument("--tokenized", action="store_true", help="words are separated by spaces already")
     parser.add_argument(

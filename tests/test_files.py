@@ -1,10 +1,20 @@
+import bz2
 import gzip
+import lzma
+import zipfile
+from functools import partial
 
 import pytest
 
 from fairseq_align import files
+from fairseq_align.derivation import word_order
+from fairseq_align.derivation.record import Derivation
+from fairseq_align.downstream import conllu, iob2
 from fairseq_align.errors import InputError
 from fairseq_align.files import read_lines, writing
+from fairseq_align.lexicon import tei, wordlist
+from fairseq_align.results import curves
+from fairseq_align.text import vocabulary
 
 
 def test_only_newline_ends_a_line(tmp_path):
@@ -46,6 +56,21 @@ def test_a_missing_file_is_named_with_what_it_should_be(tmp_path):
         list(read_lines(tmp_path / "a.tsv", "a lexicon; make one"))
 
 
+@pytest.mark.parametrize(
+    "read",
+    [read_lines, tei.read, wordlist.read, conllu.read, partial(iob2.read, types=["LOC"]), vocabulary.load, curves.read]
+    + [Derivation.load, partial(word_order.load, name="nouns")],
+)
+def test_no_reader_shows_the_number_of_an_error_or_its_path_twice(tmp_path, read):
+    """Neither for a file that is missing nor for a folder in its place."""
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "none", tmp_path / "folder"):
+        with pytest.raises(InputError) as error:
+            list(read(path))
+        assert str(error.value).startswith(f"{path}: found ")
+        assert "Errno" not in str(error.value) and str(error.value).count(str(path)) == 1
+
+
 def test_a_binary_file_is_replaced_whole(tmp_path):
     with files.replacing(tmp_path / "new" / "model.bin") as part:
         part.write_bytes(b"x")
@@ -80,3 +105,39 @@ def test_a_folder_that_holds_something_is_replaced_only_on_demand(tmp_path):
         (part / "b.txt").touch()
     assert [path.name for path in out.iterdir()] == ["b.txt"]
     assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("suffix", ["gz", "bz2", "xz"])
+def test_packed_text_is_read_by_its_suffix(tmp_path, suffix):
+    pack = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}[suffix]
+    path = tmp_path / f"a.txt.{suffix}"
+    path.write_bytes(pack("\ufeffmaison\r\nété\n".encode()))
+    assert list(read_lines(path)) == [(1, "maison"), (2, "été")]
+    assert files.unpacked_name(path) == "a.txt"
+    for content in (b"no such thing", pack(b"cut short" * 99)[:-9]):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=rf"a.txt.{suffix}: found .*expected text, plain or .gz, .bz2, .xz"):
+            list(read_lines(path))
+
+
+@pytest.mark.parametrize(
+    ("program", "content"),
+    [
+        ("gzip", gzip.compress(b"x")),
+        ("bzip2", bz2.compress(b"x")),
+        ("xz", lzma.compress(b"x")),
+        ("zip", None),
+        ("zstd", b"\x28\xb5\x2f\xfd\x04\x00"),
+    ],
+)
+def test_packed_text_under_another_name_is_not_called_another_encoding(tmp_path, program, content):
+    path = tmp_path / "a.zip"
+    if content is None:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.txt", "house maison\n")
+    else:
+        path.write_bytes(content)
+    advice = {"gzip": "name end in .gz", "bzip2": "name end in .bz2", "xz": "name end in .xz"}.get(program, "unpack it")
+    for read in (read_lines, tei.read, conllu.read):
+        with pytest.raises(InputError, match=rf"a.zip: found what {program} packed, expected text, .*; .*{advice}$"):
+            list(read(path))

@@ -5,8 +5,9 @@
     <data>/<lang>/<split>.label.bin      labels of tokens, where there are any; they move with their tokens
     <data>/<lang>/derivation.json        the record, see ``record.py``
 
-Sizes never change. IOB2 labels are made well formed in the new order (``labels.well_formed``). In a folder of sentence
-pairs (``downstream/nli.py``), where a language is a subset of each split, the subsets are derived.
+Sizes never change. A word of labelled data begins where its label is, whatever its pieces: ``<unk>`` may stand inside a
+word, and a word may have a space in it. IOB2 labels are made well formed in the new order (``labels.well_formed``). In
+a folder of sentence pairs (``downstream/nli.py``), where a language is a subset of each split, the subsets are derived.
 """
 
 from __future__ import annotations
@@ -220,23 +221,32 @@ def chunks(corpus: Corpus, chunk_tokens: int = CHUNK_TOKENS) -> Iterator[tuple[s
         first = last
 
 
-def moved_labels(values: np.ndarray, positions: np.ndarray | None, dictionary: Dictionary | None) -> np.ndarray:
-    """Labels at the new positions of their tokens, well-formed IOB2 if they were.
+def moved_labels(
+    values: np.ndarray, begins: np.ndarray, positions: np.ndarray | None, dictionary: Dictionary | None, pad: int
+) -> np.ndarray:
+    """Labels at the new positions of their words, well-formed IOB2 if they were.
+
+    Where the pieces of a word have changed their order (unit ``subword``), its label is on the first of them again.
 
     Args:
-        values: label ids of tokens, the padding symbol where there is none, shape (N,).
+        values: label ids of tokens, shape (N,).
+        begins: tokens that begin a word, bool, shape (N,).
         positions: target position of each token, shape (N,); None: every token stays where it is.
         dictionary: of the labels; None: they are no IOB2 tags.
+        pad: the id that stands where there is no label.
     """
-    moved = scatter(values, positions)
-    if positions is None or dictionary is None or not labels.is_iob2(vocabulary.pieces(dictionary)):
-        return moved
-    labelled = np.flatnonzero(values != dictionary.pad())
+    if positions is None:
+        return values
+    word = scatter(np.cumsum(begins), positions)
+    firsts = np.flatnonzero(np.diff(word, prepend=0))  # of the pieces of one word that follow each other
+    labelled = np.flatnonzero(values != pad)
     order = np.argsort(positions[labelled])
-    tags = values[labelled].astype(np.int64) - dictionary.nspecial
-    moved[positions[labelled[order]]] = dictionary.nspecial + labels.well_formed(
-        tags, order, labels.scheme(vocabulary.pieces(dictionary))
-    )
+    new = values[labelled[order]]
+    if dictionary is not None and labels.is_iob2(names := vocabulary.pieces(dictionary)):
+        tags = values[labelled].astype(np.int64) - dictionary.nspecial
+        new = dictionary.nspecial + labels.well_formed(tags, order, labels.scheme(names))
+    moved = np.full_like(values, pad)
+    moved[firsts[np.searchsorted(firsts, positions[labelled[order]], side="right") - 1]] = new
     return moved
 
 
@@ -282,10 +292,13 @@ def derive_corpus(
                     f"{source}.bin: found token id {tokens.max()}, expected ids below {limit}, the size of the "
                     "dictionary before derivation; binarize it with dict.txt, and derive from the source language"
                 )
-            chunk = Chunk(tokens, corpus.sizes[sentences])
+            values = label_corpus.tokens[span] if label_corpus else None
+            begins = None if values is None else (values != dictionary.pad()) | (tokens == dictionary.eos())
+            chunk = Chunk(tokens, corpus.sizes[sentences], begins)
             derived, positions = deriver(chunk)
             out.add(derived, chunk.sizes)
-            if label_corpus:
-                label_out.add(moved_labels(label_corpus.tokens[span], positions, label_dictionary), chunk.sizes)
+            if values is not None:
+                moved = moved_labels(values, begins, positions, label_dictionary, dictionary.pad())
+                label_out.add(moved, chunk.sizes)
             progress(len(tokens))
     return len(corpus.tokens)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from fairseq_align.derivation.transforms import TRANSFORMS
-from fairseq_align.errors import InputError
+from fairseq_align.errors import InputError, reason_of
 from fairseq_align.files import writing
 
 RECORD = "derivation.json"
@@ -89,4 +89,4 @@ class Derivation:
         except FileNotFoundError as error:
             raise InputError(f"{path}: found no file, {advice}") from error
         except (OSError, TypeError, KeyError, ValueError, RecursionError) as error:
-            raise InputError(f"{path}: found {' '.join(str(error).split())}, {advice}") from error
+            raise InputError(f"{path}: found {reason_of(error)}, {advice}") from error

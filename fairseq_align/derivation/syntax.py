@@ -14,6 +14,7 @@ Forms do not change: a word that began the sentence keeps its capital. Punctuati
 """
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
@@ -33,6 +34,7 @@ HEADS = {"nouns": ("NOUN", "PROPN", "PRON"), "verbs": ("VERB", "AUX")}
 HEADS["others"] = tuple(tag for tag in UPOS if tag not in HEADS["nouns"] + HEADS["verbs"])
 CLASS = {tag: name for name, tags in HEADS.items() for tag in tags}
 SPACING = frozenset({"SpaceAfter", "SpacesAfter", "SpacesBefore", "SpacesInToken"})  # of MISC
+_TEXT = re.compile(r"#\s*text\s*=")  # the comment
 CHUNK = 1000  # sentences held in memory at a time
 
 
@@ -225,13 +227,13 @@ def linearise(sentence: Tree, orders: dict[int, list[int]]) -> list[int]:
     return result + final
 
 
-def rewrite(sentence: Sentence, parsed: Tree, order: list[int]) -> TokenList:
+def rewrite(sentence: Sentence, parsed: Tree, order: list[int]) -> Sentence:
     """A sentence with its words in another order.
 
     Every column moves with its word; ID and HEAD are numbered anew. Sentence-final punctuation is attached to the root
     if the tree would not be projective otherwise. The line of a multiword token stays if its words still follow each
     other. Empty nodes and DEPS, which may name them, are left out, and so is SpaceAfter: the comment ``text`` has a
-    space between all tokens.
+    space between all tokens. All other comments stay as they are.
     """
     ids = {word: index for index, word in enumerate(order, 1)}
     heads = parsed.heads
@@ -250,7 +252,12 @@ def rewrite(sentence: Sentence, parsed: Tree, order: list[int]) -> TokenList:
         if index in ranges or index > covered:
             text.append(tokens[-1 - (index in ranges)]["form"])
     metadata = dict(sentence.metadata) | {"text": " ".join(text)}
-    return TokenList(tokens, metadata, default_fields=sentence.default_fields)
+    result = Sentence(tokens, metadata, default_fields=sentence.default_fields)
+    comment = f"# text = {metadata['text']}"
+    result.comments = [comment if _TEXT.match(old) else old for old in sentence.comments]
+    if comment not in result.comments:
+        result.comments.append(comment)
+    return result
 
 
 def _stays(token: Token, ids: dict[int, int]) -> bool:

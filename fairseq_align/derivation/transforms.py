@@ -31,10 +31,13 @@ class Chunk(NamedTuple):
     Attributes:
         tokens: ids, shape (N,), int64.
         sizes: tokens of each sentence, shape (S,), sum N; a sentence ends with ``</s>`` where the data has it.
+        begins: tokens that begin a word, bool, shape (N,), of data that say so, as labelled data do; None: words begin
+            with U+2581.
     """
 
     tokens: np.ndarray
     sizes: np.ndarray
+    begins: np.ndarray | None = None
 
 
 class WordSpans(NamedTuple):
@@ -71,12 +74,13 @@ def word_spans(chunk: Chunk, starts: np.ndarray, edge: np.ndarray) -> WordSpans:
 
     Args:
         chunk: N tokens.
-        starts: ids that begin a word, ``</s>`` among them, bool, shape (V,).
+        starts: ids that begin a word, ``</s>`` among them, bool, shape (V,); of a chunk that does not say where its
+            words begin.
         edge: ids that stay at the edges of a sentence, ``</s>`` and sentence-final punctuation, bool, shape (V,).
     """
-    tokens, sizes = chunk
+    tokens, sizes, begins = chunk
     offsets = np.append(0, np.cumsum(sizes))
-    begins = starts.take(tokens)
+    begins = starts.take(tokens) if begins is None else begins.copy()
     begins[offsets[:-1][sizes > 0]] = True  # a sentence begins a word even where its first piece does not
     number = np.zeros(len(tokens) + 1, dtype=np.int64)
     np.cumsum(begins, out=number[1:])
@@ -242,6 +246,8 @@ class Deriver:
 
     def words(self, chunk: Chunk) -> WordSpans:
         """The words of a chunk; with the unit ``subword`` each token is a word."""
+        if self.derivation.unit == "subword":
+            chunk = chunk._replace(begins=None)
         return word_spans(chunk, self._starts, self._edge)
 
     def __call__(self, chunk: Chunk) -> tuple[np.ndarray, np.ndarray | None]:
@@ -251,11 +257,12 @@ class Deriver:
             tokens of the derived sentences, shape (N,), and the target position of each token of the chunk, shape
             (N,), too; None if every token stays where it is.
         """
-        tokens, positions = chunk.tokens, None
+        (tokens, sizes, begins), positions = chunk, None
         for name in self.derivation.transforms:
-            tokens, step = TRANSFORMS[name].apply(Chunk(tokens, chunk.sizes), self)
+            tokens, step = TRANSFORMS[name].apply(Chunk(tokens, sizes, begins), self)
             if step is not None:
                 positions = step if positions is None else step[positions]
+                begins = None if begins is None else scatter(begins, step)
         return tokens, positions
 
 

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fairseq_align.errors import InputError
+from fairseq_align.errors import InputError, reason_of
 from fairseq_align.files import writing
 
 KINDS = ("precede", "before", "around", "after", "next")
@@ -143,8 +143,9 @@ def load(path: str | Path, name: str) -> WordOrder:
         order.scores([FIRST])
         order.fixes_side(FIRST)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        found = reason_of(error) if isinstance(error, OSError) else repr(error)
         raise InputError(
-            f"{path}: found {error!r}, expected the order of {name}; write the file with preprocess/syntax.py learn"
+            f"{path}: found {found}, expected the order of {name}; write the file with preprocess/syntax.py learn"
         ) from error
     return order
 

@@ -9,11 +9,12 @@ https://universaldependencies.org/format.html
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from conllu import Token, TokenList
 from conllu.exceptions import ParseException
-from conllu.parser import DEFAULT_FIELDS, parse_comment_line, parse_line
+from conllu.parser import DEFAULT_FIELD_PARSERS, DEFAULT_FIELDS, parse_comment_line, parse_line
 
 from fairseq_align.errors import InputError
 from fairseq_align.files import read_lines
@@ -30,10 +31,40 @@ _ID = re.compile(rf"(?P<word>{_NUMBER})|(?P<first>{_NUMBER})-(?P<last>{_NUMBER})
 
 
 class Sentence(TokenList):
-    """A sentence with its source: token ``i`` is line ``lines[i]`` (from 1) of the file ``path``."""
+    """A sentence with its source: token ``i`` is line ``lines[i]`` (from 1) of the file ``path``.
+
+    ``comments`` are the lines before it as they stand, ``metadata`` those that have a name and a value.
+    """
 
     path: str
     lines: list[int]
+    comments: list[str]
+
+    def serialize(self) -> str:
+        """CoNLL-U with all comments, which ``TokenList`` gives without those that repeat a name or have no value."""
+        return "".join(f"{comment}\n" for comment in self.comments) + TokenList(list(self)).serialize()
+
+
+def _attributes(columns: list[str], index: int) -> dict[str, str | None] | None:
+    """FEATS or MISC by their names, so that ``serialize`` gives the same text: ``Gloss=a=b|Foo=|Bar``.
+
+    A value ends at the next ``|``; a name that comes again goes on with the value of the first one.
+    """
+    if columns[index] in ("", "_"):
+        return None
+    attributes: dict[str, str | None] = {}
+    for part in filter(None, columns[index].split("|")):
+        name, _, value = part.partition("=")
+        if not value:
+            attributes[part] = ""
+        elif attributes.get(name):
+            attributes[name] = f"{attributes[name]}|{part}"
+        else:
+            attributes[name] = None if value == "_" else value
+    return attributes
+
+
+PARSERS = {**DEFAULT_FIELD_PARSERS, "feats": _attributes, "misc": _attributes}
 
 
 def read(path: str | Path) -> Iterator[Sentence]:
@@ -50,32 +81,33 @@ def read(path: str | Path) -> Iterator[Sentence]:
         >>> [(sentence, sentence.lines) for sentence in read("she-runs.conllu")]
         [(TokenList<She, runs>, [1, 2])]
     """
-    block = []
-    for number, line in read_lines(path):
+    block, comments = [], []
+    for number, line in chain(read_lines(path), [(0, "")]):
         if line.strip():
             block.append((number, line))
-        elif block:
-            yield from _sentence(path, block)
+        elif all(line.startswith("#") for _, line in block):  # comments of the document, before an empty line
+            comments += [line for _, line in block]
             block = []
-    if block:
-        yield from _sentence(path, block)
+        else:
+            yield _sentence(path, block, comments)
+            block, comments = [], []
 
 
-def _sentence(path: str | Path, block: list[tuple[int, str]]) -> Iterator[Sentence]:
-    """The sentence of a block of numbered lines; none if the lines are comments alone."""
+def _sentence(path: str | Path, block: list[tuple[int, str]], comments: list[str]) -> Sentence:
+    """The sentence of a block of numbered lines, not all of them comments, after comments that stand alone."""
     sentence = Sentence(default_fields=DEFAULT_FIELDS)
-    sentence.path, sentence.lines = str(path), []
+    sentence.path, sentence.lines, sentence.comments = str(path), [], comments
     words = 0
     for number, line in block:
         if line.startswith("#"):
+            sentence.comments.append(line)
             sentence.metadata.update(parse_comment_line(line))
             continue
         token = _token(f"{path}:{number}", line, words)
         words += isinstance(token["id"], int)
         sentence.append(token)
         sentence.lines.append(number)
-    if sentence:
-        yield sentence
+    return sentence
 
 
 def _token(place: str, line: str, words: int) -> Token:
@@ -90,7 +122,7 @@ def _token(place: str, line: str, words: int) -> Token:
     _check_id(place, columns[0], words)
     try:
         # conllu takes two spaces for the end of a column
-        return parse_line(re.sub(" {2,}", " ", line), DEFAULT_FIELDS)
+        return parse_line(re.sub(" {2,}", " ", line), DEFAULT_FIELDS, PARSERS)
     except (ParseException, ValueError) as error:  # the latter: a head of thousands of digits
         raise InputError(f"{place}: found a column that does not parse ({error}), expected CoNLL-U; mend it") from error
 

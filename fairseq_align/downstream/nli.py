@@ -24,6 +24,7 @@ import numpy as np
 
 from fairseq_align.errors import InputError
 from fairseq_align.files import read_lines
+from fairseq_align.text import parquet
 
 if TYPE_CHECKING:
     from fairseq.data import Dictionary
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 
 LABELS = ("contradiction", "neutral", "entailment")  # the order of fairseq's roberta.large.mnli
 SPELLINGS = {**{label: label for label in LABELS}, "contradictory": "contradiction"}  # the latter in XNLI-MT
+NUMBERS = {"0": "entailment", "1": "neutral", "2": "contradiction"}  # in the files of Hugging Face's datasets
 NO_CONSENSUS = "-"  # gold label of pairs whose annotators disagree
+NUMBER_OF_NONE = "-1"  # the same in Hugging Face's datasets
 # names of the columns in order of preference: those of XTREME and ours, of XNLI and MultiNLI 1.0, of XNLI-MT
 COLUMNS = {
     "premise": ("premise", "sentence1"),
@@ -53,8 +56,9 @@ class Pair(NamedTuple):
 
 
 def read(path: str | Path, lang: str, counts: Counter) -> Iterator[Pair]:
-    """Pairs of a language in a TSV or JSONL file, plain or gzipped.
+    """Pairs of a language in a TSV or JSONL file, plain or packed, or in a table (``text/parquet.py``).
 
+    Labels are names, or numbers as in Hugging Face's datasets: 0 entailment, 1 neutral, 2 contradiction, -1 none.
     Rows of other languages (the files of XNLI 1.0 hold 15) and pairs without consensus are left out and counted.
 
     Args:
@@ -71,7 +75,10 @@ def read(path: str | Path, lang: str, counts: Counter) -> Iterator[Pair]:
         >>> list(read("pairs.tsv", "en", Counter()))
         [Pair(premise='It rains.', hypothesis='It is dry.', label='contradiction')]
     """
-    rows = _json_rows(path) if ".jsonl" in Path(path).suffixes else _tsv_rows(path)
+    if parquet.is_table(path):
+        rows = _table_rows(path, lang)
+    else:
+        rows = _json_rows(path) if ".jsonl" in Path(path).suffixes else _tsv_rows(path)
     langs = set()
     for number, row in rows:
         langs.add(row.get("language", lang))
@@ -79,15 +86,16 @@ def read(path: str | Path, lang: str, counts: Counter) -> Iterator[Pair]:
             counts["other"] += 1
             continue
         premise, hypothesis, label = (_field(path, number, row, name) for name in COLUMNS)
-        if label == NO_CONSENSUS:
+        if label in (NO_CONSENSUS, NUMBER_OF_NONE):
             counts["no_consensus"] += 1
             continue
-        if label not in SPELLINGS:
+        if label not in SPELLINGS and label not in NUMBERS:
+            numbers = ", ".join(f"{number} ({name})" for number, name in NUMBERS.items())
             raise InputError(
-                f"{path}:{number}: found label {label!r}, expected one of {', '.join(LABELS)} or {NO_CONSENSUS}; "
-                "mend the line"
+                f"{path}:{number}: found label {label!r}, expected one of {', '.join(LABELS)} or {NO_CONSENSUS}, or "
+                f"{numbers} or {NUMBER_OF_NONE}; mend the line"
             )
-        yield Pair(premise, hypothesis, SPELLINGS[label])
+        yield Pair(premise, hypothesis, SPELLINGS.get(label) or NUMBERS[label])
     if lang not in langs:
         languages = f"languages {' '.join(sorted(langs))}" if langs else "no pair"
         raise InputError(f"{path}: found {languages}, expected pairs of {lang}; check --lang and the file")
@@ -148,8 +156,24 @@ def _json_rows(path: str | Path) -> Iterator[tuple[int, dict]]:
         yield number, row
 
 
+def _table_rows(path: str | Path, lang: str) -> Iterator[tuple[int, dict]]:
+    """Rows of a table; of one with all languages in a cell (``xnli``, ``all_languages``) those of ``lang``."""
+    for number, row in parquet.rows(path):
+        named = {}
+        for name, cell in row.items():
+            if isinstance(cell, dict):
+                by_lang = dict(zip(cell["language"], cell["translation"], strict=False)) if "language" in cell else cell
+                cell = by_lang.get(lang)
+                if cell is None:
+                    named["language"] = " ".join(by_lang)
+            named[name] = cell
+        yield number, named
+
+
 def _field(path: str | Path, number: int, row: dict, name: str) -> str:
     value = next((row[spelling] for spelling in COLUMNS[name] if spelling in row), None)
+    if name == "label" and isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
     if not isinstance(value, str):
         raise InputError(f"{path}:{number}: found no {name}, expected {' or '.join(COLUMNS[name])}; mend the line")
     return value
@@ -202,6 +226,7 @@ def binarize(
             label_out.add(np.array([labels.index(pair.label), labels.eos()]), np.array([2]))
             counts.update(pairs=1, shortened=int(sides != whole))
             progress(1)
+    encode.watch.warn(data / subset)
     return counts
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor
 
-from fairseq_align.errors import InputError, needed
+from fairseq_align.errors import InputError, needed, reason_of
 from fairseq_align.huggingface import fairseq_checkpoint
 from fairseq_align.huggingface.adapters import adapter_of, from_huggingface
 from fairseq_align.huggingface.architecture import Model, with_rows
@@ -87,7 +87,7 @@ def read_json(path: Path) -> dict:
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: found {error}, expected a JSON object; get a whole copy") from error
+        raise InputError(f"{path}: found {reason_of(error)}, expected a JSON object; get a whole copy") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: found a {type(content).__name__}, expected a JSON object; get a whole copy")
     return content
@@ -118,7 +118,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return needed("safetensors.torch").load_file(path)
     except (library.SafetensorError, OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: found {error}, expected whole safetensors; get the file again") from error
+        raise InputError(f"{path}: found {reason_of(error)}, expected whole safetensors; get the file again") from error
 
 
 def _tensors(path: Path, read_file: Callable[[Path], dict]) -> dict[str, Tensor]:

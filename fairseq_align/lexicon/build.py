@@ -192,10 +192,10 @@ def encode(
     counts = Counter(dict.fromkeys(("read", "kept", *REASONS), 0))
     for pair in pairs:
         texts = [compose(text.lower() if lower else text, form) for text in (pair.source, pair.target)]
-        sides = tuple(tuple(chain.from_iterable(encoder(text.split(" ")))) for text in texts)
+        sides = tuple(tuple(chain.from_iterable(encoder(text.split()))) for text in texts)
         if not all(texts):
             outcome = "no translation"
-        elif not several_words and any(" " in text for text in texts):
+        elif not several_words and any(len(text.split()) > 1 for text in texts):  # U+00A0 and U+3000 are spaces, too
             outcome = "several words"
         elif not all(side and known.issuperset(side) for side in sides):
             outcome = "out of vocabulary"

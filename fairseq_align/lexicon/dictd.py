@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase, digits
 
-from fairseq_align.errors import InputError
+from fairseq_align.errors import InputError, reason_of
 from fairseq_align.lexicon.wordlist import Pair, senses, without_notes
 
 DIGITS = {digit: value for value, digit in enumerate(ascii_uppercase + ascii_lowercase + digits + "+/")}
@@ -88,7 +88,9 @@ def _entries(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise InputError(f"{plain}: found no such file nor {packed.name}, expected the entries of the index") from error
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{packed}: {error}, expected what dictzip compressed; fetch the file again") from error
+        raise InputError(
+            f"{packed}: found {reason_of(error)}, expected what dictzip compressed; fetch the file again"
+        ) from error
     if len(content) > room:
         raise InputError(f"{packed}: found more than {room:,} bytes inside, expected a dictionary; fetch another one")
     return content
@@ -100,7 +102,8 @@ def _text(path: Path, data: bytes | None) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: {error}, expected a dictionary in UTF-8") from error
+        byte = f"byte 0x{error.object[error.start]:02x}"
+        raise InputError(f"{path}: found {byte}, expected UTF-8; convert the file, e.g. with iconv") from error
 
 
 def _number(text: str) -> int | None:

@@ -1,59 +1,102 @@
-"""Dictionaries in TEI, the source form of FreeDict: ``<entry>`` with ``<orth>`` and ``<cit type="trans"><quote>``."""
+"""Dictionaries in TEI, the source form of FreeDict: ``<entry>`` with ``<orth>`` and ``<cit type="trans"><quote>``.
 
-import gzip
-import zlib
+    <entry><form><orth>house</orth></form>
+     <sense><cit type="trans" xml:lang="fr"><quote>maison, logis (vieilli)</quote></cit></sense>
+     <re type="compound"><form><orth>housework</orth></form><sense><def>ménage</def></sense></re></entry>
+
+Also read are TEI Lex-0 (``<cit type="translationEquivalent">``, which may hold a ``<form>``), ``<quote type="trans">``
+and TEI P4 (``<trans><tr>``). An entry has the translations of its own senses, and so has an entry inside another one
+(``<re>`` or ``<entry>``). A ``<def>`` is a translation where an entry has no other one. Examples, inflected forms,
+notes and grammar are left out; a list between commas is several translations.
+
+Format: https://tei-c.org/release/doc/tei-p5-doc/en/html/DI.html; https://lex0.org
+"""
+
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from fairseq_align.errors import InputError
-from fairseq_align.lexicon.wordlist import Pair
+from fairseq_align.errors import InputError, reason_of
+from fairseq_align.files import UNREADABLE, check_unpacked, open_unpacked
+from fairseq_align.lexicon.languages import is_turned, language, warn_without
+from fairseq_align.lexicon.wordlist import Pair, senses, without_notes
 
 CHUNK = 1 << 16  # bytes read at a time
 DEEPEST = 100  # elements inside each other
 LONGEST = 1 << 20  # characters of an entry
+ENTRIES = frozenset({"entry", "entryFree", "re"})
+TRANSLATIONS = frozenset({"trans", "translation", "translationEquivalent"})  # types of cit and quote
+INFLECTED = frozenset({"infl", "inflected", "paradigm"})  # types of form
+REMARKS = frozenset("bibl etym gen gram gramGrp lbl note number pos pron usg xr".split())  # no part of a word
+APART = REMARKS | ENTRIES | {"form", "eg"}  # hold no translation of the entry they stand in
+INCLUDE = "http://www.w3.org/2001/XInclude}include"
+LANG = "http://www.w3.org/XML/1998/namespace}lang"
 
 
-def read(path: str | Path) -> Iterator[Pair]:
-    """Pairs of a dictionary, plain or gzipped, in file order; the target is empty where an entry has no translation.
+def read(path: str | Path, languages: tuple[str, str] | None = None) -> Iterator[Pair]:
+    """Pairs of a dictionary, plain or packed, in file order; the target is empty where an entry has no translation.
 
     One entry at a time is in memory. Entities that the file declares itself, which can grow without bound, are refused.
 
+    Args:
+        languages: codes of source and target: words that ``xml:lang`` says to be of another language are left out, and
+            pairs in the opposite direction are swapped. A file without ``xml:lang`` is named in the log.
+
     Raises:
-        InputError: the file is missing, or is no well-formed XML.
+        InputError: the file is missing, or is no well-formed XML; or it has translations into several languages, and
+            ``languages`` does not say which.
+
+    Example:
+        >>> entry = '<entry><form><orth>house</orth></form><cit type="trans"><quote>maison, logis</quote></cit></entry>'
+        >>> _ = Path("en-fr.tei").write_text(entry)
+        >>> [pair.target for pair in read("en-fr.tei")]
+        ['maison', 'logis']
     """
-    opened = gzip.open if str(path).endswith(".gz") else open
     parser = expat.ParserCreate(namespace_separator="}")
-    entries = _Entries(path, parser)
+    entries = _Entries(path, parser, languages)
     try:
-        with opened(path, "rb") as file:
-            for chunk in iter(lambda: file.read(CHUNK), b""):
+        with open_unpacked(path) as file:
+            for number, chunk in enumerate(iter(lambda: file.read(CHUNK), b"")):
+                if not number:
+                    check_unpacked(path, chunk)
                 parser.Parse(chunk)
                 yield from entries.pairs()
             parser.Parse(b"", True)
+        if not entries.named:
+            warn_without(path, languages)
     except expat.ExpatError as error:
         raise InputError(f"{path}:{error.lineno}: found {error}, expected well-formed TEI") from error
-    except (OSError, EOFError, zlib.error, LookupError, ValueError) as error:  # the last two: an unknown encoding
+    except (*UNREADABLE, LookupError, ValueError) as error:  # the last two: an unknown encoding
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path}: {error}, expected a dictionary in TEI") from error
+        raise InputError(
+            f"{path}: found {reason_of(error)}, expected a dictionary in TEI; check the path and the file"
+        ) from error
 
 
 class _Entries:
-    """Builds the tree of each entry, and of nothing else, from the events of a parser."""
+    """Builds the tree of each entry, and of nothing else, from the events of a parser.
 
-    def __init__(self, path: str | Path, parser: expat.XMLParserType):
-        self.path, self.parser = path, parser
+    Attributes:
+        named: the languages that translations or headwords are said to be of.
+    """
+
+    def __init__(self, path: str | Path, parser: expat.XMLParserType, languages: tuple[str, str] | None):
+        self.path, self.parser, self.languages = path, parser, languages
+        self.named: set[str] = set()
+        self.target = ""  # language of the translations so far
         self.builder: ElementTree.TreeBuilder | None = None  # of the entry that is being read
         self.depth = self.length = 0
-        self.complete: list[ElementTree.Element] = []
+        self.complete: list[tuple[int, ElementTree.Element]] = []  # line of the end of each entry, and its tree
         parser.StartElementHandler, parser.EndElementHandler = self.start, self.end
         parser.CharacterDataHandler, parser.EntityDeclHandler = self.data, self.entity
         parser.buffer_text = True
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        if self.builder is None and name.rpartition("}")[2] == "entry":
+        if self.builder is None:
+            self._check(name != INCLUDE, f"a part in another file, {attributes.get('href')}")
+        if self.builder is None and name.rpartition("}")[2] in ENTRIES:
             self.builder, self.depth, self.length = ElementTree.TreeBuilder(), 0, 0
         if self.builder is not None:
             self.depth += 1
@@ -66,7 +109,7 @@ class _Entries:
         self.builder.end(name)
         self.depth -= 1
         if not self.depth:
-            self.complete.append(self.builder.close())
+            self.complete.append((self.parser.CurrentLineNumber, self.builder.close()))
             self.builder = None
 
     def data(self, text: str) -> None:
@@ -86,26 +129,98 @@ class _Entries:
     def pairs(self) -> Iterator[Pair]:
         """The pairs of the entries that were completed since the last call."""
         entries, self.complete = self.complete, []
-        for entry in entries:
-            yield from _pairs(entry)
+        for line, outer in entries:
+            for entry in outer.iter():
+                if _name(entry) in ENTRIES:
+                    yield from self._pairs(line, entry)
+
+    def _pairs(self, line: int, entry: ElementTree.Element) -> Iterator[Pair]:
+        """Every spelling of the headword with every translation."""
+        translations = list(_translations(entry))
+        for _, target in translations:
+            self._check_target(line, target)
+        translations = translations or [word for word in _definitions(entry) if self._may_be_target(word[1])]
+        for word, source in _headwords(entry):
+            self.named.update(filter(None, [language(source), *(language(target) for _, target in translations)]))
+            found = False
+            for translation, target in translations:
+                turned = False if self.languages is None else is_turned(source, target, self.languages)
+                if turned is not None and (language(target) == "" or language(source) != language(target)):
+                    found = True
+                    yield Pair(translation, word) if turned else Pair(word, translation)
+            if not found:
+                yield Pair(word, "")
+
+    def _may_be_target(self, code: str) -> bool:
+        """Whether a definition is in the language of the translations, as far as anybody says."""
+        return bool(self.languages) or not (language(code) and self.target) or language(code) == language(self.target)
+
+    def _check_target(self, line: int, target: str) -> None:
+        """Raise ``InputError`` where a second language of translations comes up, and nobody said which is wanted."""
+        if self.languages is None and language(target):
+            self.target = self.target or target
+            if language(target) != language(self.target):
+                raise InputError(
+                    f"{self.path}:{line}: found translations into {self.target} and {target}, expected one language; "
+                    "name source and target with --languages of preprocess/lexicon.py words"
+                )
 
 
-def _pairs(entry: ElementTree.Element) -> Iterator[Pair]:
-    """Every spelling of the headword with every translation; translated examples are left out."""
-    words = [_text(orth) for form in entry if _name(form) == "form" for orth in form if _name(orth) == "orth"]
-    translations = list(_translations(entry))
-    for word in filter(None, words):
-        for translation in translations or [""]:
-            yield Pair(word, translation)
+Word = tuple[str, str]  # and the code of its language, empty where the file does not say
 
 
-def _translations(element: ElementTree.Element) -> Iterator[str]:
+def _headwords(entry: ElementTree.Element) -> Iterator[Word]:
+    """Every spelling of an entry's headword, without notes in brackets."""
+    forms = [child for child in entry if _name(child) == "form" and child.get("type") not in INFLECTED]
+    for form in (entry, *forms):
+        for orth in form:
+            if _name(orth) == "orth" and orth.get("extent", "full") == "full":
+                text = _text(orth)
+                if word := without_notes(text) or text:
+                    yield word, _language(orth, form, entry)
+
+
+def _translations(element: ElementTree.Element) -> Iterator[Word]:
+    """The translations of an entry, or of a part of one, without those of entries and examples in it."""
     for child in element:
-        kind = child.get("type", "")
-        if _name(child) == "cit" and kind in ("trans", "translation"):
-            yield from filter(None, (_text(quote) for quote in child if _name(quote) == "quote"))
-        elif not (_name(child) == "cit" and kind == "example"):
+        name, kind = _name(child), child.get("type", "")
+        if name == "cit":
+            for place in _words_of_cit(child):
+                is_translation = kind in TRANSLATIONS or (not kind and place.get("type") in TRANSLATIONS)
+                yield from _senses(place, place, child) if is_translation else ()
+        elif name == "tr" or (name == "quote" and kind in TRANSLATIONS):
+            yield from _senses(child, child)
+        elif name not in APART:
             yield from _translations(child)
+
+
+def _words_of_cit(cit: ElementTree.Element) -> Iterator[ElementTree.Element]:
+    """The elements of a ``<cit>`` that hold its words: ``<quote>``, or ``<orth>`` of a ``<form>``."""
+    for child in cit:
+        if _name(child) in ("quote", "orth"):
+            yield child
+        elif _name(child) == "form" and child.get("type") not in INFLECTED:
+            yield from (orth for orth in child if _name(orth) == "orth")
+
+
+def _definitions(element: ElementTree.Element) -> Iterator[Word]:
+    """What the definitions of an entry, or of a part of one, list."""
+    for child in element:
+        if _name(child) == "def":
+            yield from _senses(child, child)
+        elif _name(child) not in APART | {"cit"}:
+            yield from _definitions(child)
+
+
+def _senses(element: ElementTree.Element, *named: ElementTree.Element) -> Iterator[Word]:
+    """The translations that an element lists, and the language of the first of ``named`` that has one."""
+    code = _language(*named)
+    for sense in senses(_text(element)):
+        yield sense, code
+
+
+def _language(*elements: ElementTree.Element) -> str:
+    return next((element.get(LANG) for element in elements if element.get(LANG)), "")
 
 
 def _name(element: ElementTree.Element) -> str:
@@ -113,4 +228,13 @@ def _name(element: ElementTree.Element) -> str:
 
 
 def _text(element: ElementTree.Element) -> str:
-    return " ".join("".join(element.itertext()).split())
+    """The text of an element without its remarks."""
+    return " ".join("".join(_pieces(element)).split())
+
+
+def _pieces(element: ElementTree.Element) -> Iterator[str]:
+    yield element.text or ""
+    for child in element:
+        if _name(child) not in REMARKS:
+            yield from _pieces(child)
+        yield child.tail or ""

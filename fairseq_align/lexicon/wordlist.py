@@ -14,6 +14,7 @@ from typing import NamedTuple
 from fairseq_align.errors import InputError
 from fairseq_align.files import read_lines
 from fairseq_align.lexicon.file import parse_weight
+from fairseq_align.lexicon.languages import is_turned, warn_without
 
 BRACKETS = {"(": ")", "[": "]", "{": "}", "<": ">"}  # around notes of usage, grammar, references
 _BRACKET = re.compile(r"([][(){}<>])")
@@ -30,11 +31,12 @@ class Pair(NamedTuple):
 
 
 def read(path: str | Path, languages: tuple[str, str] | None = None) -> Iterator[Pair]:
-    """Pairs of a word list, plain or gzipped, in file order.
+    """Pairs of a word list, plain or packed, in file order.
 
     Args:
-        languages: codes of source and target, ``eng`` or ``eng-000``, for PanLex's columns; pairs in the
-            opposite direction are swapped, those of other languages come without a translation.
+        languages: codes of source and target, ``en``, ``eng`` or ``eng-000``, for PanLex's columns; pairs in the
+            opposite direction are swapped, those of other languages come without a translation. A file without such
+            columns is named in the log.
 
     Raises:
         InputError: the file is missing or not UTF-8, or a line has none of the three forms.
@@ -44,14 +46,18 @@ def read(path: str | Path, languages: tuple[str, str] | None = None) -> Iterator
         >>> [tuple(pair) for pair in read("en-fr.txt")]
         [('house', 'maison', 1.0), ('ice cream', 'glace', 0.5)]
     """
+    named = False
     for number, line in read_lines(path):
         line = line.strip("\ufeff\r ")  # files that were joined have their byte order marks inside
         if line:
-            yield from _pair(f"{path}:{number}", line, languages)
+            fields = [field.strip() for field in (line.split("\t") if "\t" in line else line.split(" "))]
+            named |= len(fields) > 3
+            yield _pair(f"{path}:{number}", line, fields, languages)
+    if not named:
+        warn_without(path, languages)
 
 
-def _pair(where: str, line: str, languages: tuple[str, str] | None) -> Iterator[Pair]:
-    fields = [field.strip() for field in (line.split("\t") if "\t" in line else line.split(" "))]
+def _pair(where: str, line: str, fields: list[str], languages: tuple[str, str] | None) -> Pair:
     if "" in fields[:4] or len(fields) not in ((2, 3, 4, 5) if "\t" in line else (2,)):
         raise InputError(
             f"{where}: found {line!r}, expected 'source target', 'source<TAB>target[<TAB>weight]' or "
@@ -59,22 +65,17 @@ def _pair(where: str, line: str, languages: tuple[str, str] | None) -> Iterator[
         )
     weight = parse_weight(where, fields[-1]) if len(fields) % 2 else 1.0
     if len(fields) < 4:
-        yield Pair(fields[0], fields[1], weight)
-        return
+        return Pair(fields[0], fields[1], weight)
     first, source, second, target = fields[:4]
     if languages is None:
-        raise InputError(f"{where}: found columns of languages, {first} and {second}; name the two with --languages")
-    if _is_language(first, languages[0]) and _is_language(second, languages[1]):
-        yield Pair(source, target, weight)
-    elif _is_language(first, languages[1]) and _is_language(second, languages[0]):
-        yield Pair(target, source, weight)
-    else:
-        yield Pair(source, "")
-
-
-def _is_language(code: str, wanted: str) -> bool:
-    """Whether ``eng-000`` is the language ``eng`` or ``eng-000``."""
-    return wanted in (code, code.partition("-")[0])
+        raise InputError(
+            f"{where}: found columns of languages, {first} and {second}; name the two with --languages of "
+            "preprocess/lexicon.py words"
+        )
+    turned = is_turned(first, second, languages)
+    if turned is None:
+        return Pair(source, "")
+    return Pair(target, source, weight) if turned else Pair(source, target, weight)
 
 
 def without_notes(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from fairseq_align.errors import InputError
+from fairseq_align.errors import InputError, reason_of
 
 METRICS = ("mlm_loss", "align_cos")
 _LINE = re.compile(r"\| train_inner \| (.*)")
@@ -45,7 +45,7 @@ def read(path: str | Path) -> dict[str, Curve]:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: found {error}, expected a log of fairseq-train") from error
+        raise InputError(f"{path}: found {reason_of(error)}, expected a log of fairseq-train") from error
     values: dict[str, dict[int, float]] = {metric: {} for metric in METRICS}
     for line in text.split("\n"):
         if match := _LINE.search(line):

@@ -8,10 +8,11 @@ from pathlib import Path
 from fairseq_align.errors import InputError
 from fairseq_align.files import read_lines, writing
 from fairseq_align.text.corpus import Cleaning
+from fairseq_align.text.unspaced import Watch
 
 
 def read(path: str | Path, columns: tuple[int, int]) -> Iterator[tuple[str, str]]:
-    """Two columns, numbered from 1, of each line of a TSV file, plain or gzipped; a blank line is a pair without text.
+    """Two columns, numbered from 1, of each line of a TSV file, plain or packed; a blank line is a pair without text.
 
     Raises:
         InputError: as ``files.read_lines``; or a line has too few columns, or more or fewer than the lines before.
@@ -57,11 +58,12 @@ def build(
         progress: called with 1 for each pair read.
 
     Returns:
-        the counts ``read``, ``kept``, ``empty`` (one side is, or is too long) and ``duplicate``; the last three sum to
-        the first.
+        the counts ``read``, ``kept``, ``empty`` (a side is), ``too long`` (a side is) and ``duplicate``; the last four
+        sum to the first.
     """
-    cleanings = [Cleaning(lang, False, 1, max_words) for lang in langs]
-    counts, seen = Counter(dict.fromkeys(("read", "kept", "empty", "duplicate"), 0)), set()
+    cleanings = [Cleaning(lang, split=False) for lang in langs]
+    watches = [Watch() for _ in langs]
+    counts, seen = Counter(dict.fromkeys(("read", "kept", "empty", "too long", "duplicate"), 0)), set()
     with ExitStack() as stack:
         sides = [stack.enter_context(writing(path)) for path in out]
         for path, columns in files:
@@ -72,13 +74,18 @@ def build(
                 sentences = tuple(lines[0] for lines in cleaned if lines)
                 if len(sentences) < 2:
                     counts["empty"] += 1
+                elif max_words and any(len(sentence.split()) > max_words for sentence in sentences):
+                    counts["too long"] += 1
                 elif sentences in seen:
                     counts["duplicate"] += 1
                 else:
                     seen.add(sentences)
                     counts["kept"] += 1
-                    for side, sentence in zip(sides, sentences, strict=True):
+                    for side, sentence, watch in zip(sides, sentences, watches, strict=True):
                         side.write(sentence + "\n")
+                        watch.see(sentence)
         if not counts["kept"]:
             raise InputError(f"{out[0]}: found no pair of sentences in {counts['read']:,} lines, expected some")
+    for path, watch in zip(out, watches, strict=True):
+        watch.warn(path)
     return counts

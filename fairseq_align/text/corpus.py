@@ -20,9 +20,11 @@ from typing import TextIO
 
 from fairseq_align.errors import InputError
 from fairseq_align.files import read_lines, writing
+from fairseq_align.text import parquet
 from fairseq_align.text.normalise import normalise
 from fairseq_align.text.sentences import split_sentences
 from fairseq_align.text.tokens import tokenize
+from fairseq_align.text.unspaced import Watch
 
 SPLITS = ("train", "valid", "test")
 CHUNK = 500  # lines that a worker gets at a time
@@ -69,9 +71,9 @@ class Cleaning:
         return [sentence for line in texts for sentence in self.sentences(line, tokenized)]
 
 
-def _chunks(files: Iterable[tuple[str | Path, bool]]) -> Iterator[tuple[list[str], bool]]:
+def _chunks(files: Iterable[tuple[str | Path, bool]], column: str) -> Iterator[tuple[list[str], bool]]:
     for path, tokenized in files:
-        lines = (line for _, line in read_lines(path))
+        lines = parquet.texts(path, column)
         while chunk := list(islice(lines, CHUNK)):
             yield chunk, tokenized
 
@@ -121,18 +123,20 @@ def build(
     seed: int,
     workers: int = 1,
     progress: Callable[[int], object] = lambda sentences: None,
+    column: str = "text",
 ) -> dict[str, dict[str, int]]:
     """Make a corpus folder.
 
     Memory is one 64-bit digest a sentence (about 70 bytes each in Python's set), whatever the length of the text.
 
     Args:
-        files: paths, plain or .gz, each with whether it is tokenised already.
+        files: paths of text, plain or packed, or of tables (``parquet``), each with whether it is tokenised already.
         out: folder of the splits; a split of 0 sentences has no file.
         valid, test: sentences of these splits, >= 0; the rest is train.
         seed: chooses which sentences go to valid and test.
         workers: processes that clean and tokenise; the output is the same for any number.
         progress: called with the number of sentences that have been read since the last call.
+        column: of the text in tables.
 
     Returns:
         ``{"train": {"sentences": n, "words": n}, ...}``, also written to ``counts.json``.
@@ -142,12 +146,15 @@ def build(
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    digest = partial(_digest, seed=seed)
+    digest, watch = partial(_digest, seed=seed), Watch()
 
     def sentences():
-        for chunk in _map_in_order(cleaning.chunk, _chunks(files), workers):
+        for chunk in _map_in_order(cleaning.chunk, _chunks(files, column), workers):
             progress(len(chunk))
-            yield from chunk
+            for sentence in chunk:
+                watch.see(sentence)
+                yield sentence
+        watch.warn(out)
 
     everything = out / "sentences.part"
     try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fairseq_align.files import read_lines, writing
 from fairseq_align.text.corpus import Cleaning
 from fairseq_align.text.subword import UNKNOWN, encode_word
+from fairseq_align.text.unspaced import Watch
 
 if TYPE_CHECKING:
     from fairseq.data import Dictionary
@@ -35,15 +36,20 @@ class TextEncoder:
     Args:
         lang: ISO 639-1 code, for the rules of tokenisation.
         tokenized: the words of the text are separated by spaces already.
+
+    Attributes:
+        watch: has seen all texts.
     """
 
     def __init__(self, processor: SentencePieceProcessor, dictionary: Dictionary, lang: str, tokenized: bool):
-        self.dictionary, self.tokenized = dictionary, tokenized
+        self.dictionary, self.tokenized, self.watch = dictionary, tokenized, Watch()
         self._cleaning, self._pieces = Cleaning(lang, split=False), WordEncoder(processor)
 
     def __call__(self, text: str) -> list[int]:
         """Ids without ``</s>``; none for a text without words."""
-        words = " ".join(self._cleaning.sentences(text, self.tokenized)).split()
+        sentence = " ".join(self._cleaning.sentences(text, self.tokenized))
+        self.watch.see(sentence)
+        words = sentence.split()
         return [self.dictionary.index(piece) for word in self._pieces(words) for piece in word]
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 UNKNOWN = "<unk>"
 RESERVED = frozenset({"<s>", "<pad>", "</s>", UNKNOWN, vocabulary.MASK})  # symbols that mean something to fairseq
 MODEL_TYPES = ("unigram", "bpe")
+SPECIALS = 3  # <unk> <s> </s>
+LEAST_COVERAGE = 0.98  # of SentencePiece
 SCORE_STEP = 2**-10  # nats; sums of such scores are exact in float32 up to 16,384
 LONGEST = 1 << 14  # bytes of a sentence for SentencePiece, whose time grows with the square of them
 THREADS = 16  # fixed: sums over threads are rounded in an order that depends on their number
@@ -190,14 +192,24 @@ def train(
     Args:
         files: text of all languages, one sentence a line, plain or .gz.
         vocab_size: pieces of the model, ``<unk> <s> </s>`` included; fairseq's dictionary has ``<pad>`` besides.
-        character_coverage: fraction of the characters of the text that get a piece, in (0, 1]; the others are unknown.
+        character_coverage: fraction of the characters of the text that get a piece, in [0.98, 1], the range that
+            SentencePiece takes; the others are unknown.
         model_type: ``unigram`` or ``bpe``.
         input_sentences: train on so many sentences, drawn at random with ``seed``; 0: all. They are held in memory.
         verbose: let SentencePiece log its progress to stderr.
 
     Raises:
-        InputError: there is no text, or it does not fit the vocabulary size.
+        InputError: there is no text, or it does not fit the vocabulary size, or a setting is out of its range.
     """
+    for flag, value, right, expected in (
+        ("vocab-size", vocab_size, vocab_size > SPECIALS, f"more than the {SPECIALS} of <unk> <s> </s>"),
+        ("character-coverage", character_coverage, LEAST_COVERAGE <= character_coverage <= 1, f"{LEAST_COVERAGE} to 1"),
+        ("input-sentences", input_sentences, input_sentences >= 0, "a number of sentences, 0 for all"),
+    ):
+        if not right:
+            raise InputError(
+                f"--{flag}: found {value}, expected {expected}; change it, or leave it out for the default"
+            )
     from sentencepiece import SentencePieceTrainer
 
     sentences = sample(_training_text(files), input_sentences, seed)
@@ -219,7 +231,7 @@ def train(
             minloglevel=0 if verbose else 2,
         )
     except RuntimeError as error:
-        reason = str(error).rpartition("] ")[2].strip(" .")
+        reason = (str(error).rpartition("] ")[2] or str(error)).strip(" .")
         raise InputError(
             f"--vocab-size {vocab_size}: found that it does not fit the text ({reason}); change it, or give more text"
         ) from error

@@ -103,7 +103,7 @@ def test_the_wheel_brings_the_console_script(wheel):
 
 
 def test_every_import_of_the_package_and_its_scripts_is_declared(repo, metadata):
-    declared = names(applying(metadata.get_all("Requires-Dist"), "plot", "hf"))
+    declared = names(applying(metadata.get_all("Requires-Dist"), "plot", "hf", "parquet"))
     folders = (repo / "fairseq_align", repo / "preprocess", repo / "examples")
     assert undeclared(imports(*folders), declared | ELSEWHERE) == {}
 
@@ -128,7 +128,12 @@ def unpinned(needs: list[Requirement], pinned: dict[str, str]) -> list[str]:
 
 
 def test_every_requirement_is_pinned_to_a_version_that_satisfies_it(constraints, metadata):
-    assert unpinned(applying(metadata.get_all("Requires-Dist"), "docs", "hf", "plot", "test"), pins(constraints)) == []
+    assert (
+        unpinned(
+            applying(metadata.get_all("Requires-Dist"), "docs", "hf", "parquet", "plot", "test"), pins(constraints)
+        )
+        == []
+    )
 
 
 def test_uv_builds_with_the_pinned_setuptools(repo, constraints):

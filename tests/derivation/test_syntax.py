@@ -52,6 +52,23 @@ def test_english_in_the_order_of_a_language_that_puts_heads_last(tmp_path):
     assert all(token["misc"] is None for token in after)
 
 
+def test_attributes_and_comments_come_through_as_they_are(tmp_path):
+    """What CoNLL-U allows in MISC and in comments: signs of equality in values, names without one, names again."""
+    misc = "Gloss=a=b|Ref=x=y=z|Empty=|Alone|Twice=1|Twice=2|Nil=_"
+    comments = ["newpar", "note = 1", "note = 2", "text_en = x = y", "no value", "text = a b .", "source"]
+    rows = [(1, "a", "NOUN", 2, "nsubj", f"SpaceAfter=No|{misc}"), (2, "b", "VERB", 0, "root", misc)]
+    rows += [(3, ".", "PUNCT", 2, "punct", "SpaceAfter=No")]
+    text = "# global.columns = ID FORM\n\n" + sentence(*rows, comments=comments)
+    (before,) = read(tmp_path, text)
+    after = syntax.rewrite(before, syntax.tree(before), [1, 0, 2])
+    comments[comments.index("text = a b .")] = "text = b a ."
+    lines = after.serialize().splitlines()
+    assert lines[:8] == ["# global.columns = ID FORM", *(f"# {comment}" for comment in comments)]
+    assert [line.split("\t")[9] for line in lines[8:11]] == [misc, misc, "_"] and lines[11:] == [""]
+    assert before.serialize() == text.replace("\n\n", "\n", 1)  # the comment at the head has become the sentence's
+    assert list(read(tmp_path, "# a comment\n\n# alone\n")) == []
+
+
 def test_nouns_and_verbs_take_the_order_of_different_languages(tmp_path):
     orders = learn(tmp_path, HEAD_FINAL)
     texts = {name: syntax.words(*reorder(read(tmp_path, ENGLISH), {name: orders[name]})) for name in ("nouns", "verbs")}

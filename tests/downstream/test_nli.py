@@ -91,6 +91,23 @@ def test_a_lost_column_is_told_from_labels_that_are_left_out(tmp_path):
         list(nli.read(tmp_path / "a.tsv", "en", Counter()))
 
 
+@pytest.mark.parametrize("number", [str, int], ids=["text", "numbers"])
+def test_labels_are_the_numbers_of_hugging_faces_datasets(tmp_path, number):
+    """0 entailment, 1 neutral, 2 contradiction, -1 no gold label, as the cards of xnli, multi_nli and snli say."""
+    names = {"0": "entailment", "1": "neutral", "2": "contradiction"}
+    rows = [{"premise": f"p{label}", "hypothesis": "h", "label": number(label)} for label in (*names, "-1")]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "a.tsv").write_text(tsv(["premise", "hypothesis", "label"], *(map(str, row.values()) for row in rows)))
+    expected = [nli.Pair(f"p{label}", "h", name) for label, name in names.items()]
+    for path in (tmp_path / "a.jsonl", tmp_path / "a.tsv"):
+        counts = Counter()
+        assert list(nli.read(path, "en", counts)) == expected and counts == {"no_consensus": 1}
+    (tmp_path / "a.jsonl").write_text(json.dumps(rows[0] | {"label": 3}))
+    message = r"a.jsonl:1: found label '3', expected one of contradiction.* 0 \(entailment\), 1 \(neutral\), 2 \(contra"
+    with pytest.raises(InputError, match=message):
+        list(nli.read(tmp_path / "a.jsonl", "en", Counter()))
+
+
 @pytest.mark.parametrize("name", layouts())
 def test_every_layout_gives_the_same_pairs(tmp_path, name):
     (tmp_path / f"{name}.gz").write_bytes(gzip.compress(layouts()[name].encode()))

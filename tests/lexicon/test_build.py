@@ -1,6 +1,9 @@
 """Lexicons made of derivations, word lists and other lexicons; the script of the same name."""
 
 import re
+import runpy
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,7 +12,8 @@ from hypothesis import strategies as st
 from fairseq_align.errors import InputError
 from fairseq_align.lexicon import build, file
 from fairseq_align.lexicon.file import Entry
-from fairseq_align.text import vocabulary
+from fairseq_align.lexicon.wordlist import Pair
+from fairseq_align.text import subword, vocabulary
 from tests.lexicon.test_dictd import write_dictd
 from tests.lexicon.test_tei import TEI
 from tests.support.toy_pieces import PIECES, make_dictionary
@@ -58,6 +62,18 @@ def test_lexicon_from_word_lists_counts_every_line(run, subwords, tmp_path):
     assert made_for == vocabulary.checksum(vocabulary.load(subwords / "dict.txt"))
     heldout, _ = file.read(tmp_path / "heldout.tsv")
     assert ["".join(entry.target) for entry in heldout] == ["▁chat"]
+
+
+def test_several_words_are_parted_by_any_white_space(subwords):
+    """A no-break space and an ideographic one part words, a zero-width non-joiner (Persian) does not."""
+    processor, dictionary = subword.load(subwords / "spm.model"), vocabulary.load(subwords / "dict.txt")
+    sources = ["the house", "the\u00a0house", "the\u3000house", "the\u2003house", "the\thouse", "the\u200chouse"]
+    pairs = [Pair(source, "maison") for source in sources]
+    entries, counts = build.encode(pairs, processor, dictionary, several_words=False)
+    assert counts["several words"] == 5 and counts["kept"] == 1 and counts["read"] == 6
+    entries, counts = build.encode(pairs, processor, dictionary)
+    assert counts["kept"] == 1 and counts["duplicate"] == 5  # all of them are the same pieces
+    assert entries == [Entry(("▁", *"the", "▁house"), ("▁maison",))]
 
 
 def test_every_reason_for_leaving_a_pair_out_is_counted(run, toy, tmp_path):
@@ -136,3 +152,18 @@ def test_a_pivot_joins_the_translations_of_a_word_by_hand(run, tmp_path):
     assert "1 pairs left out of training: one of their words is held out" in run(command).stdout
     assert file.read(tmp_path / "out.tsv") == (pieces("x u 5"), vocabulary.checksum(dictionary))
     assert file.read(tmp_path / "held.tsv")[0] == pieces("y w", "y v")
+
+
+@pytest.mark.parametrize(
+    ("command", "advice"),
+    [
+        ("words NONE --model NONE", "--heldout-rate above 0 or --heldout-input"),
+        ("pivot NONE NONE", "--heldout-lexicon"),
+    ],
+)
+def test_a_file_of_held_out_pairs_needs_pairs_to_hold_out(tmp_path, monkeypatch, capsys, command, advice):
+    command = f"lexicon.py {command} --dict NONE --out OUT --heldout OUT".replace("OUT", str(tmp_path / "out"))
+    monkeypatch.setattr(sys, "argv", command.split())
+    assert runpy.run_path(str(Path(__file__).parents[2] / "preprocess" / "lexicon.py"))["main"]() == 1
+    expected = f"error: --heldout: found no pairs to hold out, expected {advice}; give it, or leave --heldout out\n"
+    assert capsys.readouterr().err == expected and not any(tmp_path.iterdir())

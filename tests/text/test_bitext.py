@@ -14,7 +14,7 @@ def test_pairs_stay_side_by_side(run, tmp_path):
     (tmp_path / "b.tsv.gz").write_bytes(gzip.compress(b"Le  chat. Assis.\tThe cat. It sat.\nOui\tYes\n"))
     script = ["python", "preprocess/parallel.py", "--langs", "en,fr", "--out", tmp_path / "out"]
     done = run([*script, "--input", f"{tmp_path}/a.tsv:1,3", f"{tmp_path}/b.tsv.gz:2,1"])
-    assert "5 read, 3 kept, 1 empty, 1 duplicate" in done.stdout
+    assert "5 read, 3 kept, 1 empty, 0 too long, 1 duplicate" in done.stdout
     english, french = ((tmp_path / "out" / lang / "train.txt").read_text().splitlines() for lang in ("en", "fr"))
     assert english == ["The cat . It sat .", "Oh !", "Yes"] and french == ["Le chat . Assis .", "Oh !", "Oui"]
 
@@ -34,8 +34,9 @@ def test_what_is_wrong_is_named_and_nothing_is_left(tmp_path, monkeypatch, capsy
     (tmp_path / "a.tsv").write_text("a\tb\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["parallel.py", "--langs", "en,fr", "--out", "out", "--input", *flags])
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=message) as error:
         parallel.build(parallel.parse_args())
+    assert "--columns" not in str(error.value)  # a flag of another script
     assert not list(tmp_path.glob("out/**/*.txt*"))
 
 
@@ -52,8 +53,16 @@ def test_a_tab_inside_a_sentence_is_refused(tmp_path):
 def test_blank_lines_and_empty_sides_are_pairs_that_are_left_out(tmp_path):
     (tmp_path / "a.tsv").write_text("Hello.\tBonjour.\n\n\tvide\n  \t \n   \nYes.\tOui.\n")
     counts = bitext.build([(tmp_path / "a.tsv", (1, 2))], (tmp_path / "en", tmp_path / "fr"), ("en", "fr"))
-    assert counts == {"read": 6, "kept": 2, "empty": 4, "duplicate": 0}
+    assert counts == {"read": 6, "kept": 2, "empty": 4, "too long": 0, "duplicate": 0}
     assert (tmp_path / "fr").read_text() == "Bonjour .\nOui .\n"
+
+
+def test_a_pair_that_is_too_long_is_counted_as_such(tmp_path):
+    """Words are counted after tokenisation, on both sides; a pair with an empty side is empty whatever the other is."""
+    (tmp_path / "a.tsv").write_text("a b.\tc d.\na b c.\td\ne\tf g h i\n\tj k l m n\na b.\tc d.\n")
+    counts = bitext.build([(tmp_path / "a.tsv", (1, 2))], (tmp_path / "en", tmp_path / "fr"), ("en", "fr"), max_words=3)
+    assert counts == {"read": 5, "kept": 1, "empty": 1, "too long": 2, "duplicate": 1}
+    assert (tmp_path / "en").read_text() == "a b .\n"
 
 
 def test_tatoeba_loses_no_line(data_dir, tmp_path):

@@ -277,3 +277,26 @@ def test_real_sentences_are_encoded_alike_word_by_word(data_dir, tmp_path):
     for line in lines:
         joined = [piece for word in subword.encode_words(processor, line.split()) for piece in word]
         assert joined == [processor.id_to_piece(index) for index in processor.encode(line)]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"character_coverage": 1.5}, "--character-coverage: found 1.5, expected 0.98 to 1; change it"),
+        ({"character_coverage": 0.9}, "--character-coverage: found 0.9, expected 0.98 to 1; change it"),
+        ({"character_coverage": float("nan")}, "--character-coverage: found nan, expected 0.98 to 1; change it"),
+        ({"vocab_size": 0}, "--vocab-size: found 0, expected more than the 3 of <unk> <s> </s>; change it"),
+        ({"input_sentences": -1}, "--input-sentences: found -1, expected a number of sentences, 0 for all"),
+        ({"vocab_size": 9}, r"--vocab-size 9: found that it does not fit the text \(Vocabulary size is smaller than"),
+        (
+            {"vocab_size": 999},
+            r"--vocab-size 999: .* \(Vocabulary size too high \(999\). Please set it to a value",
+        ),
+    ],
+)
+def test_a_setting_out_of_its_range_is_named(tmp_path, setting, message):
+    """By its own flag, before SentencePiece says something else or nothing."""
+    (tmp_path / "a.txt").write_text("the cat sat down\n" * 20)
+    with pytest.raises(InputError, match=message) as error:
+        subword.train([tmp_path / "a.txt"], tmp_path / "spm", **{"vocab_size": 15} | setting)
+    assert "()" not in str(error.value) and not (tmp_path / "spm" / "spm.model").exists()
