@@ -1,6 +1,8 @@
 """Files: lines read with their numbers, bounded; files and folders written whole or not at all."""
 
+import functools
 import gzip
+import hashlib
 import os
 import shutil
 import zlib
@@ -62,6 +64,32 @@ def read_lines(path: str | Path, expected: str = TEXT) -> Iterator[tuple[int, st
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error  # without the number and, once more, the path
         raise InputError(f"{path}: found {reason}, expected {expected}") from error
+
+
+def checksum(path: str | Path) -> str:
+    """First 12 hexadecimal digits of the sha256 sum of a file's bytes.
+
+    Raises:
+        InputError: there is no such file.
+
+    Example:
+        >>> Path("abc").write_text("abc")
+        3
+        >>> checksum("abc")
+        'ba7816bf8f01'
+    """
+    try:
+        status = os.stat(path)
+        return _checksum(path, status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        raise InputError(f"{path}: found {error.strerror}, expected a file to take the checksum of") from error
+
+
+@functools.cache  # a command gives many scores of one large checkpoint
+def _checksum(path: str | Path, size: int, changed: int) -> str:
+    """The checksum of a file, remembered while its size and time of change stay the same."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 @contextmanager

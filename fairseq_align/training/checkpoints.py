@@ -28,7 +28,7 @@ from omegaconf.base import ContainerMetadata, Metadata
 from omegaconf.nodes import AnyNode
 
 from fairseq_align.errors import InputError
-from fairseq_align.training import literals, settings
+from fairseq_align.training import fingerprint, literals, settings
 
 logger = logging.getLogger(__name__)
 
@@ -138,13 +138,19 @@ def whole(path: str) -> str:
     )
 
 
-def resume_from_whole(resume: Callable, trainer: Trainer, filename: str, *args, **kwargs):
+def resume_from_whole(
+    resume: Callable, trainer: Trainer, filename: str, reset_optimizer: bool = False, *args, **kwargs
+):
     """``Trainer.load_checkpoint``, with a damaged last checkpoint replaced by the newest whole one, see ``whole``.
 
+    What the run is made of is compared with what the checkpoint was made of, see ``fingerprint.check``.
     The trainer has built its model already, from the flags of its command; what these name, the checkpoint may name.
     """
     with settings.chosen_by(trainer.cfg):
-        return resume(trainer, whole(filename), *args, **kwargs)
+        path = whole(filename)
+        extra_state = resume(trainer, path, reset_optimizer, *args, **kwargs)
+    fingerprint.check(trainer, path, extra_state, goes_on=not reset_optimizer)
+    return extra_state
 
 
 def copy_whole(copy: Callable, source: str, target: str, overwrite: bool = False):

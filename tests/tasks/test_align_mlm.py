@@ -76,7 +76,7 @@ def test_several_lexicons_are_contrasted_and_scored_apart(run, pretrain, toy, tm
     done = pretrain("bad", *files[:3], names["lexicon.heldout"][0], "--max-update", 1, check=False)
     assert done.returncode == 0  # one held-out file for all
     done = pretrain("bad", *files, "--align-loss", "contrastive", "--align-temperature", 0, check=False)
-    assert done.returncode == 1 and "error: found --align-temperature 0.0, expected a number above 0" in done.stderr
+    assert done.returncode == 1 and "error: found --align-temperature 0.0, expected a number from 0.001" in done.stderr
 
 
 def test_weight_0_is_the_stock_criterion_to_the_bit(pretrain, tmp_path):
