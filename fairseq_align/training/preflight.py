@@ -19,6 +19,7 @@ from fairseq.trainer import Trainer
 
 from fairseq_align.errors import InputError
 from fairseq_align.training import literals
+from fairseq_align.training.checkpoints import keep_two
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ def before_first_update(iterate: Callable, trainer: Trainer, *args, **kwargs):
         InputError: see ``check_lengths`` and ``check_metric``.
     """
     check_betas(trainer.cfg.optimizer)
+    keep_two(trainer.cfg.checkpoint)
     with _all_kept(not trainer.cfg.dataset.skip_invalid_size_inputs_valid_test):
         epochs = iterate(trainer, *args, **kwargs)
     if trainer not in _begun:
