@@ -251,8 +251,8 @@ def check(trainer: Trainer, path: str, extra_state: dict | None, goes_on: bool) 
         logger.warning("%s has no fingerprints: whether its training had this vocabulary and data is not known", path)
         return
     own = {name: before[name] for name in (ABOUT, "lexicon") if before.get(name)}
-    earlier = before.get(PRETRAINING) or (own if before.get(ABOUT) and not goes_on else None)
-    if earlier:
+    earlier = before.get(PRETRAINING) or (own if before.get(ABOUT) else None)
+    if earlier and not now[ABOUT]:
         now[PRETRAINING] = earlier
     may_change = allowed(getattr(trainer.cfg.task, "allow_changed", ""))
     groups = [one for one in GROUPS if goes_on or one == "vocabulary"]

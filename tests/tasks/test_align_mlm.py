@@ -261,9 +261,7 @@ def test_tagger_is_fine_tuned_frozen_or_not_and_scored_on_both_languages(pretrai
         assert torch.equal(after[embeddings], before) == (name == "frozen")
         assert not any("lm_head" in key for key in after)
     results = tmp_path / "results.jsonl"
-    about = [
-        "--objective",
-        "align_mlm",
+    about = [  # the objective is read from the checkpoints, that of a tagger from the model that it began as
         "--derivation",
         "transliterate+invert",
         "--lexicon-rate",
@@ -278,6 +276,7 @@ def test_tagger_is_fine_tuned_frozen_or_not_and_scored_on_both_languages(pretrai
     lexicons = ["--lexicon", toy / "lexicon.tsv", "--heldout-lexicon", toy / "lexicon.heldout.tsv"]
     run(["fairseq-align", "alignment", model, toy / "data-bin", "--lang", TARGET, *lexicons, *about])
     records = [json.loads(line) for line in results.read_text().splitlines()]
+    assert {record["objective"] for record in records} == {"align_mlm"}
     aligned = [r for r in records if r["task"] == "alignment"]
     assert [(r["task"], r["metric"], r["lang"], r["split"]) for r in records[: -len(aligned)]] == [
         *(("pos", metric, lang, "test") for lang in ("en", TARGET) for metric in ("accuracy", "f1", "seqeval_f1")),
