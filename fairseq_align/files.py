@@ -85,6 +85,16 @@ def checksum(path: str | Path) -> str:
         raise InputError(f"{path}: found {error.strerror}, expected a file to take the checksum of") from error
 
 
+def checksum_of(content: bytes) -> str:
+    """``checksum`` of a file with this content.
+
+    Example:
+        >>> checksum_of(b"abc")
+        'ba7816bf8f01'
+    """
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
 @functools.cache  # a command gives many scores of one large checkpoint
 def _checksum(path: str | Path, size: int, changed: int) -> str:
     """The checksum of a file, remembered while its size and time of change stay the same."""

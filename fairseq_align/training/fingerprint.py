@@ -277,7 +277,7 @@ def check_vocabulary(path: str | Path, state: Mapping, task: FairseqTask) -> Non
         InputError: they differ.
     """
     before = read(state)
-    if before is None or not before.get("vocabulary"):
+    if before is None:
         logger.warning("%s has no fingerprints: whether dict.txt is that of its training is not known", path)
         return
     compare_vocabulary(path, before, of_vocabulary(task, {"task": {"data": getattr(task.cfg, "data", None)}}))
