@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 import fairseq_align
+from fairseq_align.files import check_exists, checksum
 
 if TYPE_CHECKING:  # `packaging` may be what is missing
     from packaging.specifiers import SpecifierSet
@@ -301,10 +302,32 @@ def examine(path: Sequence[str | Path]) -> Iterator[Finding]:
         yield torchaudio(path)
 
 
+def checkpoint(path: Path) -> Iterator[Finding]:
+    """What a checkpoint is made of, and whether its file is whole.
+
+    Raises:
+        InputError: there is no such file, or it cannot be read.
+    """
+    check_exists(path, "a checkpoint of fairseq-train; check the path")
+    checkpoint_utils = import_module("fairseq.checkpoint_utils")
+    fingerprint = import_module("fairseq_align.training.fingerprint")
+    state = checkpoint_utils.load_checkpoint_to_cpu(str(path))
+    made = fingerprint.read(state)
+    updates = (state.get("optimizer_history") or [{}])[-1].get("num_updates", 0)
+    yield Finding("ok", str(path), f"whole, {updates} updates, checksum {checksum(path)}")
+    if made is None:
+        yield Finding("warn", "made of", "no fingerprints", "it is of plain fairseq or of an earlier version")
+        return
+    for group, names in made.items():
+        for name, value in sorted(names.items()):
+            shown = " ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, dict) else str(value)
+            yield Finding("ok", f"{group} {name}", shown)
+
+
 def run(args: argparse.Namespace) -> int:
     """Print the findings; 1 if something FAILs."""
     status = 0
-    for finding in examine(sys.path):
+    for finding in checkpoint(args.checkpoint) if args.checkpoint else examine(sys.path):
         print(finding, flush=True)
         status |= finding.status == "FAIL"
     return int(status)
@@ -314,8 +337,15 @@ def add_parser(subparsers) -> None:
     """Add the command ``doctor`` to ``fairseq-align``."""
     parser = subparsers.add_parser(
         "doctor",
-        help="what is installed, and what is wrong with it",
+        help="what is installed, and what is wrong with it; what a checkpoint is made of",
         description="One finding a line: ok, warn or FAIL, what it is about, what was found, and how to mend it. "
         "The exit status is 1 if anything FAILs.",
+    )
+    parser.add_argument(
+        "checkpoint",
+        nargs="?",
+        type=Path,
+        help="of fairseq-train: say what it is made of, its vocabulary, lexicons, data and settings, and nothing else; "
+        "default: examine the installation",
     )
     parser.set_defaults(func=run)

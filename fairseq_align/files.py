@@ -1,5 +1,7 @@
 """Files: packed or not, lines read with their numbers, bounded; files and folders written whole or not at all."""
 
+import functools
+import hashlib
 import os
 import shutil
 import zlib
@@ -109,6 +111,42 @@ def read_lines(path: str | Path, expected: str = TEXT) -> Iterator[tuple[int, st
         raise InputError(f"{path}:{number}: found {byte}, expected UTF-8; convert the file, e.g. with iconv") from error
     except UNREADABLE as error:
         raise InputError(f"{path}: found {reason_of(error)}, expected {expected}") from error
+
+
+def checksum(path: str | Path) -> str:
+    """First 12 hexadecimal digits of the sha256 sum of a file's bytes.
+
+    Raises:
+        InputError: there is no such file.
+
+    Example:
+        >>> Path("abc").write_text("abc")
+        3
+        >>> checksum("abc")
+        'ba7816bf8f01'
+    """
+    try:
+        status = os.stat(path)
+        return _checksum(path, status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        raise InputError(f"{path}: found {error.strerror}, expected a file to take the checksum of") from error
+
+
+def checksum_of(content: bytes) -> str:
+    """``checksum`` of a file with this content.
+
+    Example:
+        >>> checksum_of(b"abc")
+        'ba7816bf8f01'
+    """
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+@functools.cache  # a command gives many scores of one large checkpoint
+def _checksum(path: str | Path, size: int, changed: int) -> str:
+    """The checksum of a file, remembered while its size and time of change stay the same."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 @contextmanager

@@ -33,6 +33,17 @@ class Objective(NamedTuple):
     weight: str | None = None
 
 
+def active(task: Settings, criterion: Settings) -> list[str]:
+    """Names of the objectives that settings make a part of the loss; ``mlm`` alone if there is nothing beside it.
+
+    Example:
+        >>> active({"tlm_pairs": "en:fr"}, {"align_weight": 10.0}), active({}, {})
+        (['tlm', 'align_mlm'], ['mlm'])
+    """
+    found = [row.name for row in OBJECTIVES.values() if row.is_active(task, criterion)]
+    return found[1:] or found
+
+
 OBJECTIVES: dict[str, Objective] = {
     objective.name: objective
     for objective in (

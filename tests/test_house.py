@@ -7,9 +7,9 @@ import fairseq_align
 
 FLOORS = (
     "errors version",
-    "files objectives",
-    "text training results",
-    "lexicon",
+    "files objectives ranges",
+    "text results",
+    "lexicon training",
     "data embeddings huggingface",
     "downstream",
     "tasks models criterions derivation",

@@ -41,6 +41,7 @@ fi
     --vocab-size "$VOCABULARY" --character-coverage 0.9999 --out "$WORK/spm"
 binarize "$WORK/corpus" "$WORK/data-bin/$SOURCE" train valid test
 [ -e "$WORK/data-bin/dict.txt" ] || cp "$WORK/spm/dict.txt" "$WORK/data-bin/dict.txt"
+cp "$WORK/spm/spm.model" "$WORK/data-bin/spm.model"   # its checksum goes into checkpoints
 tag "$SOURCE" "$TRAIN" "$VALID" "$TEST"
 for transforms in $grid; do
     [[ $transforms != *=* ]] || continue   # a setting of the grid

@@ -27,6 +27,6 @@ readarray -t texts < <(printf "$WORK/corpus/%s/train.txt\n" $SOURCE $TARGETS | s
 [ -e "$WORK/spm/spm.model" ] || python "$PREPROCESS/subword.py" train --vocab-size "$VOCABULARY" \
     --input "${texts[@]}" --character-coverage 0.9995 --out "$WORK/spm"
 for lang in $SOURCE $TARGETS; do binarize "$WORK/corpus/$lang" "$WORK/data-bin/$lang" train valid test; done
-cp "$WORK/spm/dict.txt" "$WORK/data-bin/dict.txt"
+cp "$WORK/spm/dict.txt" "$WORK/spm/spm.model" "$WORK/data-bin"   # the model's checksum goes into checkpoints
 bash "$EXAMPLES/natural/prepare_tasks.sh"
 bash "$EXAMPLES/natural/prepare_pairs.sh"

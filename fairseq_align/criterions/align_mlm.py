@@ -1,6 +1,7 @@
 """Criterion ``align_mlm``: masked-LM loss plus the alignment loss of a bilingual dictionary."""
 
 import math
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from fairseq.logging import metrics
 from omegaconf import II, MISSING
 from torch import Tensor
 
+from fairseq_align import ranges
 from fairseq_align.criterions.chunked_cross_entropy import cross_entropy
 from fairseq_align.embeddings.alignment_loss import LOSSES, TEMPERATURE, alignment_term
 from fairseq_align.embeddings.retrieval import mean_cosine, precision_at_1
@@ -23,9 +25,16 @@ from fairseq_align.embeddings.shared_gradient import looked_up
 from fairseq_align.errors import InputError
 from fairseq_align.lexicon import words as lexicon_words
 from fairseq_align.lexicon.words import Pairs, Words
+from fairseq_align.ranges import COUNT, Range, number
+from fairseq_align.text import vocabulary
+from fairseq_align.training.fingerprint import PATHS
 
 SAMPLINGS = ("uniform", "weights")
 MOST_IN_A_BLOCK = 8192  # pairs of a loss that needs all of them: their cosines with each other take 256 MB
+
+
+def _paths(value: str) -> list[tuple[str, str]]:
+    return [("", path) for path in value.split(":")]
 
 
 @dataclass
@@ -34,33 +43,32 @@ class AlignMlmConfig(FairseqDataclass):
         default=MISSING,
         metadata={
             "help": "bilingual dictionary to train on, 'source pieces<TAB>target pieces[<TAB>weight]' lines; several, "
-            "e.g. of several pairs of languages, separated by colons"
+            "e.g. of several pairs of languages, separated by colons",
+            PATHS: _paths,
         },
     )
     heldout_lexicon: Optional[str] = field(
         default=None,
         metadata={
             "help": "pairs that are only scored, at validation: heldout_cos and heldout_p1, for each file where there "
-            "are several, separated by colons like --lexicon; default: none"
+            "are several, separated by colons like --lexicon; default: none",
+            PATHS: _paths,
         },
     )
-    align_weight: float = field(
-        default=10.0,
-        metadata={
-            "help": "weight of the alignment loss beside the MLM loss in nats a token (the paper's alpha); 0: plain MLM"
-        },
+    align_weight: float = number(
+        10.0,
+        Range(0, 1_000_000),
+        "weight of the alignment loss beside the MLM loss in nats a token (the paper's alpha); 0: plain MLM",
     )
-    align_warmup: int = field(
-        default=0, metadata={"help": "updates over which the weight grows linearly from 0; 0: it is whole at once"}
-    )
+    align_warmup: int = number(0, COUNT, "updates over which the weight grows linearly from 0; 0: it is whole at once")
     align_loss: str = field(  # no choices: a plugin may have added a loss
         default="cosine",
         metadata={"help": "; ".join(f"{name}: {pair_loss.help}" for name, pair_loss in LOSSES.items())},
     )
-    align_temperature: float = field(
-        default=TEMPERATURE, metadata={"help": "of the contrastive loss: cosines are divided by it"}
+    align_temperature: float = number(
+        TEMPERATURE, Range(0.001, 1000), "of the contrastive loss: cosines are divided by it"
     )
-    align_pairs: int = field(default=0, metadata={"help": "pairs drawn for each update; 0: all of them"})
+    align_pairs: int = number(0, COUNT, "pairs drawn for each update; 0: all of them")
     align_sampling: ChoiceEnum(SAMPLINGS) = field(
         default="uniform",
         metadata={
@@ -68,9 +76,8 @@ class AlignMlmConfig(FairseqDataclass):
             "in proportion to the weights of the lexicon, with replacement, and the loss is not"
         },
     )
-    logits_chunk: int = field(
-        default=0,
-        metadata={"help": "masked tokens whose logits are held at once, e.g. 512; 0: of all, as masked_lm does"},
+    logits_chunk: int = number(
+        0, COUNT, "masked tokens whose logits are held at once, e.g. 512; 0: of all, as masked_lm does"
     )
     seed: int = II("common.seed")
     tpu: bool = II("common.tpu")
@@ -88,7 +95,8 @@ class AlignMlmLoss(MaskedLmLoss):
     Args:
         task: an ``align_mlm`` task; its dictionary is that of the lexicon, its ``update_num`` seeds the sample.
         lexicon, heldout_lexicon: paths, several separated by colons and equally many.
-        align_weight: at least 0.
+        align_weight: at least 0; of a task that predicts nothing (``--mask-prob 0``) any number above 0 trains the
+            alignment loss alone.
         align_warmup: updates until the weight is whole, in training; validation has it whole.
         align_loss: a name in ``LOSSES``.
         align_temperature: of the contrastive loss, above 0.
@@ -119,18 +127,8 @@ class AlignMlmLoss(MaskedLmLoss):
         tpu: bool = False,
         find_unused_parameters: bool = False,
     ):
+        ranges.check(AlignMlmConfig, locals())
         super().__init__(MaskedLmConfig(tpu=tpu), task)
-        numbers = {
-            "--align-weight": align_weight,
-            "--align-warmup": align_warmup,
-            "--align-pairs": align_pairs,
-            "--logits-chunk": logits_chunk,
-        }
-        for flag, number in numbers.items():
-            if not (number >= 0 and math.isfinite(number)):
-                raise InputError(f"found {flag} {number}, expected a number of at least 0")
-        if not (align_temperature > 0 and math.isfinite(align_temperature)):
-            raise InputError(f"found --align-temperature {align_temperature}, expected a number above 0, e.g. 0.1")
         if logits_chunk and find_unused_parameters:
             raise InputError(
                 "found --find-unused-parameters with --logits-chunk, expected one of them; all parameters are used, so "
@@ -140,6 +138,7 @@ class AlignMlmLoss(MaskedLmLoss):
             raise InputError(f"found --align-loss {align_loss}, expected one of {', '.join(LOSSES)}")
         parts = _load(lexicon, task)
         self.pairs = Pairs.cat(list(parts.values()))
+        self.parts, self.words = parts, len(vocabulary.pieces(task.source_dictionary))
         self.heldout = _heldout(parts, _load(heldout_lexicon, task) if heldout_lexicon else {})
         self.align_weight = align_weight
         self.align_warmup = align_warmup
@@ -152,13 +151,26 @@ class AlignMlmLoss(MaskedLmLoss):
                 f"{MOST_IN_A_BLOCK:,}; draw some for each update, e.g. --align-pairs 1024"
             )
         self.logits_chunk = logits_chunk
+        self.aligns_alone = not getattr(task, "predicts", True)
         self.cumulative_weights = self.pairs.weights.double().cumsum(0).numpy()
         self.seed = seed
         self.heldout_scores = None
 
+    def summary(self) -> Iterator[str]:
+        """Pairs of each lexicon, and how much of the vocabulary they cover; a line each."""
+        for path, pairs in self.parts.items():
+            pieces = torch.cat([pairs.source.ids, pairs.target.ids]).unique().numel()
+            yield (
+                f"{path}: {len(pairs):,} pairs, {pairs.oov:,} more with a piece out of vocabulary; they have "
+                f"{pieces:,} of {self.words:,} pieces ({pieces / max(self.words, 1):.0%})"
+            )
+
     def forward(self, model, sample, reduce=True):
-        masked_lm = self._chunked if self.logits_chunk else super().forward
+        masked_lm = self._chunked if self.logits_chunk or self.aligns_alone else super().forward
         loss, sample_size, logging_output = masked_lm(model, sample, reduce)
+        if self.align_weight > 0:  # a batch with nothing to predict counts as one token: it can still be aligned
+            sample_size = max(sample_size, 1) if isinstance(sample_size, int) else sample_size.clamp(min=1)
+            logging_output["sample_size"] = sample_size
         embeddings = model.encoder.sentence_encoder.embed_tokens.weight
         with torch.autocast(embeddings.device.type, enabled=False):
             align, scores = self._align(embeddings, model.training)

@@ -60,6 +60,9 @@ class Blocks:
         break_mode: one of ``BREAK_MODES``, see ``bounds``.
         bos: id of ``<s>``.
         vocabulary_size: upper bound of the ids, excluded; None: ids are not checked.
+
+    Attributes:
+        cut: sentences that are longer than an item, and so make several.
     """
 
     def __init__(self, prefix: str | Path, length: int, break_mode: str, bos: int, vocabulary_size: int | None = None):
@@ -69,6 +72,8 @@ class Blocks:
         corpus = binarized.read(prefix)
         self.tokens = corpus.tokens
         self.bounds = bounds(corpus.offsets, length - 1, break_mode)
+        # sentences that are cut because they are too long; without ends of sentences, any may be
+        self.cut = 0 if break_mode == "none" else int((corpus.sizes > length - 1).sum())
 
     def __len__(self) -> int:
         return len(self.bounds) - 1

@@ -1,7 +1,8 @@
 """Items for masked language modelling in several languages: blocks, masked, and sampled by language."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -117,6 +118,20 @@ class MaskedLmDataset(ItemDataset):
             )
         self.items = np.concatenate(items)
         self.sizes = self.item_sizes[self.items]
+
+    def summary(self) -> Iterator[str]:
+        """Items of each source, how many an epoch shows, and what is cut or left out; a line each."""
+        shown = np.histogram(self.items, self.starts)[0] if len(self.starts) > 1 else []
+        for source, count, start, end in zip(self.sources, shown, self.starts[:-1], self.starts[1:], strict=True):
+            items = source.items
+            if isinstance(items, ParallelItems):
+                names, rest = [Path(prefix).parent.name for prefix in items.prefixes], f"{items.left_out:,} left out"
+                kind = f"TLM {':'.join(names)}"
+            else:
+                kind, rest = Path(items.prefix).parent.name, f"{items.cut:,} sentences cut"
+            yield f"{kind}: {end - start:,} items, of which an epoch shows {count:,}; {rest}, at most " + (
+                f"{int(items.sizes.max()) if end > start else 0} tokens"
+            )
 
     @property
     def order_seed(self) -> list[int]:

@@ -79,6 +79,11 @@ class TaggingDataset(ItemDataset):
             extra.extend(offsets[sentence] + start for start in cuts(begins_word, length)[1:])
         return np.sort(np.concatenate([offsets, np.array(extra, dtype=offsets.dtype)]))
 
+    def summary(self) -> Iterator[str]:
+        """How many sentences make how many items."""
+        count = len(self.offsets) - 1
+        yield f"{self.prefix}: {len(self):,} items of {count:,} sentences; {len(self) - count:,} cuts before a word"
+
     def sentences(self, predicted: np.ndarray) -> Iterator[tuple[list[str], np.ndarray, np.ndarray]]:
         """Words, gold and predicted label numbers of each whole sentence, in the order of the data.
 

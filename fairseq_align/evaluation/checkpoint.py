@@ -12,6 +12,8 @@ from fairseq.tasks import FairseqTask
 from omegaconf import DictConfig
 
 from fairseq_align.errors import InputError
+from fairseq_align.training import fingerprint
+from fairseq_align.training.fingerprint import Fingerprints
 
 BATCH_TOKENS = 8192
 
@@ -26,6 +28,7 @@ class Checkpoint:
         model: in evaluation mode.
         cfg: settings of the training.
         task: the task of the training, on ``data``.
+        made_of: fingerprints of the training; empty for a checkpoint that has none.
     """
 
     path: Path
@@ -33,6 +36,7 @@ class Checkpoint:
     model: BaseFairseqModel = field(repr=False)
     cfg: DictConfig = field(repr=False)
     task: FairseqTask = field(repr=False)
+    made_of: Fingerprints = field(default_factory=dict, repr=False)
 
     @property
     def dictionary(self) -> Dictionary:
@@ -56,21 +60,23 @@ def load(checkpoint: str | Path, data: str | Path) -> Checkpoint:
         data: folder of binarized data with the dict.txt of the training.
 
     Raises:
-        InputError: the checkpoint is missing, damaged, or holds anything but tensors and settings.
+        InputError: the checkpoint is missing, damaged, or holds anything but tensors and settings, or the data have
+            another vocabulary than its training had.
     """
     if not Path(checkpoint).is_file():
         raise InputError(f"{checkpoint}: found no file, expected a checkpoint; train one with fairseq-train")
     try:
-        models, cfg, task = checkpoint_utils.load_model_ensemble_and_task(
-            [str(checkpoint)], arg_overrides={"data": str(data)}
-        )
+        overrides = {"data": str(data)}
+        state = checkpoint_utils.load_checkpoint_to_cpu(str(checkpoint), overrides)
+        made_of = fingerprint.read(state) or {}
+        models, cfg, task = checkpoint_utils.load_model_ensemble_and_task([str(checkpoint)], overrides, state=state)
     except RuntimeError as error:  # the weights are not those of the model
         reason = str(error).strip().splitlines()[0]
         raise InputError(
             f"{checkpoint}: {reason} Expected a checkpoint of fairseq-train for this data; train it again"
         ) from error
     model = models[0].to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    return Checkpoint(Path(checkpoint), Path(data), model, cfg, task)
+    return Checkpoint(Path(checkpoint), Path(data), model, cfg, task, made_of)
 
 
 def batches(checkpoint: Checkpoint, subset: str) -> Iterator[dict]:

@@ -30,13 +30,14 @@ class Recording:
     Attributes:
         data: folder of binarized data with dict.txt.
         results: JSON-lines file to append the scores to; None: they are only printed.
-        objective, derivation, lexicon_rate, variant: of the training run, see ``results.records``.
+        objective: of the training run, see ``results.records``; None: as the checkpoint says.
+        derivation, lexicon_rate, variant: of the training run, likewise.
     """
 
     checkpoint: str
     data: str
     results: str | None
-    objective: str
+    objective: str | None
     derivation: str | None
     lexicon_rate: float | None
     variant: str | None
@@ -55,23 +56,31 @@ class Recording:
             raise InputError(f"{self.checkpoint}: found no file, expected a checkpoint; train one with fairseq-train")
         from fairseq_align.evaluation import checkpoint
 
-        return checkpoint.load(self.checkpoint, self.data)
+        loaded = checkpoint.load(self.checkpoint, self.data)
+        from fairseq_align.evaluation.training_of import Training
 
-    def record(self, score: "Score", seed: int, lexicon: str | None = None) -> None:
+        Training.of(loaded).objective(self.objective)  # refused before anything is scored
+        return loaded
+
+    def record(self, score: "Score", checkpoint: "Checkpoint", lexicon: str | None = None) -> None:
         """Print a score with its signature and append it to the results file, if there is one.
 
         Args:
-            seed: of the training.
+            checkpoint: that was scored.
             lexicon: path of the lexicon that the score was computed on; None: none.
         """
+        from fairseq_align.evaluation.training_of import Training
+        from fairseq_align.text import vocabulary
+
         fields = asdict(score) | {
-            "seed": seed,
-            "objective": self.objective,
+            "seed": checkpoint.seed,
+            "objective": Training.of(checkpoint).objective(self.objective),
             "derivation": self.derivation,
             "lexicon_rate": self.lexicon_rate,
             "variant": self.variant,
             "lexicon": records.checksum(lexicon) if lexicon else None,
             "checkpoint": records.checksum(self.checkpoint),
+            "vocabulary": vocabulary.checksum(checkpoint.dictionary),
             "versions": records.versions(),
             "date": records.now(),
         }
@@ -103,11 +112,11 @@ def evaluate(request: EvaluateRequest) -> None:
 
     if request.retrieval:
         for score in tasks.score_retrieval(checkpoint, request.subsets, request.layer):
-            request.recording.record(score, checkpoint.seed)
+            request.recording.record(score, checkpoint)
         return
     for subset in request.subsets:
         for score in tasks.evaluate(checkpoint, subset, request.predictions):
-            request.recording.record(score, checkpoint.seed)
+            request.recording.record(score, checkpoint)
 
 
 @dataclass(frozen=True)
@@ -115,14 +124,15 @@ class AlignmentRequest:
     """What ``fairseq-align alignment`` is asked to do; see its flags.
 
     Attributes:
-        lexicons: paths by split, ``seen`` and ``heldout``; at least one.
+        lexicons: paths by split, ``seen`` and ``heldout``; none: those of the training.
+        lang: the target language; None: the other one of two that the model was trained on.
         layers: numbers of encoder layers; None: word embeddings.
         block: words compared at a time; None: the default of the library.
     """
 
     recording: Recording
     lexicons: dict[str, str]
-    lang: str
+    lang: str | None
     source_lang: str | None
     layers: tuple[int | None, ...]
     bands: tuple[str, ...]
@@ -135,12 +145,13 @@ class AlignmentRequest:
         """Check the flags against each other.
 
         Raises:
-            InputError: no lexicon is given, or none for the mapping, or one is missing.
+            InputError: none of the lexicons that are given is for the mapping, or one is missing.
         """
         files = {split: path for split, path in (("seen", args.lexicon), ("heldout", args.heldout_lexicon)) if path}
-        if not files or (args.mapping and "seen" not in files):
-            needed = "--lexicon, which the mapping is learnt on" if files else "--lexicon, --heldout-lexicon or both"
-            raise InputError(f"fairseq-align alignment: found no {needed}; name the files of the study")
+        if files and args.mapping and "seen" not in files:
+            raise InputError(
+                "fairseq-align alignment: found no --lexicon, which the mapping is learnt on; name that of the training"
+            )
         for path in files.values():
             check_exists(path, "a lexicon; make it with preprocess/lexicon.py")
         layers = tuple(None if layer == EMBEDDINGS else int(layer) for layer in args.layers)
@@ -161,16 +172,21 @@ def alignment(request: AlignmentRequest) -> None:
     """Score how well the words of two languages coincide."""
     checkpoint = request.recording.load()
     from fairseq_align.evaluation.alignment import default_source_lang, score_alignment
+    from fairseq_align.evaluation.training_of import Training, lexicons_of
     from fairseq_align.lexicon.words import load
 
-    pairs = {split: load(path, checkpoint.dictionary) for split, path in request.lexicons.items()}
-    langs = request.source_lang or default_source_lang(checkpoint, request.lang), request.lang
+    training = Training.of(checkpoint)
+    training.check_seen(request.lexicons.get("seen"))
+    lexicons = request.lexicons or lexicons_of(checkpoint)
+    lang = training.target(request.lang)
+    pairs = {split: load(path, checkpoint.dictionary) for split, path in lexicons.items()}
+    langs = request.source_lang or default_source_lang(checkpoint, lang), lang
     block = {"block": request.block} if request.block else {}
     scores = score_alignment(
         checkpoint, pairs, langs, request.layers, request.bands, request.mapping, request.isomorphism, **block
     )
     for score in scores:
-        request.recording.record(score, checkpoint.seed, request.lexicons.get(score.split))
+        request.recording.record(score, checkpoint, lexicons.get(score.split))
 
 
 def _names(known: Sequence[str]):
@@ -192,7 +208,9 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", help="folder of binarized data with dict.txt")
     parser.add_argument("--results", help="JSON-lines file to append the scores to; default: they are only printed")
     parser.add_argument(
-        "--objective", choices=list(OBJECTIVES), required=True, help="what the model was pre-trained with"
+        "--objective",
+        choices=list(OBJECTIVES),
+        help="what the model was pre-trained with; default: as the checkpoint says, which it may not contradict",
     )
     parser.add_argument(
         "--derivation", help="how the target language was made, e.g. transliterate+invert; default: natural"
@@ -243,9 +261,13 @@ def add_alignment_parser(subparsers) -> None:
         "measure, P@1 over the whole vocabulary.",
     )
     _add_recording(parser)
-    parser.add_argument("--lexicon", help="pairs seen in training")
+    parser.add_argument(
+        "--lexicon", help="pairs seen in training; default, without --heldout-lexicon: both of the training"
+    )
     parser.add_argument("--heldout-lexicon", help="pairs kept from training")
-    parser.add_argument("--lang", required=True, help="target language, a folder of the data")
+    parser.add_argument(
+        "--lang", help="target language, a folder of the data; default: the second of two that were trained on"
+    )
     parser.add_argument(
         "--source-lang", help="source language, a folder of the data; default: the first other one of pre-training"
     )

@@ -62,6 +62,11 @@ def score_mlm(checkpoint: Checkpoint, subset: str) -> Iterator[Score]:
     task = checkpoint.task
     total = summed(checkpoint, MaskedLmLoss(MaskedLmConfig(tpu=False), task), subset)
     masked = int(total["sample_size"])
+    if not masked:
+        raise InputError(
+            f"--subset: found no token to predict in {subset} with --mask-prob {task.cfg.mask_prob} of the training, "
+            "expected some; such a model is scored by fairseq-align alignment"
+        )
     yield Score("mlm", "loss", total["loss"] / masked, masked, lang, split)
     yield Score("mlm", "unigram_entropy", unigram_entropy(task.dataset(subset), task.words), masked, lang, split)
 

@@ -8,6 +8,7 @@ of a tagger or classifier, ``label/dict.txt``. A folder appears whole or not at 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from fairseq_align import files
 from fairseq_align.errors import InputError, needed
 from fairseq_align.files import check_free, new_folder
 from fairseq_align.huggingface import UNKNOWN_LANG, adapters, fairseq_checkpoint, model_card, pretrained
@@ -29,6 +31,11 @@ from fairseq_align.text import subword, vocabulary
 
 if TYPE_CHECKING:
     from fairseq.data import Dictionary
+
+
+logger = logging.getLogger(__name__)
+
+MADE_OF = "fairseq_align"  # key of config.json, which transformers hands on as it is
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,7 @@ def export(
     subword.load(sentencepiece)
     pieces = Path(sentencepiece).read_bytes()
     fast = adapter.tokenizer.build(pieces, dictionary, str(sentencepiece))
+    known = known_vocabulary(checkpoint, state, dictionary, sentencepiece)
     checksum = records.checksum(checkpoint)
     scores = [record for record in records.latest(records.read(*filter(None, [results])))
               if record["checkpoint"] == checksum]  # fmt: skip
@@ -107,13 +115,51 @@ def export(
     config, tensors = adapters.to_huggingface(model, model_type)
     with new_folder(folder) as part:
         safetensors.save_file(tensors, part / "model.safetensors", metadata={"format": "pt"})
-        _write_json(part / "config.json", config)
+        _write_json(part / "config.json", config | {MADE_OF: known | {"pieces": len(vocabulary.pieces(dictionary))}})
         fast.save(str(part / "tokenizer.json"))
         _write_json(part / "tokenizer_config.json", adapter.tokenizer.config(model.architecture.positions))
         (part / "sentencepiece.bpe.model").write_bytes(pieces)
         shutil.copyfile(dict_path, part / "dict.txt")
         (part / "README.md").write_text(card, encoding="utf-8")
     return Exported(Path(out), model_class, model.architecture, len(scores))
+
+
+def known_vocabulary(
+    checkpoint: str | Path, state: dict, dictionary: Dictionary, sentencepiece: str | Path
+) -> dict[str, str]:
+    """Checksums of dict.txt and the SentencePiece model, compared with those of the training where it has them.
+
+    Raises:
+        InputError: they differ.
+    """
+    from fairseq_align.training import fingerprint
+
+    known = {"dict.txt": vocabulary.checksum(dictionary), "SentencePiece": files.checksum(sentencepiece)}
+    before = fingerprint.read(state)
+    if before is None:
+        logger.warning("%s has no fingerprints: whether dict.txt is that of its training is not known", checkpoint)
+    else:
+        fingerprint.compare_vocabulary(checkpoint, before, known)
+    return known
+
+
+def check_exported(folder: Path, dictionary: Dictionary) -> None:
+    """Hold the vocabulary of a folder that ``export`` wrote against the checksum in it; others have none.
+
+    One that has grown since, because transformers has added tokens, is another model.
+
+    Raises:
+        InputError: files of the folder were exchanged.
+    """
+    path = folder / "config.json"
+    known = json.loads(path.read_text(encoding="utf-8")).get(MADE_OF) if path.is_file() else None
+    expected = known.get("dict.txt") if isinstance(known, dict) else None
+    grown = expected and known.get("pieces") != len(vocabulary.pieces(dictionary))
+    if expected and not grown and expected != vocabulary.checksum(dictionary):
+        raise InputError(
+            f"{folder}: found a tokenizer with the vocabulary {vocabulary.checksum(dictionary)}, expected {expected}, "
+            "which config.json names; export the model again"
+        )
 
 
 def _data_folder(checkpoint: str | Path, cfg: dict, data: str | None) -> Path:
@@ -187,6 +233,7 @@ def import_model(
     beside = next(parent for parent in folder.parents if parent.is_dir())
     with located(str(source), beside) as source_folder:
         model = pretrained.read(source_folder)
+        check_exported(source_folder, model.dictionary)
         if extend_vocab:
             model = extend(model, Path(extend_vocab), Path(extend_lexicon) if extend_lexicon else None)
         write(model, folder, lang)
@@ -197,7 +244,11 @@ def import_model(
 def write(model: Pretrained, out: Path, lang: str) -> None:
     """Write a model as fairseq has it."""
     architecture = model.model.architecture
+    from fairseq_align.training import fingerprint
+
     state = fairseq_checkpoint.to_checkpoint(model.model, str(out), lang)
+    sums = {"dict.txt": vocabulary.checksum(model.dictionary), "SentencePiece": files.checksum_of(model.pieces)}
+    state["extra_state"][fingerprint.KEY] = {"vocabulary": sums}
     with new_folder(out) as part:
         torch.save(state, part / "model.pt")
         vocabulary.save(model.dictionary, part / "dict.txt")

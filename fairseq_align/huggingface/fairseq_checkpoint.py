@@ -35,8 +35,13 @@ def read_torch(path: str | Path) -> dict:
     """
     import fairseq  # noqa: F401  the plugin tells torch which classes of settings a checkpoint may hold
 
+    from fairseq_align.training.checkpoints import changed_on_disk
+
     if not Path(path).is_file():
         raise InputError(f"{path}: found no file, expected a checkpoint; check the path")
+    found = changed_on_disk(path)
+    if found:
+        raise InputError(f"{path}: found {found}, expected a whole file of torch.save; it is damaged: get another copy")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

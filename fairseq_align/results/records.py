@@ -14,7 +14,6 @@ key, ``latest`` keeps the last one. Tasks and metrics, with their ranges and uni
 
 import fcntl
 import functools
-import hashlib
 import json
 import math
 import os
@@ -27,6 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fairseq_align.errors import InputError
+from fairseq_align.files import checksum  # noqa: F401   of lexicons and checkpoints, where records are made
 from fairseq_align.objectives import OBJECTIVES
 from fairseq_align.results.metrics import PERCENT, TASKS, metric_names, metric_of, split_names
 from fairseq_align.version import __version__
@@ -108,6 +108,7 @@ FIELDS = {
     "variant": _or_null(NAME),  # what else sets the training apart, e.g. "contrastive"; null: nothing
     "freeze_embeddings": _or_null(Field(lambda value: isinstance(value, bool), "true, false")),
     "checkpoint": CHECKSUM,
+    "vocabulary": _or_null(CHECKSUM),  # of dict.txt, as lexicons and derivation.json have it
     "lexicon": _or_null(CHECKSUM),
     "layer": _or_null(COUNT),  # alignment: the encoder layer whose states were compared; null: word embeddings
     "mapping": _only("procrustes"),  # alignment: what was learnt on the seen pairs; null: nothing
@@ -118,8 +119,8 @@ FIELDS = {
     "versions": Field(_is_versions, "an object of strings with fairseq_align, torch and fairseq"),
     "date": Field(_is_date, "an ISO 8601 date"),
 }
-OPTIONAL = ("variant", "layer", "mapping", "direction", "band", "ties", "oov")
-MEASURED = ("value", "n", "ties", "oov", "versions", "date")  # all other fields are the key of a record
+OPTIONAL = ("variant", "layer", "mapping", "direction", "band", "ties", "oov", "vocabulary")
+MEASURED = ("value", "n", "ties", "oov", "vocabulary", "versions", "date")  # all other fields are the key of a record
 
 
 def now() -> str:
@@ -133,32 +134,6 @@ def versions() -> dict[str, str]:
     distributions = metadata.packages_distributions().get("fairseq", [])  # it is published under several names
     fairseq = metadata.version(distributions[0]) if distributions else "unknown"
     return {"fairseq_align": __version__, "torch": metadata.version("torch"), "fairseq": fairseq}
-
-
-def checksum(path: str | Path) -> str:
-    """First 12 hexadecimal digits of the sha256 sum of a file's bytes.
-
-    Raises:
-        InputError: there is no such file.
-
-    Example:
-        >>> Path("abc").write_text("abc")
-        3
-        >>> checksum("abc")
-        'ba7816bf8f01'
-    """
-    try:
-        status = os.stat(path)
-        return _checksum(path, status.st_size, status.st_mtime_ns)
-    except OSError as error:
-        raise InputError(f"{path}: found {error.strerror}, expected a file to take the checksum of") from error
-
-
-@functools.cache  # a command gives many scores of one large checkpoint
-def _checksum(path: str | Path, size: int, changed: int) -> str:
-    """The checksum of a file, remembered while its size and time of change stay the same."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 def validate(record: object, where: str) -> None:

@@ -13,6 +13,7 @@ from fairseq.dataclass import ChoiceEnum
 from fairseq.tasks import register_task
 from omegaconf import II, MISSING
 
+from fairseq_align import ranges
 from fairseq_align.data import binarized
 from fairseq_align.data.blocks import BREAK_MODES, Blocks
 from fairseq_align.data.masked_lm import MaskedLmDataset, Source
@@ -21,8 +22,10 @@ from fairseq_align.data.sentence_pairs import ParallelItems
 from fairseq_align.data.translations import Translations, entries
 from fairseq_align.errors import InputError
 from fairseq_align.lexicon import words as lexicon_words
+from fairseq_align.ranges import LENGTH, SHARE, Range, number
 from fairseq_align.text import vocabulary
 from fairseq_align.training.autocast import PrecisionConfig, PrecisionTask
+from fairseq_align.training.fingerprint import PATHS
 
 logger = logging.getLogger(__name__)
 
@@ -37,19 +40,21 @@ class AlignMlmTaskConfig(PrecisionConfig):
         },
     )
     langs: str = field(default=MISSING, metadata={"help": "comma-separated languages to train on, folders of the data"})
-    tokens_per_sample: int = field(default=512, metadata={"help": "most tokens in an item, <s> included"})
+    tokens_per_sample: int = number(
+        512, LENGTH, "most tokens in an item, <s> included; of a model with fewer positions, as many as these"
+    )
     sample_break_mode: ChoiceEnum(BREAK_MODES) = field(
         default="none",
         metadata={
             "help": "none: every item full; complete: whole sentences, as many as fit; eos: one sentence an item"
         },
     )
-    mask_prob: float = field(default=0.15, metadata={"help": "share of the tokens to predict; 0: none"})
-    random_token_prob: float = field(
-        default=0.1, metadata={"help": "share of the predicted tokens shown as a random token"}
+    mask_prob: float = number(
+        0.15, Range(0.01, 1, or_zero=True), "share of the tokens to predict; 0: none, for an alignment loss alone"
     )
-    leave_unmasked_prob: float = field(
-        default=0.1, metadata={"help": "share of the predicted tokens shown as they are"}
+    random_token_prob: float = number(0.1, SHARE, "share of the predicted tokens shown as a random token")
+    leave_unmasked_prob: float = number(
+        0.1, SHARE, "share of the predicted tokens shown as they are; with the random ones at most 1"
     )
     mask_whole_words: bool = field(
         default=False, metadata={"help": "predict whole words: all pieces of a word are treated alike"}
@@ -61,19 +66,17 @@ class AlignMlmTaskConfig(PrecisionConfig):
             "aligned sentence by sentence; default: none"
         },
     )
-    tlm_rate: float = field(
-        default=0.25,
-        metadata={"help": "TLM items of an epoch as a fraction of the pairs of sentences; above 1 they repeat"},
+    tlm_rate: float = number(
+        0.25, Range(0, 100), "TLM items of an epoch as a fraction of the pairs of sentences; above 1 they repeat"
     )
     dict_mlm: Optional[str] = field(
         default=None,
         metadata={
-            "help": "DICT-MLM with these lexicons, e.g. en:fr:en-fr.tsv,en:hi:en-hi.tsv, both ways; default: none"
+            "help": "DICT-MLM with these lexicons, e.g. en:fr:en-fr.tsv,en:hi:en-hi.tsv, both ways; default: none",
+            PATHS: lambda value: [(f"{source}:{target}:", path) for source, target, path in map(_named, _split(value))],
         },
     )
-    dict_mlm_rate: float = field(
-        default=0.5, metadata={"help": "share of the predicted tokens with a translation that DICT-MLM treats"}
-    )
+    dict_mlm_rate: float = number(0.5, SHARE, "share of the predicted tokens with a translation that DICT-MLM treats")
     dict_mlm_mode: ChoiceEnum(DICT_MODES) = field(
         default="input",
         metadata={
@@ -81,11 +84,10 @@ class AlignMlmTaskConfig(PrecisionConfig):
             "target: it sees <mask:LANG> of dict.txt and predicts the translation"
         },
     )
-    multilang_sampling_alpha: float = field(
-        default=1.0,
-        metadata={
-            "help": "languages are sampled in proportion to their size to this power; 1: as they are, 0: all alike"
-        },
+    multilang_sampling_alpha: float = number(
+        1.0,
+        Range(0, 10),
+        "languages are sampled in proportion to their size to this power; 1: as they are, 0: all alike",
     )
     seed: int = II("common.seed")
 
@@ -99,17 +101,27 @@ class AlignMlmTask(PrecisionTask):
     Attributes:
         langs: languages of ``--langs``.
         words: first id of an ordinary token, and one more than the last.
+        positions: most tokens in an item: ``--tokens-per-sample``, or the positions of the model if it has fewer.
+        predicts: whether any token is to be predicted.
         update_num: number of the current update, from 0; the criterion draws its pairs by it.
     """
 
     cfg: AlignMlmTaskConfig
 
     def __init__(self, cfg: AlignMlmTaskConfig, dictionary: Dictionary):
+        ranges.check(AlignMlmTaskConfig, cfg)
+        if cfg.random_token_prob + cfg.leave_unmasked_prob > 1:
+            raise InputError(
+                f"found --random-token-prob {cfg.random_token_prob} and --leave-unmasked-prob "
+                f"{cfg.leave_unmasked_prob}, expected shares of at most 1 together; the others are masked"
+            )
         super().__init__(cfg)
         self.dictionary = dictionary
         self.words = (dictionary.nspecial, dictionary.nspecial + len(vocabulary.pieces(dictionary)))
         self.mask_idx = dictionary.add_symbol(vocabulary.MASK)
         self.langs = cfg.langs.split(",")
+        self.positions = cfg.tokens_per_sample
+        self.predicts = cfg.mask_prob > 0
         self.update_num = 0
 
     @classmethod
@@ -156,6 +168,30 @@ class AlignMlmTask(PrecisionTask):
             dict_mode=str(self.cfg.dict_mlm_mode),
         )
 
+    def build_model(self, cfg, from_checkpoint: bool = False):
+        model = super().build_model(cfg, from_checkpoint)
+        self.positions = min(self.cfg.tokens_per_sample, model.max_positions())  # fairseq loads the data afterwards
+        return model
+
+    def files_of(self, split: str) -> list[str]:
+        """Paths in a folder of data, without their endings, of what a split is read from."""
+        paired = [lang for pair in _split(self.cfg.tlm_pairs) for lang in pair.split(":")]
+        return [f"{lang}/{split}" for lang in dict.fromkeys([*self.langs, *paired])]
+
+    def build_criterion(self, cfg, from_checkpoint: bool = False):
+        if not self.predicts and not getattr(cfg, "align_weight", 0):
+            raise InputError(
+                "found --mask-prob 0 without an alignment loss, expected something to learn; give --criterion "
+                "align_mlm with an --align-weight above 0, or predict some tokens"
+            )
+        return super().build_criterion(cfg, from_checkpoint)
+
+    def reduce_metrics(self, logging_outputs, criterion) -> None:
+        """Log what the criterion says; of an update that had nothing to predict, a loss of 0 and not of 0 / 0."""
+        if logging_outputs and not any(log.get("sample_size", 0) for log in logging_outputs):
+            logging_outputs = [{**logging_outputs[0], "sample_size": 1}, *logging_outputs[1:]]
+        super().reduce_metrics(logging_outputs, criterion)
+
     def _blocks(self, prefix: Path) -> Blocks:
         if not binarized.exists(prefix):
             folders = sorted(path.parent.name for path in prefix.parent.parent.glob(f"*/{prefix.name}.idx"))
@@ -165,7 +201,7 @@ class AlignMlmTask(PrecisionTask):
             )
         blocks = Blocks(
             prefix,
-            self.cfg.tokens_per_sample,
+            self.positions,
             str(self.cfg.sample_break_mode),
             self.dictionary.bos(),
             len(self.dictionary),
@@ -180,7 +216,7 @@ class AlignMlmTask(PrecisionTask):
         items = ParallelItems(
             data / langs[0] / split,
             data / langs[1] / split,
-            self.cfg.tokens_per_sample,
+            self.positions,
             self.dictionary.bos(),
             len(self.dictionary),
         )
@@ -192,9 +228,7 @@ class AlignMlmTask(PrecisionTask):
         """Entries of the translation table of each language, see ``entries``; read when a training set is loaded."""
         by_lang = defaultdict(list)
         for item in _split(self.cfg.dict_mlm):
-            source, target, path = (item.split(":", 2) + ["", ""])[:3]
-            if not (source and target and path):
-                raise InputError(f"--dict-mlm: found {item!r}, expected source:target:lexicon, e.g. en:fr:en-fr.tsv")
+            source, target, path = _named(item)
             pairs = lexicon_words.load(path, self.dictionary)
             forth = entries(pairs, self._language_mask(target))
             back = entries(pairs, self._language_mask(source), reverse=True)
@@ -234,8 +268,16 @@ class AlignMlmTask(PrecisionTask):
         return self.dictionary
 
     def max_positions(self) -> int:
-        return self.cfg.tokens_per_sample
+        return self.positions
 
 
 def _split(names: str | None) -> list[str]:
     return names.split(",") if names else []
+
+
+def _named(item: str) -> list[str]:
+    """Source, target and path of a lexicon of ``--dict-mlm``."""
+    parts = item.split(":", 2)
+    if len(parts) < 3 or not all(parts):
+        raise InputError(f"--dict-mlm: found {item!r}, expected source:target:lexicon, e.g. en:fr:en-fr.tsv")
+    return parts

@@ -8,8 +8,10 @@ from fairseq.data import Dictionary
 from fairseq.tasks import register_task
 from omegaconf import II, MISSING
 
+from fairseq_align import ranges
 from fairseq_align.data.tagging import TaggingDataset
 from fairseq_align.errors import InputError
+from fairseq_align.ranges import LENGTH, number
 from fairseq_align.text import vocabulary
 from fairseq_align.training.autocast import PrecisionConfig, PrecisionTask
 
@@ -28,8 +30,8 @@ class SequenceTaggingTaskConfig(PrecisionConfig):
         default=MISSING,
         metadata={"help": "language of the subsets that name none; test_fr is always French"},
     )
-    tokens_per_sample: int = field(
-        default=512, metadata={"help": "most tokens in an item, <s> included; longer sentences are cut before a word"}
+    tokens_per_sample: int = number(
+        512, LENGTH, "most tokens in an item, <s> included; longer sentences are cut before a word"
     )
     freeze_embeddings: bool = field(
         default=False,
@@ -52,6 +54,7 @@ class SequenceTaggingTask(PrecisionTask):
     cfg: SequenceTaggingTaskConfig
 
     def __init__(self, cfg: SequenceTaggingTaskConfig, dictionary: Dictionary, label_dictionary: Dictionary):
+        ranges.check(SequenceTaggingTaskConfig, cfg)
         super().__init__(cfg)
         self.dictionary = dictionary
         self.label_dictionary = label_dictionary
@@ -80,6 +83,12 @@ class SequenceTaggingTask(PrecisionTask):
             prefix, self.positions, self.dictionary, self.label_dictionary, self.cfg.seed
         )
         logger.info("%s: %d items", prefix, len(self.datasets[split]))
+
+    def files_of(self, split: str) -> list[str]:
+        """Paths in the folder of data, without their endings, of what a split is read from."""
+        name, _, lang = split.partition("_")
+        prefix = f"{lang or self.cfg.lang}/{name}"
+        return [prefix, f"{prefix}.label"]
 
     def build_model(self, cfg, from_checkpoint: bool = False):
         model = super().build_model(cfg, from_checkpoint)

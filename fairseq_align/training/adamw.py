@@ -7,14 +7,19 @@ from fairseq.dataclass import FairseqDataclass
 from fairseq.optim import FairseqOptimizer, register_optimizer
 from omegaconf import II
 
+from fairseq_align import ranges
 from fairseq_align.errors import InputError
+from fairseq_align.ranges import SHARE, Range, number
 
 
 @dataclass
 class AdamWConfig(FairseqDataclass):
-    adam_betas: str = field(default="(0.9, 0.98)", metadata={"help": "decay of the means of gradient and its square"})
-    adam_eps: float = field(default=1e-8, metadata={"help": "added to the root of the mean square"})
-    weight_decay: float = field(default=0.0, metadata={"help": "share of the weights, times lr, taken off an update"})
+    adam_betas: str = field(
+        default="(0.9, 0.98)",
+        metadata={"help": "decay of the means of gradient and its square; two numbers from 0 to below 1"},
+    )
+    adam_eps: float = number(1e-8, Range(1e-12, 1), "added to the root of the mean square")
+    weight_decay: float = number(0.0, SHARE, "share of the weights, times lr, taken off an update")
     lr: list[float] = II("optimization.lr")
 
 
@@ -29,12 +34,13 @@ class AdamW(FairseqOptimizer):
         params: tensors to optimise, all of them floating point.
 
     Raises:
-        InputError: ``adam_betas`` is no such pair.
+        InputError: ``adam_betas`` is no such pair, or a number is out of its range.
 
     Source: Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101; ``torch.optim.AdamW``
     """
 
     def __init__(self, cfg: AdamWConfig, params):
+        ranges.check(AdamWConfig, {"adam_eps": cfg.adam_eps, "weight_decay": cfg.weight_decay})
         super().__init__(cfg)
         self._optimizer = torch.optim.AdamW(list(params), fused=True, **self.optimizer_config)
 

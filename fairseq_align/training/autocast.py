@@ -9,6 +9,7 @@ from fairseq.tasks import FairseqTask
 from omegaconf import II
 
 from fairseq_align.errors import InputError
+from fairseq_align.training.fingerprint import GROUPS
 
 DTYPES = {"none": None, "bf16": torch.bfloat16}
 
@@ -20,6 +21,13 @@ class PrecisionConfig(FairseqDataclass):
         metadata={
             "help": "bf16: matrix products in bfloat16, what needs it, weights and optimizer in float32; instead of "
             "--fp16 and --amp"
+        },
+    )
+    allow_changed: str = field(
+        default="",
+        metadata={
+            "help": "what may have changed since the checkpoint that a run goes on from was saved, comma-separated: "
+            f"{', '.join(GROUPS)}; default: nothing, as what is learnt then is another run"
         },
     )
     fp16: bool = II("common.fp16")

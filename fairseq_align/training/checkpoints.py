@@ -8,10 +8,12 @@ be, ``settings`` says.
 
 import argparse
 import collections
+import functools
 import logging
 import os
 import pickle
 import re
+import shutil
 import typing
 import zipfile
 from collections.abc import Callable
@@ -28,7 +30,7 @@ from omegaconf.base import ContainerMetadata, Metadata
 from omegaconf.nodes import AnyNode
 
 from fairseq_align.errors import InputError
-from fairseq_align.training import literals, settings
+from fairseq_align.training import fingerprint, literals, settings
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ SAFE_CLASSES = (
     _TensorPlaceholder,
 )
 LAST = "checkpoint_last"
+PREVIOUS = "checkpoint_previous"
 
 
 def register_safe_classes() -> None:
@@ -67,6 +70,9 @@ def read_safely(stock: Callable[..., dict], path, arg_overrides=None, load_on_al
     if not PathManager.isfile(path):
         raise InputError(f"{path}: found no file, expected a checkpoint; check the path")
     literals.cover_examples()
+    found = changed_on_disk(path)
+    if found:
+        raise InputError(f"{path}: found {found}, expected a whole checkpoint; it is damaged: take another copy")
     try:
         state = torch.load(PathManager.get_local_path(path), map_location="cpu", weights_only=True)
         settings.check(state)
@@ -106,8 +112,27 @@ def _refused(error: pickle.UnpicklingError) -> str:
 def damage(path: str | Path) -> str | None:
     """What is wrong with a file that should be a checkpoint written by torch; None: it is whole.
 
-    The file is a ZIP archive with a checksum of every part; all of it is read once.
+    The file is a ZIP archive with a checksum of every part; all of it is read, once as long as it does not change.
     """
+    try:
+        status = os.stat(path)
+        return _damage(str(path), status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def changed_on_disk(path: str | Path) -> str | None:
+    """``damage`` of a file that begins as torch's archives do; torch itself does not look at their checksums.
+
+    Files of torch before 1.6 have none, and what is neither is left to the reader.
+    """
+    with open(path, "rb") as file:
+        return damage(path) if file.read(4) == b"PK\x03\x04" else None
+
+
+@functools.cache
+def _damage(path: str, size: int, changed: int) -> str | None:
+    """``damage`` of a file, remembered while its size and time of change stay the same."""
     try:
         with zipfile.ZipFile(path) as archive:
             part = archive.testzip()
@@ -138,13 +163,19 @@ def whole(path: str) -> str:
     )
 
 
-def resume_from_whole(resume: Callable, trainer: Trainer, filename: str, *args, **kwargs):
+def resume_from_whole(
+    resume: Callable, trainer: Trainer, filename: str, reset_optimizer: bool = False, *args, **kwargs
+):
     """``Trainer.load_checkpoint``, with a damaged last checkpoint replaced by the newest whole one, see ``whole``.
 
+    What the run is made of is compared with what the checkpoint was made of, see ``fingerprint.check``.
     The trainer has built its model already, from the flags of its command; what these name, the checkpoint may name.
     """
     with settings.chosen_by(trainer.cfg):
-        return resume(trainer, whole(filename), *args, **kwargs)
+        path = whole(filename)
+        extra_state = resume(trainer, path, reset_optimizer, *args, **kwargs)
+    fingerprint.check(trainer, path, extra_state, goes_on=not reset_optimizer)
+    return extra_state
 
 
 def copy_whole(copy: Callable, source: str, target: str, overwrite: bool = False):
@@ -155,7 +186,43 @@ def copy_whole(copy: Callable, source: str, target: str, overwrite: bool = False
 
 
 def rename_written(rename: Callable, source: str, target: str) -> None:
-    """``PathManager.rename``, after the data of the file is on the disk: the new name must not be there before it."""
+    """``PathManager.rename``, after the data of the file is on the disk: the new name must not be there before it.
+
+    A last checkpoint that is replaced stays as ``checkpoint_previous.pt``, see ``_keep_previous``.
+    """
     with open(source, "rb") as file:
         os.fsync(file.fileno())
+    _keep_previous(Path(target))
     rename(source, target)
+
+
+def _keep_previous(last: Path) -> None:
+    """Give the last checkpoint another name before a new one takes its own, if the folder has no other checkpoint.
+
+    So there are two at any time, and one is left when the other is damaged.
+    """
+    if not last.name.startswith(LAST) or not last.is_file():
+        return
+    previous = last.with_name(last.name.replace(LAST, PREVIOUS, 1))
+    if {*last.parent.glob("checkpoint*.pt")} - {last, previous}:
+        previous.unlink(missing_ok=True)
+        return
+    new = previous.with_name(previous.name + ".tmp")
+    new.unlink(missing_ok=True)
+    try:
+        os.link(last, new)
+    except OSError:  # a file system without links
+        shutil.copyfile(last, new)
+    os.replace(new, previous)
+
+
+def keep_two(cfg: DictConfig) -> None:
+    """Have fairseq keep two of the checkpoints that it would keep one of; a line says so.
+
+    Args:
+        cfg: fairseq's group ``checkpoint``, changed in place.
+    """
+    for name in ("keep_interval_updates", "keep_last_epochs"):
+        if cfg[name] == 1:
+            cfg[name] = 2
+            logger.info("--%s 1 keeps 2: one is left when the other is damaged", name.replace("_", "-"))

@@ -18,10 +18,21 @@ from fairseq.file_io import PathManager
 from fairseq.models.transformer.transformer_encoder import TransformerEncoderBase
 from fairseq.optim.amp_optimizer import AMPOptimizer
 from fairseq.optim.fp16_optimizer import FP16Optimizer, MemoryEfficientFP16Optimizer
+from fairseq.tasks import FairseqTask
 from fairseq.trainer import Trainer
 
 from fairseq_align.errors import InputError, show_in_one_line
-from fairseq_align.training import checkpoints, failures, half_precision, literals, resharding, stopping, waits
+from fairseq_align.training import (
+    checkpoints,
+    failures,
+    fingerprint,
+    half_precision,
+    literals,
+    preflight,
+    resharding,
+    stopping,
+    waits,
+)
 from fairseq_align.training.replacement import is_replaced, replace
 
 
@@ -61,6 +72,22 @@ PATCHES = (
     Patch(
         Trainer, "load_checkpoint", checkpoints.resume_from_whole,
         "a damaged checkpoint_last.pt ends a run that has other checkpoints",
+    ),
+    Patch(
+        Trainer, "state_dict", fingerprint.state_dict,
+        "a checkpoint does not know its vocabulary, lexicons, data and settings",
+    ),
+    Patch(
+        checkpoint_utils, "load_model_ensemble_and_task", fingerprint.load_with_vocabulary,
+        "a model meets another vocabulary of the same size without a word",
+    ),
+    Patch(
+        FairseqTask, "get_batch_iterator", preflight.check_lengths,
+        "items longer than the model or --max-tokens are left out with a warning, or end in a call stack",
+    ),
+    Patch(
+        Trainer, "get_train_iterator", preflight.before_first_update,
+        "a run that cannot validate ends at its first validation, with nothing saved",
     ),
     Patch(PathManager, "copy", checkpoints.copy_whole, "an interrupted copy leaves half a file"),
     Patch(PathManager, "rename", checkpoints.rename_written, "a name can be on the disk before its data"),

@@ -22,7 +22,8 @@ print(status, *sorted({"torch", "fairseq", "numpy"} & set(sys.modules)))
         (["alignment", "--help"], 0, "--heldout-lexicon"),
         ([*ALIGNMENT, "--by", "length"], 2, "found 'length', expected frequency, pieces, overlap"),
         (EVALUATE, 1, "none.pt: found no file, expected a checkpoint"),
-        (ALIGNMENT, 1, "found no --lexicon, --heldout-lexicon or both"),
+        (ALIGNMENT, 1, "none.pt: found no file, expected a checkpoint"),
+        ([*ALIGNMENT, "--heldout-lexicon", "none.tsv", "--mapping", "procrustes"], 1, "found no --lexicon, which the"),
         ([*ALIGNMENT, "--lexicon", "none.tsv"], 1, "none.tsv: found No such file or directory, expected a lexicon"),
     ],
 )
