@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fairseq_align.data.binarized import read
+from fairseq_align.text import vocabulary
 from tests.support.training import logged
 
 FOLDER = Path(__file__).parent / "golden" / "earlier"
@@ -54,7 +55,9 @@ def test_a_model_and_its_lexicons_have_the_scores_that_they_had(run, data, tmp_p
     )
     found = [score for score in found if score["split"] != "whole"]  # what was not scored then
     assert len(found) == len(earlier) == 42
+    made_for = vocabulary.checksum(vocabulary.load(data / "dict.txt"))
     for now, then in zip(found, earlier, strict=True):
+        assert now.pop("vocabulary") == made_for  # which was not recorded then
         assert now.keys() == then.keys()
         assert now.pop("value") == pytest.approx(then.pop("value"), abs=1e-5)
         assert {**now, "date": "", "versions": ""} == {**then, "date": "", "versions": ""}
