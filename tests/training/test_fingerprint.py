@@ -181,6 +181,12 @@ def test_a_checkpoint_has_the_sums_of_its_files(data, begun):
     assert made["settings"]["--update-freq times ranks"] == "1"
 
 
+def test_a_lexicon_where_there_was_none_is_a_change():
+    before, now = {"lexicon": {}}, {"lexicon": {"--dict-mlm": "a:b:0123456789ab"}}
+    assert fingerprint.changes(before, now, "lexicon") == ["--dict-mlm none (now a:b:0123456789ab)"]
+    assert fingerprint.changes({"vocabulary": {}}, now, "lexicon") == []
+
+
 def test_samples_of_a_large_file_find_its_ends_and_its_size(tmp_path):
     path = tmp_path / "large"
     content = bytearray(np.random.default_rng(1).bytes(fingerprint.BLOCK * fingerprint.BLOCKS * 3))
