@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 import fairseq_align
+from fairseq_align import ranges
 from fairseq_align.errors import InputError, status_of
 
 
@@ -36,8 +37,14 @@ COMMANDS = (
 
 
 def load(command: Command):
-    """The function that adds a command's parser."""
-    return getattr(import_module(command.module), command.add_parser)
+    """The function that adds a command's parser, with the ranges of its numbers in their help."""
+    add_parser = getattr(import_module(command.module), command.add_parser)
+
+    def add(subparsers) -> None:
+        add_parser(subparsers)
+        ranges.add_to_help(subparsers.choices[command.name])
+
+    return add
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -77,6 +84,7 @@ def run(arguments: Sequence[str]) -> int | None:
     """
     try:
         args = parse(arguments)
+        ranges.check_arguments(args)
         return args.func(args)
     except (ImportError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:

@@ -1,5 +1,6 @@
 """Numbers of users: every flag of ours has a range, says it, and within it a run learns."""
 
+import argparse
 import copy
 import dataclasses
 import logging
@@ -14,8 +15,9 @@ import torch
 from fairseq import registry, tasks
 from omegaconf import OmegaConf
 
+from fairseq_align import cli
 from fairseq_align.criterions.align_mlm import AlignMlmConfig
-from fairseq_align.ranges import RANGE, Range, check
+from fairseq_align.ranges import FLAGS, RANGE, Range, check, check_arguments
 from fairseq_align.tasks.align_mlm import AlignMlmTaskConfig
 from fairseq_align.training.adamw import AdamWConfig
 from tests.stress import runs
@@ -75,8 +77,39 @@ def test_numbers_out_of_their_range_are_refused_in_one_line(flags):
         beyond = [] if allowed.high == math.inf else [allowed.high * 1.001 + 1]
         for value in (*WRONG, *beyond):
             flag = re.escape(f"--{field.name.replace('_', '-')} {value}")
-            with pytest.raises(ValueError, match=f"^found {flag}, expected a number {re.escape(str(allowed))}$"):
+            with pytest.raises(ValueError, match=f"^found {flag}, expected {re.escape(allowed.expected)}$"):
                 check(flags, usual | {field.name: value})
+
+
+def numbers_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """The numbers that a command and its own commands take."""
+    found = []
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found += [number for command in set(action.choices.values()) for number in numbers_of(command)]
+        elif action.type in (int, float):
+            found.append(action)
+    return found
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS, ids=lambda command: command.name)
+def test_every_number_of_a_command_shows_its_range_and_is_held_against_it(command):
+    subparsers = argparse.ArgumentParser().add_subparsers()
+    cli.load(command)(subparsers)
+    for action in numbers_of(subparsers.choices[command.name]):
+        flag = action.option_strings[-1]
+        allowed = FLAGS[flag]
+        assert action.help.endswith(f"; {allowed}") and (action.default is None or action.default in allowed)
+        for value in (*WRONG, allowed.high * 1.001 + 1):
+            with pytest.raises(ValueError, match=f"^{flag}: found .*, expected {re.escape(allowed.expected)}$"):
+                check_arguments(argparse.Namespace(**{action.dest: value}))
+        check_arguments(argparse.Namespace(**{action.dest: allowed.low}))
+
+
+def test_a_command_refuses_a_number_before_it_reads_anything(capsys):
+    words = ["evaluate", "none.pt", "data", "--subset", "test", "--lexicon-rate", "1.5"]
+    assert cli.main(words) == 1
+    assert capsys.readouterr().err == "error: --lexicon-rate: found 1.5, expected a number from 0 to 1\n"
 
 
 def changed(cfg, **values):

@@ -79,6 +79,12 @@ class WholeVocabulary(NamedTuple):
                 f"{data / langs[1] / RECORD}: found {after.source_pieces} pieces before derivation, expected half of "
                 f"the {len(vocabulary.pieces(dictionary))} of dict.txt; derive the language again"
             )
+        made_for = vocabulary.checksum(vocabulary.head(dictionary, after.source_pieces))
+        if made_for != after.dictionary:
+            raise InputError(
+                f"{data / langs[1] / RECORD}: found dictionary {after.dictionary} before derivation, expected "
+                f"{made_for}, half of dict.txt; derive the language again"
+            )
         ids = np.arange(dictionary.nspecial, dictionary.nspecial + after.source_pieces)
         translated = transliteration(after, dictionary.nspecial)[ids]
         target, rows = np.unique(translated, return_inverse=True)

@@ -168,14 +168,25 @@ def resume_from_whole(
 ):
     """``Trainer.load_checkpoint``, with a damaged last checkpoint replaced by the newest whole one, see ``whole``.
 
-    What the run is made of is compared with what the checkpoint was made of, see ``fingerprint.check``.
+    What the run is made of is first compared with what the checkpoint was made of, see ``fingerprint.check``: weights
+    of another shape would end in a call stack.
+
     The trainer has built its model already, from the flags of its command; what these name, the checkpoint may name.
     """
     with settings.chosen_by(trainer.cfg):
         path = whole(filename)
-        extra_state = resume(trainer, path, reset_optimizer, *args, **kwargs)
-    fingerprint.check(trainer, path, extra_state, goes_on=not reset_optimizer)
-    return extra_state
+        fingerprint.check(trainer, path, _extra_state(path), goes_on=not reset_optimizer)
+        return resume(trainer, path, reset_optimizer, *args, **kwargs)
+
+
+def _extra_state(path: str) -> dict | None:
+    """What a checkpoint holds beside weights and settings; None of a file that is missing or that cannot be read."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)  # the weights stay on the disk
+        extra_state = state.get("extra_state")
+    except Exception:  # what is wrong with it is said where it is loaded
+        return None
+    return extra_state if isinstance(extra_state, dict) else None
 
 
 def copy_whole(copy: Callable, source: str, target: str, overwrite: bool = False):

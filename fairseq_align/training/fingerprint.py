@@ -221,7 +221,7 @@ def changes(before: Fingerprints, now: Fingerprints, group: str) -> list[str]:
     >>> changes({"data": {"en/train.bin": "0a"}}, {"data": {"fr/train.bin": "0b"}}, "data")
     ['en/train.bin 0a (now none)', 'fr/train.bin none (now 0b)']
     """
-    if not before.get(group):
+    if group not in before:  # of an imported model only the vocabulary is known
         return []
     one, other = before[group], now.get(group, {})
     names = one.keys() & other.keys() if group in ("settings", LOGGED, "vocabulary") else one.keys() | other.keys()

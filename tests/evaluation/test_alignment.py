@@ -143,6 +143,11 @@ def test_there_is_no_whole_vocabulary_without_derived_pieces_or_from_them(model,
     flags = ["--heldout-lexicon", toy / "lexicon.heldout.tsv", *ABOUT]
     assert cli.main([str(f) for f in ("alignment", model, data, "--lang", TARGET, *flags)]) == 1
     assert "derivation.json: found 7 pieces before derivation, expected half of the" in capsys.readouterr().err
+    record.write_text(json.dumps(made | {"dictionary": "0123456789ab"}))
+    with pytest.raises(
+        ValueError, match=f"found dictionary 0123456789ab before .* expected {made['dictionary']}, half"
+    ):
+        WholeVocabulary.load(data, ("en", TARGET), checkpoint.dictionary)
     record.write_text(json.dumps(made | {"transforms": ["invert"]}))
     assert WholeVocabulary.load(data, ("en", TARGET), checkpoint.dictionary) is None
     record.unlink()  # a language as it is

@@ -141,6 +141,13 @@ def test_other_settings_are_named_and_refused(again):
     assert last.endswith("--allow-changed settings goes on all the same")
 
 
+def test_another_encoder_is_named_before_its_weights_do_not_fit(again):
+    status, log = again(encoder_layers=2, encoder_ffn_embed_dim=16)
+    last = log.splitlines()[-1]
+    assert status == 1 and "Traceback" not in log
+    assert "settings: --encoder-ffn-embed-dim 32 (now 16), --encoder-layers 1 (now 2); expected" in last
+
+
 def test_settings_that_are_meant_to_change_are_logged(again, begun):
     status, log = again(lr=[1e-3], updates=4)
     assert status == 0 and "changed since it was saved: --lr [0.005] (now [0.001]), --max-update 2 (now 4)" in log
@@ -172,6 +179,12 @@ def test_a_checkpoint_has_the_sums_of_its_files(data, begun):
     assert made["data"]["a/train.bin"] == digest
     assert made["about"] == {"objectives": "align_mlm", "langs": "a,b"}
     assert made["settings"]["--update-freq times ranks"] == "1"
+
+
+def test_a_lexicon_where_there_was_none_is_a_change():
+    before, now = {"lexicon": {}}, {"lexicon": {"--dict-mlm": "a:b:0123456789ab"}}
+    assert fingerprint.changes(before, now, "lexicon") == ["--dict-mlm none (now a:b:0123456789ab)"]
+    assert fingerprint.changes({"vocabulary": {}}, now, "lexicon") == []
 
 
 def test_samples_of_a_large_file_find_its_ends_and_its_size(tmp_path):
