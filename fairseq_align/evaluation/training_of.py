@@ -12,7 +12,7 @@ from fairseq_align.errors import InputError
 from fairseq_align.evaluation.checkpoint import Checkpoint
 from fairseq_align.files import checksum
 from fairseq_align.objectives import OBJECTIVES
-from fairseq_align.training.fingerprint import ABOUT, PRETRAINING
+from fairseq_align.training.fingerprint import ABOUT, ALLOW, PRETRAINING, allowed
 
 SPLITS = {"seen": "lexicon", "heldout": "heldout_lexicon"}  # of a score of alignment, and the setting of its lexicon
 
@@ -80,10 +80,13 @@ class Training:
         Raises:
             InputError: the training had others.
         """
-        if lexicon and self.lexicons and checksum(lexicon) not in self.lexicons:
+        if not lexicon or not self.lexicons or "lexicon" in allowed():
+            return
+        if checksum(lexicon) not in self.lexicons:
             raise InputError(
                 f"--lexicon: found {lexicon} with checksum {checksum(lexicon)}, expected one of the training of "
-                f"{self.path}, {', '.join(sorted(self.lexicons))}; give pairs that it has not seen as --heldout-lexicon"
+                f"{self.path}, {', '.join(sorted(self.lexicons))}; give pairs that it has not seen as "
+                f"--heldout-lexicon, or set {ALLOW}=lexicon"
             )
 
 

@@ -21,6 +21,7 @@ from fairseq_align.lexicon import words as lexicon
 from fairseq_align.lexicon.words import Words
 from fairseq_align.results import records as results
 from fairseq_align.text import vocabulary
+from fairseq_align.training.fingerprint import ALLOW
 from tests.embeddings.test_spelling import cosine
 
 TARGET = "en-transliterate+invert"
@@ -177,7 +178,8 @@ def test_words_that_may_be_alike_in_spelling_are_compared_by_it_and_derived_piec
     assert spelt[None, None].value == pytest.approx(right / len(pairs)) and 0.2 < right / len(pairs) <= 1
 
 
-def test_layers_bands_mapping_shape_and_words_out_of_vocabulary(model, toy, tmp_path):
+def test_layers_bands_mapping_shape_and_words_out_of_vocabulary(model, toy, tmp_path, monkeypatch):
+    monkeypatch.setenv(ALLOW, "lexicon")  # the pairs of the training and three more
     text = (toy / "lexicon.tsv").read_text(encoding="utf-8").split("\n")
     rows = [line.split("\t") for line in text if "\t" in line]
     several = "\t".join(f"{rows[0][i]} {rows[1][i]}" for i in range(2))  # a word of two pieces
@@ -264,7 +266,6 @@ def test_bands_of_frequency(count, band):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ([], "found no --lexicon, --heldout-lexicon or both; name the files"),
         (["--heldout-lexicon", "lexicon.heldout.tsv", "--mapping", "procrustes"], "--lexicon, which the mapping"),
         (["--lexicon", "lexicon.tsv", "--layers", "7"], "found 7, expected embeddings or a number from 0 to 1"),
         (["--lexicon", "lexicon.tsv", "--source-lang", "xx"], "xx/train.idx: found no binarized data"),
