@@ -196,9 +196,21 @@ def state_dict(save: Callable[..., dict], trainer: Trainer) -> dict:
 
 
 def read(state: Mapping) -> Fingerprints | None:
-    """Fingerprints of a checkpoint; None: it has none that are whole."""
+    """Fingerprints of a checkpoint; None: it has none, or something else in their place."""
     found = (state.get("extra_state") or {}).get(KEY)
-    return found if isinstance(found, dict) and all(isinstance(group, dict) for group in found.values()) else None
+    return found if isinstance(found, dict) and all(map(_is_group, found.values(), found)) else None
+
+
+def _is_group(group: object, name: object) -> bool:
+    """Whether these are values by name; those of a pre-training are groups themselves."""
+    return (
+        isinstance(name, str)
+        and isinstance(group, dict)
+        and all(
+            isinstance(key, str) and (_is_group(value, key) if name == PRETRAINING else isinstance(value, str))
+            for key, value in group.items()
+        )
+    )
 
 
 def allowed(given: str = "") -> set[str]:
