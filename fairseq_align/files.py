@@ -29,7 +29,7 @@ BEGINNINGS = {  # of files that some program packed
 }
 SUFFIXES = {"gzip": ".gz", "bzip2": ".bz2", "xz": ".xz"}
 # what reading raises where a file is damaged, or is not what its suffix says
-UNREADABLE = (OSError, EOFError, zlib.error, LZMAError, ImportError)
+UNREADABLE = (OSError, EOFError, zlib.error, LZMAError, ImportError, MemoryError)
 TEXT = "text, plain or .gz, .bz2, .xz; check the path and the copy"
 LONGEST_LINE = 1 << 24  # bytes; a small compressed file can hold a line that no memory has room for
 

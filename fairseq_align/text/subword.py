@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from fairseq_align.errors import InputError
 from fairseq_align.files import read_lines, replacing
+from fairseq_align.ranges import FLAGS
 from fairseq_align.text import vocabulary
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 UNKNOWN = "<unk>"
 RESERVED = frozenset({"<s>", "<pad>", "</s>", UNKNOWN, vocabulary.MASK})  # symbols that mean something to fairseq
 MODEL_TYPES = ("unigram", "bpe")
-SPECIALS = 3  # <unk> <s> </s>
-LEAST_COVERAGE = 0.98  # of SentencePiece
 SCORE_STEP = 2**-10  # nats; sums of such scores are exact in float32 up to 16,384
 LONGEST = 1 << 14  # bytes of a sentence for SentencePiece, whose time grows with the square of them
 THREADS = 16  # fixed: sums over threads are rounded in an order that depends on their number
@@ -201,15 +200,13 @@ def train(
     Raises:
         InputError: there is no text, or it does not fit the vocabulary size, or a setting is out of its range.
     """
-    for flag, value, right, expected in (
-        ("vocab-size", vocab_size, vocab_size > SPECIALS, f"more than the {SPECIALS} of <unk> <s> </s>"),
-        ("character-coverage", character_coverage, LEAST_COVERAGE <= character_coverage <= 1, f"{LEAST_COVERAGE} to 1"),
-        ("input-sentences", input_sentences, input_sentences >= 0, "a number of sentences, 0 for all"),
+    for flag, value in (
+        ("--vocab-size", vocab_size),
+        ("--character-coverage", character_coverage),
+        ("--input-sentences", input_sentences),
     ):
-        if not right:
-            raise InputError(
-                f"--{flag}: found {value}, expected {expected}; change it, or leave it out for the default"
-            )
+        if value not in FLAGS[flag]:
+            raise InputError(f"{flag}: found {value}, expected {FLAGS[flag].expected}; change it")
     from sentencepiece import SentencePieceTrainer
 
     sentences = sample(_training_text(files), input_sentences, seed)

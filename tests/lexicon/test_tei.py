@@ -130,6 +130,7 @@ def test_the_languages_choose_translations(tmp_path, caplog):
     assert entries(tmp_path, MANY, ("eng", "fra")) == entries(tmp_path, MANY, ("en", "fr")) == french
     assert entries(tmp_path, MANY, ("eng", "deu")) == [("house", "Haus"), ("cat", "Katze")]
     assert entries(tmp_path, MANY, ("fra", "eng")) == [("maison", "house"), ("logis", "house"), ("cat", "")]
+    assert entries(tmp_path, MANY, ("en-GB", "fr-CA")) == french  # the file says neither
     assert entries(tmp_path, MANY, ("ita", "fra")) == [("house", ""), ("cat", "")]
     with pytest.raises(InputError, match=r"a.tei:4: found translations into fr and de-AT, expected one language; name"):
         entries(tmp_path, MANY)

@@ -1,9 +1,12 @@
 """Broken and hostile files: every reader reads them or refuses them in one line, soon, and in little memory."""
 
+import bz2
 import gzip
 import json
 import logging
+import lzma
 import resource
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -58,10 +61,10 @@ def test_a_reader_reads_or_refuses_a_broken_file(name):
 BOMB = 1 << 28  # bytes that a small file holds
 
 
-def packed(head: bytes, filling: bytes, tail: bytes = b"") -> bytes:
+def packed(head: bytes, filling: bytes, tail: bytes = b"", pack: Callable[[bytes], bytes] = gzip.compress) -> bytes:
     """A compressed file of ``BOMB`` bytes."""
     block = filling * (LONGEST_LINE // len(filling))
-    return gzip.compress(head) + gzip.compress(block) * (BOMB // len(block)) + gzip.compress(tail)
+    return pack(head) + pack(block) * (BOMB // len(block)) + pack(tail)
 
 
 def laughs() -> bytes:
@@ -73,6 +76,8 @@ def laughs() -> bytes:
 ENTRY = b"<TEI><entry><form><orth>"
 HOSTILE = {
     "a line": ("x.txt.gz", lambda: packed(b"", b"a"), read_lines),
+    "a line, bzip2": ("x.txt.bz2", lambda: packed(b"", b"a", pack=bz2.compress), read_lines),
+    "a line, xz": ("x.txt.xz", lambda: packed(b"", b"a", pack=lzma.compress), read_lines),
     "a word list": ("x.txt.gz", lambda: packed(b"", b"a"), wordlist.read),
     "CoNLL-U": ("x.conllu.gz", lambda: packed(b"1\t", b"a"), conllu.read),
     "IOB2": ("x.iob2.gz", lambda: packed(b"", b"a"), lambda path: iob2.read(path, ("PER",))),

@@ -282,11 +282,14 @@ def test_real_sentences_are_encoded_alike_word_by_word(data_dir, tmp_path):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"character_coverage": 1.5}, "--character-coverage: found 1.5, expected 0.98 to 1; change it"),
-        ({"character_coverage": 0.9}, "--character-coverage: found 0.9, expected 0.98 to 1; change it"),
-        ({"character_coverage": float("nan")}, "--character-coverage: found nan, expected 0.98 to 1; change it"),
-        ({"vocab_size": 0}, "--vocab-size: found 0, expected more than the 3 of <unk> <s> </s>; change it"),
-        ({"input_sentences": -1}, "--input-sentences: found -1, expected a number of sentences, 0 for all"),
+        ({"character_coverage": 1.5}, "--character-coverage: found 1.5, expected a number from 0.98 to 1; change it"),
+        ({"character_coverage": 0.9}, "--character-coverage: found 0.9, expected a number from 0.98 to 1; change it"),
+        (
+            {"character_coverage": float("nan")},
+            "--character-coverage: found nan, expected a number from 0.98 to 1; change it",
+        ),
+        ({"vocab_size": 0}, "--vocab-size: found 0, expected a number from 4 to 10000000; change it"),
+        ({"input_sentences": -1}, "--input-sentences: found -1, expected a number of at least 0; change it"),
         ({"vocab_size": 9}, r"--vocab-size 9: found that it does not fit the text \(Vocabulary size is smaller than"),
         (
             {"vocab_size": 999},
