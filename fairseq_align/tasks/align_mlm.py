@@ -262,6 +262,11 @@ class AlignMlmTask(PrecisionTask):
             "%s %s: %d pairs in %d items of %.1f tokens, %d more are too long for an item",
             pair, split, len(items.pairs), len(items), items.sizes.mean(), items.left_out,
         )  # fmt: skip
+        if items.left_out > len(items.pairs):
+            logger.warning(
+                "%s %s: most pairs are longer than --tokens-per-sample %d: TLM sees the short ones alone", pair, split,
+                self.cfg.tokens_per_sample,
+            )  # fmt: skip
         return Source(items, self._table(*langs))
 
     @property
