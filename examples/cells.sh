@@ -14,7 +14,7 @@ experiments() {                      # FUNCTION: of the grid of each experiment,
     [ -n "${EXPERIMENTS-}" ] || { "$1"; return; }
     local name setting words
     for name in $EXPERIMENTS; do
-        words=$(compgen -v | grep -xE "(GRID|OBJECTIVES|RATES)_[a-z_]+" | sed -E 's/^[A-Z]+_//' | sort -u | xargs)
+        words=$(compgen -v | sed -nE 's/^(GRID|OBJECTIVES|RATES)_([a-z_]+)$/\2/p' | sort -u | xargs)
         [[ $name = table || " $words " = *" $name "* ]] ||
             fail "found experiment $name, expected one of: table $words; or set GRID_$name and OBJECTIVES_$name"
         (

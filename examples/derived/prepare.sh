@@ -34,11 +34,11 @@ derive() {                           # DATA SOURCE TARGET [flags...]
     [ -e "$WORK/$1/$3" ] || python "$PREPROCESS/derive.py" "$WORK/$1/$2" "$WORK/$1/$3" "${@:4}"
 }
 
-while read -r transforms _; do       # refuses what can have no labelled data before anything is made
+while read -r transforms _ <&3; do   # refuses what can have no labelled data before anything is made
     for task in ${NER_TRAIN:+ner} ${XNLI_TRAIN:+xnli}; do
         labelled_source "$task" "$(derived_language "$transforms")" > /dev/null
     done
-done <<< "$grid"
+done 3<<< "$grid"
 if [ ! -e "$WORK/corpus/counts.json" ]; then
     # the words of the treebank's training part are text, too; its tags are not used here
     python "$EXAMPLES/derived/treebank.py" words "$TRAIN" "$WORK/treebank.txt"
@@ -52,7 +52,7 @@ binarize "$WORK/corpus" "$WORK/data-bin/$SOURCE" train valid test
 [ -e "$WORK/data-bin/dict.txt" ] || cp "$WORK/spm/dict.txt" "$WORK/data-bin/dict.txt"
 cp "$WORK/spm/spm.model" "$WORK/data-bin/spm.model"   # its checksum goes into checkpoints
 tag "$SOURCE" "$TRAIN" "$VALID" "$TEST"
-while read -r transforms settings; do
+while read -r transforms settings <&3; do
     [ -n "$transforms" ] || continue
     OVERLAP=$(overlap "$settings")
     source=$SOURCE target=$(derived_language "$transforms")
@@ -66,5 +66,5 @@ while read -r transforms settings; do
     derive data-bin "$source" "$target" --transforms "${transforms#syntax,}" --overlap "$OVERLAP"
     derive pos-bin "$source" "$target" --like "$WORK/data-bin/$target/derivation.json"
     targets+=("$target")
-done <<< "$grid"
+done 3<<< "$grid"
 bash "$EXAMPLES/derived/prepare_tasks.sh" "${targets[@]}"

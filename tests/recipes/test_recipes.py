@@ -197,6 +197,9 @@ def test_the_data_of_all_experiments_are_prepared_together(tmp_path):
         ]
         plain = ["transliterate", "transliterate+invert", "syntax+transliterate"]
         assert targets == plain + [f"{name}-overlap{share}" for share in ("0.25", "0.5") for name in plain]
+    learnt = [line.partition("learn ")[2] for line in lines if "syntax.py learn" in line]
+    french = {f"--treebank fr.conllu --output work/syntax/{kind}.json" for kind in ("nouns", "verbs")}
+    assert set(learnt) == french  # the paper's en~fr@N~fr@V
     overlaps = {words[3]: words[-1] for words in derived if "--overlap" in words}
     assert all(overlap == (target.partition("-overlap")[2] or "0") for target, overlap in overlaps.items())
     assert any("labelled.py reorder --task xnli --lang en --input XNLI.TRAIN" in line for line in lines)
