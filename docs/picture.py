@@ -17,7 +17,7 @@ LANGUAGES = {  # derivations of the table, as the picture names them
     "trans + inv": "and every sentence\nin reverse",
     "trans + syn": "and the word order of\nFrench and Turkish",
 }
-COLOURS = {"MLM": "#666666", "TLM": "#56B4E9", "DICT-MLM": "#E69F00", "ALIGN-MLM": "#D55E00"}  # Okabe and Ito
+COLOURS = {"MLM": "#666666", "DICT-MLM": "#E69F00", "ALIGN-MLM": "#D55E00"}  # Okabe and Ito
 
 
 def scores(page: Path) -> dict[tuple[str, str], tuple[float, float]]:
@@ -39,9 +39,9 @@ def draw(values: dict[tuple[str, str], tuple[float, float]], path: Path) -> None
     with matplotlib.rc_context(style):
         figure = Figure(figsize=(9, 4.2), facecolor="white", layout="constrained")
         axes = figure.add_subplot()
-        width = 0.2
+        width = 0.8 / len(COLOURS)
         for number, (objective, colour) in enumerate(COLOURS.items()):
-            at = [group + (number - 1.5) * width for group in range(len(LANGUAGES))]
+            at = [group + (number - (len(COLOURS) - 1) / 2) * width for group in range(len(LANGUAGES))]
             supervised, zero_shot = zip(*(values[language, objective] for language in LANGUAGES), strict=True)
             bars = axes.bar(at, zero_shot, 0.9 * width, color=colour, label=objective)
             axes.bar_label(bars, fmt="%.1f", padding=2, fontsize=11)
@@ -55,7 +55,12 @@ def draw(values: dict[tuple[str, str], tuple[float, float]], path: Path) -> None
         axes.set_title("English, turned into a language of …", loc="left", fontsize=13)
         axes.spines[["top", "right"]].set_visible(False)
         figure.legend(
-            loc="outside upper center", ncols=5, frameon=False, fontsize=11, handlelength=1.2, columnspacing=1.2
+            loc="outside upper center",
+            ncols=len(COLOURS) + 1,
+            frameon=False,
+            fontsize=11,
+            handlelength=1.2,
+            columnspacing=1.2,
         )
         figure.savefig(path, format="svg", metadata={"Date": None})
 

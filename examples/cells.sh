@@ -1,4 +1,6 @@
-# The cells of a grid, from $GRID, $OBJECTIVES, $SEEDS and $RATES; sourced by grid.sh, which says what these are.
+# The cells of a grid, from $GRID, $OBJECTIVES, $SEEDS and $RATES; sourced by grid.sh, which says what these are. With
+# $EXPERIMENTS, names separated by spaces, there is a grid for each; that of NAME has its own GRID_NAME, OBJECTIVES_NAME
+# and RATES_NAME where they are set.
 
 rows() {                             # WORD [SETTING=VALUE...]...: a line for each word, with the settings behind it
     local word line=$1
@@ -8,7 +10,28 @@ rows() {                             # WORD [SETTING=VALUE...]...: a line for ea
     echo "$line"
 }
 
-cells() {                            # a line each: OBJECTIVE WHERE SETTING=VALUE..., one seed after the other
+experiments() {                      # FUNCTION: of the grid of each experiment, a line once
+    [ -n "${EXPERIMENTS-}" ] || { "$1"; return; }
+    local name setting words
+    for name in $EXPERIMENTS; do
+        words=$(compgen -v | sed -nE 's/^(GRID|OBJECTIVES|RATES)_([a-z_]+)$/\2/p' | sort -u | xargs)
+        [[ $name = table || " $words " = *" $name "* ]] ||
+            fail "found experiment $name, expected one of: table $words; or set GRID_$name and OBJECTIVES_$name"
+        (
+            for setting in GRID OBJECTIVES RATES; do
+                words=$(of $setting "$name")
+                [ -z "$words" ] || printf -v $setting %s "$words"
+            done
+            "$1"
+        )
+    done | awk '!seen[$0]++'
+}
+
+cells() { experiments cells_of_a_grid; }   # a line each: OBJECTIVE WHERE SETTING=VALUE..., one seed after the other
+places() { experiments places_of_a_grid; } # the words of all grids with their settings, a line each
+places_of_a_grid() { [ -z "${GRID-}" ] || rows $GRID; }
+
+cells_of_a_grid() {
     local seed where there objective own rate
     for seed in $SEEDS; do
         rows $GRID | while read -r where there; do

@@ -7,6 +7,7 @@
 #   OBJECTIVES   mlm, tlm, dict_mlm, align_mlm, or several at once: align_mlm+tlm
 #   RATES        fractions of the vocabulary in the lexicon (derived), for the objectives that use one
 #   SEEDS
+#   EXPERIMENTS  names of several grids in one study, e.g. "table overlap" (derived paper): GRID_overlap and so on
 # A word of GRID or OBJECTIVES may be followed by settings of its cells alone:
 #   OBJECTIVES="mlm tlm SEED=1 align_mlm ALIGN_LOSS=contrastive VARIANT=contrastive"
 # Out: $WORK/results.jsonl, $WORK/report/report.{md,csv,png}

@@ -1,17 +1,22 @@
 # What an objective of pre-training means to fairseq-train and to the results; sourced by the recipes of the studies.
 # Several objectives are joined by +, e.g. align_mlm+tlm. Their settings; one that is empty is left to its default:
 #   align_mlm   WEIGHT, ALIGN_LOSS, ALIGN_TEMPERATURE, ALIGN_WARMUP, ALIGN_PAIRS, ALIGN_SAMPLING
-#   tlm         TLM_RATE
+#   tlm         TLM_RATE, TLM_PACK (1; empty: one pair of sentences an item), TLM_RESTART and TLM_LANGUAGE (1: positions
+#               from the beginning and a vector for the second language, as the paper's authors have them)
 #   dict_mlm    DICT_RATE, DICT_MODE
 
 flag() { [ -z "$2" ] || printf '%s\n' "$1" "$2"; }   # NAME VALUE, a line each
+switch() { [ -z "$2" ] || echo "$1"; }               # NAME VALUE: the name unless the value is empty
 
 objective_flags() {                  # NAMES PAIRS LEXICONS, the last two as --tlm-pairs and --dict-mlm want them
     local name weight=0
     for name in ${1//+/ }; do
         case $name in
             mlm) ;;
-            tlm) flag --tlm-pairs "$2"; flag --tlm-rate "${TLM_RATE-}" ;;
+            tlm)
+                flag --tlm-pairs "$2"; flag --tlm-rate "${TLM_RATE-}"; switch --tlm-pack "${TLM_PACK-1}"
+                switch --tlm-restart-positions "${TLM_RESTART-}"
+                switch --tlm-language-embedding "${TLM_LANGUAGE-}" ;;
             dict_mlm)
                 flag --dict-mlm "$3"
                 flag --dict-mlm-rate "${DICT_RATE-}"; flag --dict-mlm-mode "${DICT_MODE-}" ;;

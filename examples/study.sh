@@ -20,15 +20,28 @@ derived_language() {                 # TRANSFORMS, e.g. transliterate,invert: it
     echo "$name"
 }
 
+made() {                             # TASK LANGUAGE: a file that is there once the labelled data of LANGUAGE are made
+    if [ "$1" = xnli ]; then echo "$WORK/xnli-bin/label/test_$2.idx"; else echo "$WORK/$1-bin/$2/test.idx"; fi
+}
+
 labelled_source() {                  # TASK TARGET: the language whose labelled data those of TARGET are derived from
-    local lang=$SOURCE made
+    local lang=$SOURCE
     if [[ $2 = "$SOURCE-syntax+"* ]]; then
-        lang=$SOURCE-syntax made=$WORK/ner-bin/$lang/test.idx
-        [ "$1" != xnli ] || made=$WORK/xnli-bin/label/test_$lang.idx
-        [ -e "$made" ] || fail "$made: found no ${1^^} data in the word order of $lang, expected them for $2: nothing" \
-            "gives trees to reorder them by; make them with --lang $lang, or leave ${1^^} or this derivation out"
+        lang=$SOURCE-syntax
+        [[ -e $(made "$1" "$lang") || -e ${SYNTAX_TREES:+$SYNTAX_TREES/$1.train.conllu.gz} || -n ${PARSER-} ]] ||
+            fail "$(made "$1" "$lang"): found no ${1^^} data in the word order of $lang, and no trees to" \
+                "reorder them by, expected one of them for $2; set PARSER, or put $1.train.conllu.gz into" \
+                "SYNTAX_TREES, or leave ${1^^} or this derivation out"
     fi
     echo "$lang"
+}
+
+syntax_orders() {                    # flags of the word orders that syntax.sh has learnt
+    local name words
+    for name in nouns verbs others; do
+        words=$(of SYNTAX "${name^^}")
+        [ -z "$words" ] || echo "--$name $WORK/syntax/$name.json"
+    done
 }
 
 step() {                             # NAME COMMAND...: the command, once; its scores, $CELL/NAME.jsonl, mark it as done

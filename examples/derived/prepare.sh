@@ -6,6 +6,7 @@
 set -euo pipefail
 source "$(dirname "$0")/../common.sh"
 source "$EXAMPLES/study.sh"
+source "$EXAMPLES/cells.sh"
 
 export WORK=${WORK:-runs/derived}
 export SOURCE=${SOURCE:-en}          # language of text and treebank
@@ -13,8 +14,16 @@ TEXT=${TEXT-}                        # raw text files, separated by spaces, plai
 TOKENIZED=${TOKENIZED-}              # text files whose words are separated by spaces already
 VOCABULARY=${VOCABULARY:-2000}       # pieces before derivation
 SPLIT=${SPLIT:-2000}                 # sentences of valid and of test
-OVERLAP=${OVERLAP:-0}                # fraction of the pieces that a language shares with those derived from it
-grid=${*:-${GRID-}} targets=()
+OVERLAP=${OVERLAP:-0}                # fraction of the pieces that a language shares with those derived from it, or a
+                                     # setting of some of them: GRID="transliterate transliterate OVERLAP=0.25"
+[ $# = 0 ] || GRID=$* EXPERIMENTS=
+grid=$(places) targets=() all=$OVERLAP
+
+overlap() {                          # SETTINGS: the overlap among them, or that of all
+    local setting found=$all
+    for setting in $1; do [[ $setting != OVERLAP=* ]] || found=${setting#*=}; done
+    echo "$found"
+}
 
 tag() {                              # LANGUAGE TRAIN VALID TEST
     [ -e "$WORK/pos-bin/$1/test.idx" ] || python "$PREPROCESS/tagging.py" --model "$WORK/spm/spm.model" \
@@ -25,11 +34,11 @@ derive() {                           # DATA SOURCE TARGET [flags...]
     [ -e "$WORK/$1/$3" ] || python "$PREPROCESS/derive.py" "$WORK/$1/$2" "$WORK/$1/$3" "${@:4}"
 }
 
-for transforms in $grid; do          # refuses what has no labelled data before anything is made
+while read -r transforms _ <&3; do   # refuses what can have no labelled data before anything is made
     for task in ${NER_TRAIN:+ner} ${XNLI_TRAIN:+xnli}; do
         labelled_source "$task" "$(derived_language "$transforms")" > /dev/null
     done
-done
+done 3<<< "$grid"
 if [ ! -e "$WORK/corpus/counts.json" ]; then
     # the words of the treebank's training part are text, too; its tags are not used here
     python "$EXAMPLES/derived/treebank.py" words "$TRAIN" "$WORK/treebank.txt"
@@ -43,9 +52,11 @@ binarize "$WORK/corpus" "$WORK/data-bin/$SOURCE" train valid test
 [ -e "$WORK/data-bin/dict.txt" ] || cp "$WORK/spm/dict.txt" "$WORK/data-bin/dict.txt"
 cp "$WORK/spm/spm.model" "$WORK/data-bin/spm.model"   # its checksum goes into checkpoints
 tag "$SOURCE" "$TRAIN" "$VALID" "$TEST"
-for transforms in $grid; do
-    [[ $transforms != *=* ]] || continue   # a setting of the grid
+while read -r transforms settings <&3; do
+    [ -n "$transforms" ] || continue
+    OVERLAP=$(overlap "$settings")
     source=$SOURCE target=$(derived_language "$transforms")
+    [[ " ${targets[*]} " != *" $target "* ]] || continue
     if [ "${transforms%%,*}" = syntax ]; then
         source=$SOURCE-syntax
         bash "$EXAMPLES/derived/syntax.sh"
@@ -55,5 +66,5 @@ for transforms in $grid; do
     derive data-bin "$source" "$target" --transforms "${transforms#syntax,}" --overlap "$OVERLAP"
     derive pos-bin "$source" "$target" --like "$WORK/data-bin/$target/derivation.json"
     targets+=("$target")
-done
+done 3<<< "$grid"
 bash "$EXAMPLES/derived/prepare_tasks.sh" "${targets[@]}"

@@ -14,6 +14,7 @@ LONG_UPDATES=${LONG_UPDATES:-$((UPDATES / 4))} LONG_LR=${LONG_LR:-1e-3}   # of t
 BATCH=${BATCH:-16}                   # items in an update
 WARMUP=${WARMUP:-$((UPDATES / 10))}  # updates
 LR=${LR:-2e-3}
+ADAM_BETAS=${ADAM_BETAS:-(0.9, 0.999)} WEIGHT_DECAY=${WEIGHT_DECAY:-0}   # as the paper's authors train
 DROPOUT=${DROPOUT:-0.1}
 [ ! -e "$SAVE/model.pt" ] || exit 0
 mkdir -p "$SAVE"
@@ -26,7 +27,7 @@ train() {                            # TOKENS BATCH UPDATES WARMUP LR [flags...]
         --criterion align_mlm --lexicon "$LEXICON" ${HELDOUT:+--heldout-lexicon "$HELDOUT"} \
         --arch roberta_base --encoder-layers "$LAYERS" --encoder-embed-dim "$DIM" --encoder-ffn-embed-dim $((4 * DIM)) \
         --encoder-attention-heads "$HEADS" --dropout "$DROPOUT" --attention-dropout "$DROPOUT" \
-        --optimizer adam --adam-betas '(0.9, 0.98)' --weight-decay 0.01 --clip-norm 1.0 --batch-size "$2" \
+        --optimizer adam --adam-betas "$ADAM_BETAS" --weight-decay "$WEIGHT_DECAY" --clip-norm 1.0 --batch-size "$2" \
         --lr "$5" --lr-scheduler polynomial_decay --warmup-updates "$4" --total-num-update "$3" --max-update "$3" \
         --valid-subset "valid_${LANGS//,/,valid_}" --validate-interval 1000 --validate-interval-updates "$quarter" \
         --save-interval 1000 --save-interval-updates "$quarter" --keep-interval-updates 1 --no-epoch-checkpoints \

@@ -5,6 +5,7 @@
 # Out: $WORK/syntax/{train,valid,test}.txt, parallel to the corpus, and {train,valid,test}.treebank.conllu
 set -euo pipefail
 source "$(dirname "$0")/../common.sh"
+source "$EXAMPLES/study.sh"
 
 SYNTAX_NOUNS=${SYNTAX_NOUNS-}        # treebanks (CoNLL-U) whose order nouns take; empty: theirs stays
 SYNTAX_VERBS=${SYNTAX_VERBS-}        # ... the verbs
@@ -16,14 +17,13 @@ OUT=$WORK/syntax
 : "${SYNTAX_TREES:-${PARSER:?model of spaCy to parse the corpus with, e.g. made by parser.sh; or set SYNTAX_TREES}}"
 mkdir -p "$OUT"
 
-orders=()
 learn() {                            # WORDS TREEBANK...: whose order they take
     [ $# -gt 1 ] || return 0
     [ -e "$OUT/$1.json" ] || python "$PREPROCESS/syntax.py" learn --treebank "${@:2}" --output "$OUT/$1.json"
-    orders+=("--$1" "$OUT/$1.json")
 }
 # shellcheck disable=SC2086  # lists of files
 { learn nouns $SYNTAX_NOUNS; learn verbs $SYNTAX_VERBS; learn others $SYNTAX_OTHERS; }
+read -r -a orders <<< "$(syntax_orders | xargs)"
 [ -e "$OUT/test.treebank.conllu" ] || python "$PREPROCESS/syntax.py" apply "${orders[@]}" \
     --input "$TRAIN" "$VALID" "$TEST" --output "$OUT"/{train,valid,test}.treebank.conllu
 if [ -z "$SYNTAX_TREES" ]; then

@@ -38,11 +38,22 @@ def bounds(offsets: np.ndarray, length: int, break_mode: str) -> np.ndarray:
     piece = np.arange(cuts.sum()) - np.repeat(np.cumsum(cuts) - cuts, cuts)
     starts = np.append(np.repeat(offsets[:-1], cuts) + piece * length, total)
     starts = starts[np.append(np.diff(starts) > 0, True)]  # empty sentences make no block
-    return starts if break_mode == "eos" else _packed(starts, length)
+    return starts if break_mode == "eos" else packed(starts, length)
 
 
-def _packed(starts: np.ndarray, length: int) -> np.ndarray:
-    """Join neighbouring pieces as long as they fit into one block."""
+def packed(starts: np.ndarray, length: int) -> np.ndarray:
+    """Join neighbouring pieces as long as they fit into one block.
+
+    >>> packed(np.array([0, 3, 5, 9]), 5)
+    array([0, 5, 9])
+
+    Args:
+        starts: start of each piece and, last, the number of tokens; int64, ascending, shape (pieces + 1,).
+        length: most tokens in a block.
+
+    Returns:
+        those starts at which a block begins and, last, the number of tokens.
+    """
     kept = [0]
     last = len(starts) - 1
     furthest = np.searchsorted(starts, starts + length, side="right") - 1  # of a block that begins at each piece

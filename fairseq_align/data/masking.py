@@ -9,7 +9,7 @@ import numpy as np
 
 from fairseq_align.data.translations import Translations
 
-DICT_MODES = ("input", "target")
+DICT_MODES = ("input", "target", "authors")
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,20 @@ class Masking:
         inputs   <s> _the <mask:fr> _cat s _sleep . </s>    mode target: its target does, its input is a mask of French
         targets  .   .    _petit    .    . .      . .
 
-    ``input`` follows ALIGN-MLM's authors (https://arxiv.org/abs/2211.08547) for words with a translation; their code
-    leaves half of all chosen words visible, here those without a translation are masked as in MLM. ``target`` is the
-    method of Chaudhary et al. 2020 (https://arxiv.org/abs/2010.12566).
+    ``authors`` is the rule of ALIGN-MLM's authors (https://arxiv.org/abs/2211.08547): the model sees the translation
+    where there is one, and the token itself where there is none, both with probability ``dict_rate``. ``input`` shows
+    the translations alone: a token without one is masked as in MLM. ``target`` is the method of Chaudhary et al. 2020
+    (https://arxiv.org/abs/2010.12566).
+
+    Where whole words are chosen, words and translations of several pieces are treated as well. All pieces of the word
+    stay to be predicted, filled up by ``<mask>`` where the translation has fewer. Where the number of positions
+    changes, the rest of the item moves, and what then goes beyond its former length is cut from its end::
+
+        inputs   <s> _the _petit _chat <mask> _sleep . </s>    mode input: one piece stands for two
+        targets  .   .    _small _cat s       .      . .
+        inputs   <s> _the _petit _pomme _de _terre _sleep .    three pieces stand for two
+        targets  .   .    _small _po    tato .     .      .
+        inputs   <s> _the <mask:fr> _cat s _sleep . </s>       mode target: as many masks as the translation has pieces
 
     Attributes:
         mask_prob: share of the tokens to predict, in [0, 1]; rounded up or down at random to a whole number.
@@ -43,7 +54,7 @@ class Masking:
         word_starts: ids that begin a word, bool, shape (V,): whole words are chosen, and all pieces of a word become
             the same kind of input; None: pieces are chosen one by one.
         dict_rate: probability that a chosen token with a translation is translated, in [0, 1].
-        dict_mode: ``input`` or ``target``.
+        dict_mode: ``input``, ``target`` or ``authors``.
     """
 
     mask_prob: float
@@ -67,7 +78,8 @@ class Masking:
             translations: of the tokens of the item's language; None: without DICT-MLM.
 
         Returns:
-            inputs and targets, int64, shape (T,); targets hold ``pad_idx`` where nothing is predicted.
+            inputs and targets, int64, shape (T,) or, with translations of several pieces, at most that; targets hold
+            ``pad_idx`` where nothing is predicted.
         """
         chosen, fate = self._choose(tokens, rng)
         swapped = fate < self.random_token_prob
@@ -79,7 +91,12 @@ class Masking:
         inputs[chosen[masked]] = self.mask_idx
         inputs[chosen[swapped]] = rng.integers(*self.words, np.count_nonzero(swapped))
         if translations is not None:
+            spans, drawn = [], []
+            if self.word_starts is not None and translations.words:
+                chosen, spans, drawn = self._draw_words(tokens, chosen, rng, translations)
             self._translate(tokens, chosen, rng, translations, inputs, targets)
+            if spans:
+                return self._with_words(tokens, spans, drawn, inputs, targets)
         return inputs, targets
 
     def _choose(self, tokens: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -115,9 +132,52 @@ class Masking:
         targets: np.ndarray,
     ) -> None:
         """Translate some of the chosen positions, in place."""
-        translated = chosen[translations.has(tokens[chosen]) & (rng.random(len(chosen)) < self.dict_rate)]
+        has, treated = translations.has(tokens[chosen]), rng.random(len(chosen)) < self.dict_rate
+        translated = chosen[has & treated]
         drawn, masks = translations.draw(tokens[translated], rng)
-        if self.dict_mode == "input":
-            inputs[translated] = drawn
-        else:
+        if self.dict_mode == "target":
             inputs[translated], targets[translated] = masks, drawn
+            return
+        inputs[translated] = drawn
+        if self.dict_mode == "authors":
+            visible = chosen[treated & ~has]
+            inputs[visible] = tokens[visible]
+
+    def _draw_words(
+        self, tokens: np.ndarray, chosen: np.ndarray, rng: np.random.Generator, translations: Translations
+    ) -> tuple[np.ndarray, list[slice], list[tuple[np.ndarray, int]]]:
+        """Chosen positions of words without a translation; spans of words to translate, and what was drawn for each."""
+        begins = self.word_starts[tokens[chosen]] | (np.diff(chosen, prepend=-2) > 1)
+        others, spans, drawn = [], [], []
+        for part in np.split(chosen, np.flatnonzero(begins[1:]) + 1) if len(chosen) else []:
+            span = slice(int(part[0]), int(part[-1]) + 1)
+            options = translations.words.get(tuple(tokens[span].tolist()))
+            if options is None:
+                others.append(part)
+            elif rng.random() < self.dict_rate:
+                spans.append(span)
+                drawn.append(options[int(rng.random() * len(options))])
+        return np.concatenate([chosen[:0], *others]), spans, drawn
+
+    def _with_words(
+        self,
+        tokens: np.ndarray,
+        spans: list[slice],
+        drawn: list[tuple[np.ndarray, int]],
+        inputs: np.ndarray,
+        targets: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs and targets with each span of a word replaced by what was drawn for it."""
+        new_inputs, new_targets, at = [], [], 0
+        for span, (translation, mask) in zip(spans, drawn, strict=True):
+            word, more = tokens[span], len(translation) - (span.stop - span.start)
+            if self.dict_mode == "target":
+                word_inputs, word_targets = np.full_like(translation, mask), translation
+            else:
+                word_inputs = np.append(translation, [self.mask_idx] * -more)
+                word_targets = np.append(word, [self.pad_idx] * more)
+            new_inputs += [inputs[at : span.start], word_inputs]
+            new_targets += [targets[at : span.start], word_targets]
+            at = span.stop
+        joined = (np.concatenate([*new, old[at:]]) for new, old in ((new_inputs, inputs), (new_targets, targets)))
+        return tuple(whole[: len(tokens)].astype(np.int64) for whole in joined)

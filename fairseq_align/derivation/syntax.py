@@ -306,11 +306,19 @@ def apply(
     Yields:
         each sentence, the same in its new order, and whether it was projective before.
     """
+    for sentence, parsed, order in linearised(sentences, orders, seed, keep):
+        yield sentence, rewrite(sentence, parsed, order), is_projective(parsed.heads)
+
+
+def linearised(
+    sentences: Iterable[Sentence], orders: dict[str, WordOrder], seed: int | None, keep: float = KEEP
+) -> Iterator[tuple[Sentence, Tree, list[int]]]:
+    """Each sentence, its tree, and its words in their new order, as ``linearise`` gives them; see ``apply``."""
     sentences = iter(sentences)
     while chunk := list(islice(sentences, CHUNK)):
         trees = [tree(sentence) for sentence in chunk]
         for sentence, parsed, new in zip(chunk, trees, _new_orders(trees, orders, seed, keep), strict=True):
-            yield sentence, rewrite(sentence, parsed, linearise(parsed, new)), is_projective(parsed.heads)
+            yield sentence, parsed, linearise(parsed, new)
 
 
 def _new_orders(

@@ -10,6 +10,7 @@ from typing import Optional
 from fairseq import utils
 from fairseq.data import Dictionary
 from fairseq.dataclass import ChoiceEnum
+from fairseq.modules import LearnedPositionalEmbedding
 from fairseq.tasks import register_task
 from omegaconf import II, MISSING
 
@@ -19,7 +20,8 @@ from fairseq_align.data.blocks import BREAK_MODES, Blocks
 from fairseq_align.data.masked_lm import MaskedLmDataset, Source
 from fairseq_align.data.masking import DICT_MODES, Masking
 from fairseq_align.data.sentence_pairs import ParallelItems
-from fairseq_align.data.translations import Translations, entries
+from fairseq_align.data.translations import Entries, Translations
+from fairseq_align.embeddings.positions import PairPositions
 from fairseq_align.errors import InputError
 from fairseq_align.lexicon import words as lexicon_words
 from fairseq_align.ranges import LENGTH, SHARE, Range, number
@@ -67,7 +69,21 @@ class AlignMlmTaskConfig(PrecisionConfig):
         },
     )
     tlm_rate: float = number(
-        0.25, Range(0, 100), "TLM items of an epoch as a fraction of the pairs of sentences; above 1 they repeat"
+        0.25,
+        Range(0, 100),
+        "TLM items of an epoch as a fraction of all of them, which are the pairs of sentences without --tlm-pack; "
+        "above 1 they repeat",
+    )
+    tlm_pack: bool = field(
+        default=False,
+        metadata={"help": "as many pairs in a TLM item as fit into --tokens-per-sample, one language after the other"},
+    )
+    tlm_restart_positions: bool = field(
+        default=False, metadata={"help": "number the positions of the second language of a TLM item from the beginning"}
+    )
+    tlm_language_embedding: bool = field(
+        default=False,
+        metadata={"help": "add a learned vector to the second language of a TLM item; for a single pair of languages"},
     )
     dict_mlm: Optional[str] = field(
         default=None,
@@ -76,11 +92,17 @@ class AlignMlmTaskConfig(PrecisionConfig):
             PATHS: lambda value: [(f"{source}:{target}:", path) for source, target, path in map(_named, _split(value))],
         },
     )
-    dict_mlm_rate: float = number(0.5, SHARE, "share of the predicted tokens with a translation that DICT-MLM treats")
+    dict_mlm_rate: float = number(
+        0.5,
+        SHARE,
+        "share of the predicted tokens with a translation that DICT-MLM treats; words of several pieces are among them "
+        "with --mask-whole-words",
+    )
     dict_mlm_mode: ChoiceEnum(DICT_MODES) = field(
         default="input",
         metadata={
-            "help": "input: the model sees the translation and predicts the token; "
+            "help": "input: the model sees the translation and predicts the token; authors: the same, and it sees "
+            "that share of the tokens without a translation as they are; "
             "target: it sees <mask:LANG> of dict.txt and predicts the translation"
         },
     )
@@ -123,6 +145,19 @@ class AlignMlmTask(PrecisionTask):
         self.positions = cfg.tokens_per_sample
         self.predicts = cfg.mask_prob > 0
         self.update_num = 0
+        self._check_tlm()
+
+    def _check_tlm(self) -> None:
+        """Raise ``InputError`` for a setting of TLM's items without items that it could change."""
+        pairs = _split(self.cfg.tlm_pairs)
+        for name in ("tlm_pack", "tlm_restart_positions", "tlm_language_embedding"):
+            if getattr(self.cfg, name) and not pairs:
+                raise InputError(f"found --{name.replace('_', '-')} without --tlm-pairs, expected both or neither")
+        if self.cfg.tlm_language_embedding and len(pairs) > 1:
+            raise InputError(
+                f"found --tlm-language-embedding and {len(pairs)} pairs in --tlm-pairs, expected one: its vector is "
+                "that of the second language of every item"
+            )
 
     @classmethod
     def setup_task(cls, cfg: AlignMlmTaskConfig, **kwargs) -> "AlignMlmTask":
@@ -171,6 +206,7 @@ class AlignMlmTask(PrecisionTask):
     def build_model(self, cfg, from_checkpoint: bool = False):
         model = super().build_model(cfg, from_checkpoint)
         self.positions = min(self.cfg.tokens_per_sample, model.max_positions())  # fairseq loads the data afterwards
+        self._number_second(model)
         return model
 
     def files_of(self, split: str) -> list[str]:
@@ -219,29 +255,59 @@ class AlignMlmTask(PrecisionTask):
             self.positions,
             self.dictionary.bos(),
             len(self.dictionary),
+            pack=self.cfg.tlm_pack,
+            begin_second=self._marks_second,
         )
-        logger.info("%s %s: %d pairs, %d more are too long for an item", pair, split, len(items), items.left_out)
+        logger.info(
+            "%s %s: %d pairs in %d items of %.1f tokens, %d more are too long for an item",
+            pair, split, len(items.pairs), len(items), items.sizes.mean(), items.left_out,
+        )  # fmt: skip
+        if items.left_out > len(items.pairs):
+            logger.warning(
+                "%s %s: most pairs are longer than --tokens-per-sample %d: TLM sees the short ones alone", pair, split,
+                self.cfg.tokens_per_sample,
+            )  # fmt: skip
         return Source(items, self._table(*langs))
 
+    @property
+    def _marks_second(self) -> bool:
+        return self.cfg.tlm_restart_positions or self.cfg.tlm_language_embedding
+
+    def _number_second(self, model) -> None:
+        """Have the model number the second language of TLM's items anew, and know it by its vector."""
+        if self._marks_second:
+            encoder = model.encoder.sentence_encoder
+            if not isinstance(encoder.embed_positions, LearnedPositionalEmbedding):
+                raise InputError(
+                    "found --tlm-restart-positions or --tlm-language-embedding and a model without learned positions, "
+                    "expected one with them, e.g. --arch roberta_base"
+                )
+            encoder.embed_positions = PairPositions(
+                encoder.embed_positions,
+                self.dictionary.bos(),
+                self.cfg.tlm_restart_positions,
+                self.cfg.tlm_language_embedding,
+            )
+
     @cached_property
-    def translations(self) -> dict[str, list[tuple[int, int, int]]]:
-        """Entries of the translation table of each language, see ``entries``; read when a training set is loaded."""
-        by_lang = defaultdict(list)
+    def translations(self) -> dict[str, Entries]:
+        """Entries of the translation table of each language; read when a training set is loaded."""
+        by_lang = defaultdict(Entries)
         for item in _split(self.cfg.dict_mlm):
             source, target, path = _named(item)
             pairs = lexicon_words.load(path, self.dictionary)
-            forth = entries(pairs, self._language_mask(target))
-            back = entries(pairs, self._language_mask(source), reverse=True)
+            forth = Entries.of(pairs, self._language_mask(target))
             logger.info(
-                "DICT-MLM %s:%s: %d of %d pairs are single pieces and used", source, target, len(forth), len(pairs)
-            )
+                "DICT-MLM %s:%s: %d of %d pairs are single pieces and used, the others %s", source, target,
+                len(forth.pieces), len(pairs), "as whole words" if self.cfg.mask_whole_words else "are not",
+            )  # fmt: skip
             by_lang[source] += forth
-            by_lang[target] += back
+            by_lang[target] += Entries.of(pairs, self._language_mask(source), reverse=True)
         return by_lang
 
     def _language_mask(self, lang: str) -> int:
         """Id of the mask symbol of a language; that of ``<mask>`` in the mode that shows no such symbols."""
-        if str(self.cfg.dict_mlm_mode) == "input":
+        if str(self.cfg.dict_mlm_mode) != "target":
             return self.mask_idx
         symbol = vocabulary.language_mask(lang)
         if symbol not in self.dictionary:
@@ -252,8 +318,11 @@ class AlignMlmTask(PrecisionTask):
         return self.dictionary.index(symbol)
 
     def _table(self, *langs: str) -> Translations | None:
-        table = [entry for lang in langs for entry in self.translations.get(lang, [])]
-        return Translations(table, len(self.dictionary)) if table else None
+        table = sum((self.translations.get(lang, Entries()) for lang in langs), Entries())
+        translations = Translations(
+            table.pieces, len(self.dictionary), table.words if self.cfg.mask_whole_words else ()
+        )
+        return translations if len(translations) else None
 
     def train_step(self, sample, model, criterion, optimizer, update_num, ignore_grad=False):
         self.update_num = update_num

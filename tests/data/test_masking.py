@@ -105,6 +105,71 @@ def test_dict_mlm_treats_its_share_and_draws_translations_evenly():
     assert all((a == b).all() for a, b in zip(plain, none, strict=True))
 
 
+def test_the_authors_rule_leaves_half_of_the_chosen_tokens_visible():
+    """Rates of a million tokens, as their collator has them: translated or visible 50 %, then 80 / 10 / 10."""
+    length, words = 1000, (4, 8)
+    table = Translations([(4, 10, MASK), (5, 11, MASK)], 16)
+    mask = masking(0.15, 0.1, 0.1, dict_rate=0.5, dict_mode="authors")
+    rng, counts = np.random.default_rng(1), Counter()
+    for _ in range(300):
+        tokens = rng.integers(*words, length)
+        inputs, targets = mask(tokens, rng, table)
+        chosen = targets != PAD
+        assert (targets[chosen] == tokens[chosen]).all() and (inputs[~chosen] == tokens[~chosen]).all()
+        for known in (True, False):
+            here = chosen & ((tokens < 6) == known)
+            counts[known, "all"] += here.sum()
+            counts[known, "mask"] += (inputs[here] == MASK).sum()
+            counts[known, "translated"] += (inputs[here] == tokens[here] + 6).sum()
+            counts[known, "kept"] += (inputs[here] == tokens[here]).sum()
+    for (known, name), expected in {
+        (True, "mask"): 0.4, (True, "translated"): 0.505, (True, "kept"): 0.055,
+        (False, "mask"): 0.4, (False, "translated"): 0.005, (False, "kept"): 0.555,
+    }.items():  # fmt: skip
+        of = counts[known, "all"]
+        assert abs(counts[known, name] / of - expected) < 4 * np.sqrt(expected * (1 - expected) / of), (known, name)
+
+
+STARTS = np.array([True] * 6 + [False] * 2 + [True] * 8)  # 6 and 7 go on with a word
+
+
+def whole_words(mode: str, words: list, pieces: list = ()):
+    table = Translations(pieces, 16, words)
+    mask = masking(1.0, 0.0, 0.0, word_starts=STARTS, dict_rate=1.0, dict_mode=mode)
+    inputs, targets = mask(np.array([0, 4, 5, 6, 8, 2]), np.random.default_rng(1), table)
+    return inputs.tolist(), targets.tolist()
+
+
+def test_dict_mlm_translates_words_of_several_pieces():
+    fewer = [((5, 6), (12,), FRENCH)]
+    assert whole_words("input", fewer) == ([0, MASK, 12, MASK, MASK, 2], [PAD, 4, 5, 6, 8, PAD])
+    assert whole_words("authors", fewer) == ([0, 4, 12, MASK, 8, 2], [PAD, 4, 5, 6, 8, PAD])
+    assert whole_words("target", fewer) == ([0, MASK, FRENCH, MASK, 2], [PAD, 4, 12, 8, PAD])
+    equal = [((5, 6), (12, 13), FRENCH)]
+    assert whole_words("input", equal) == ([0, MASK, 12, 13, MASK, 2], [PAD, 4, 5, 6, 8, PAD])
+    assert whole_words("target", equal) == ([0, MASK, FRENCH, FRENCH, MASK, 2], [PAD, 4, 12, 13, 8, PAD])
+    more = [((5, 6), (12, 13, 9), FRENCH)]  # the item keeps its length, its end goes
+    assert whole_words("input", more) == ([0, MASK, 12, 13, 9, MASK], [PAD, 4, 5, 6, PAD, 8])
+    assert whole_words("target", more) == ([0, MASK, FRENCH, FRENCH, FRENCH, MASK], [PAD, 4, 12, 13, 9, 8])
+    # pieces inside a word that has no entry of its own are looked up as before; a word is not cut by an entry of a part
+    assert whole_words("input", [((4,), (12, 13), FRENCH)], [(5, 9, FRENCH)]) == (
+        [0, 12, 13, 9, MASK, MASK], [PAD, 4, PAD, 5, 6, 8],
+    )  # fmt: skip
+    assert whole_words("input", fewer, [(5, 9, FRENCH)]) == ([0, MASK, 12, MASK, MASK, 2], [PAD, 4, 5, 6, 8, PAD])
+
+
+def test_words_are_translated_at_their_rate_by_any_of_their_translations():
+    table = Translations([(8, 9, FRENCH)], 16, [((8,), (12, 13), FRENCH), ((5, 6), (10,), FRENCH)])
+    mask = masking(1.0, 0.0, 0.0, word_starts=STARTS, dict_rate=0.4)
+    counts = Counter()
+    for seed in range(4000):
+        inputs, _ = mask(np.array([0, 8, 4, 2]), np.random.default_rng(seed), table)
+        counts[tuple(inputs[1:3].tolist())] += 1
+    assert set(counts) == {(MASK, MASK), (9, MASK), (12, 13)}
+    for found, share in (((MASK, MASK), 0.6), ((9, MASK), 0.2), ((12, 13), 0.2)):
+        assert abs(counts[found] / 4000 - share) < 4 * np.sqrt(share * (1 - share) / 4000)
+
+
 def test_number_of_masked_tokens_is_stocks():
     """Both predict floor or ceiling of 15 % of the tokens an item can have predicted."""
     dictionary = Dictionary()

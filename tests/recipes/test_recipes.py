@@ -11,6 +11,7 @@ import torch
 from fairseq import optim, options
 from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from fairseq.optim import lr_scheduler
+from omegaconf import OmegaConf
 
 from fairseq_align.objectives import OBJECTIVES
 from tests.support.warm import REPO
@@ -19,6 +20,8 @@ EXAMPLES = REPO / "examples"
 PRESETS = sorted(EXAMPLES.glob("*/presets/*.sh"))
 RECIPES = sorted(path for path in EXAMPLES.rglob("*.sh") if path.read_text().startswith("#!"))
 NEEDED = {"WORK": "work", "TRAIN": "train.conllu", "VALID": "valid.conllu", "TEST": "test.conllu", "PARSER": "parser"}
+NEEDED |= {f"{task}_{split}": f"{task}.{split}" for task in ("NER", "XNLI") for split in ("TRAIN", "VALID", "TEST")}
+NEEDED |= {"FRENCH": "fr.conllu"}
 
 
 def relative(path: Path) -> str:
@@ -67,9 +70,13 @@ def test_recipes_know_the_objectives_of_the_results():
 def test_objectives_are_composed():
     flags = words("objective_flags align_mlm+tlm+dict_mlm a:b a:b:c", ALIGN_LOSS="l2", WEIGHT="3", TLM_RATE="0.5")
     assert flags == [
-        "--align-loss", "l2", "--tlm-pairs", "a:b", "--tlm-rate", "0.5", "--dict-mlm", "a:b:c", "--align-weight", "3",
+        "--align-loss", "l2", "--tlm-pairs", "a:b", "--tlm-rate", "0.5", "--tlm-pack", "--dict-mlm", "a:b:c",
+        "--align-weight", "3",
     ]  # fmt: skip
-    assert words("objective_flags mlm+tlm a:b a:b:c") == ["--tlm-pairs", "a:b", "--align-weight", "0"]
+    plain = words("objective_flags mlm+tlm a:b a:b:c", TLM_PACK="")
+    assert plain == ["--tlm-pairs", "a:b", "--align-weight", "0"]
+    as_authors = words("objective_flags tlm a:b a:b:c", TLM_RESTART="1", TLM_LANGUAGE="1")
+    assert as_authors[2:-2] == ["--tlm-pack", "--tlm-restart-positions", "--tlm-language-embedding"]
     assert words('objective_about tlm ""') == ["--objective", "tlm"]
     assert words("objective_about align_mlm+tlm l2") == ["--objective", "align_mlm", "--variant", "+tlm-l2"]
 
@@ -144,6 +151,77 @@ def test_a_grid_has_a_cell_for_each_choice_but_where_a_cell_has_its_own():
     assert words("cells", **grid)[1] == "align_mlm+tlm a SEED=1"  # a study without rates
 
 
+PAPER = EXAMPLES / "derived" / "presets" / "paper.sh"
+
+
+def test_the_paper_is_one_command(tmp_path):
+    """The 35 models of the scripts in the authors' repository (scripts/alignedmlm_paper_experiments), each once."""
+    script = 'source examples/common.sh; source examples/objectives.sh; source examples/cells.sh; source "$1"; cells'
+    grids = {name: bash(script, PAPER, **NEEDED, EXPERIMENTS=name).stdout.splitlines() for name in (
+        "table", "dictionary", "rate", "overlap",
+    )}  # fmt: skip
+    assert {name: len(cells) for name, cells in grids.items()} == {
+        "table": 12,
+        "dictionary": 12,
+        "rate": 5,
+        "overlap": 6,
+    }
+    cells = bash(script, PAPER, **NEEDED).stdout.splitlines()
+    assert cells == [cell for grid in grids.values() for cell in grid] and len(set(cells)) == 35
+    derivations = ("transliterate", "transliterate,invert", "syntax,transliterate")
+    expected = {("mlm", where, ()) for where in derivations}
+    for where in derivations:
+        expected |= {
+            (name, where, (f"RATE={rate}",)) for name in ("dict_mlm", "align_mlm") for rate in ("0.25", "0.5", "1")
+        }
+        expected |= {("tlm", where, setting) for setting in ((), ("TLM_RATE=1",), ("OVERLAP=0.25",), ("OVERLAP=0.5",))}
+    expected |= {("tlm", "transliterate,invert", (f"TLM_RATE={rate}",)) for rate in ("0.01", "0.1")}
+    found = {(name, where, tuple(own for own in settings if own != "SEED=1")) for name, where, *settings in map(
+        str.split, cells
+    )}  # fmt: skip
+    assert found == expected
+    given = bash(script, PAPER, **NEEDED, EXPERIMENTS="overlap", GRID_overlap="invert OVERLAP=0.9", SEEDS="3").stdout
+    assert given == "tlm invert SEED=3 OVERLAP=0.9\n"
+    done = bash(script, PAPER, check=False, **NEEDED, EXPERIMENTS="table overlaps")
+    known = "found experiment overlaps, expected one of: table dictionary overlap rate; or set GRID_overlaps"
+    assert done.returncode == 1 and known in done.stderr
+
+
+def test_the_data_of_all_experiments_are_prepared_together(tmp_path):
+    prepare = f'set -a; source "$1"; set +a; bash {EXAMPLES}/derived/prepare.sh --dry-run'
+    lines = bash(prepare, PAPER, folder=tmp_path, **NEEDED).stdout.splitlines()
+    derived = [line.split() for line in lines if "derive.py" in line]
+    for data in ("data-bin", "pos-bin", "ner-bin", "xnli-bin"):
+        targets = [
+            words[3].removeprefix(f"work/{data}/en-") for words in derived if words[3].startswith(f"work/{data}/")
+        ]
+        plain = ["transliterate", "transliterate+invert", "syntax+transliterate"]
+        assert targets == plain + [f"{name}-overlap{share}" for share in ("0.25", "0.5") for name in plain]
+    learnt = [line.partition("learn ")[2] for line in lines if "syntax.py learn" in line]
+    french = {f"--treebank fr.conllu --output work/syntax/{kind}.json" for kind in ("nouns", "verbs")}
+    assert set(learnt) == french  # the paper's en~fr@N~fr@V
+    overlaps = {words[3]: words[-1] for words in derived if "--overlap" in words}
+    assert all(overlap == (target.partition("-overlap")[2] or "0") for target, overlap in overlaps.items())
+    assert any("labelled.py reorder --task xnli --lang en --input XNLI.TRAIN" in line for line in lines)
+
+
+def test_pre_training_has_the_adam_of_the_papers_code(tmp_path):
+    """AdamW of transformers as their scripts leave it: betas 0.9 and 0.999, no decay, gradients of norm 1 at most."""
+    script = 'set -a; source "$1"; set +a; bash "$2" --dry-run'
+    variables = NEEDED | {"SAVE": "s", "DATA": "d", "LANGS": "en,x", "LEXICON": "l"}
+    pretrain = EXAMPLES / "derived" / "pretrain.sh"
+    recipes = [bash(script, preset, pretrain, folder=tmp_path, **variables).stdout for preset in (PAPER, "/dev/null")]
+    for recipe in recipes:
+        flags = shlex.split(recipe.splitlines()[-1])
+        assert (
+            flags[flags.index("--adam-betas") + 1] == "(0.9, 0.999)" and flags[flags.index("--weight-decay") + 1] == "0"
+        )
+        assert flags[flags.index("--clip-norm") + 1] == "1.0" and flags[flags.index("--optimizer") + 1] == "adam"
+    hydra = OmegaConf.load(EXAMPLES / "pretrain.yaml")
+    assert hydra.optimizer.adam_betas.replace(" ", "") == "(0.9,0.999)" and hydra.optimizer.weight_decay == 0
+    assert hydra.optimization.clip_norm == 1 and hydra.dataset.batch_size * hydra.optimization.update_freq[0] == 128
+
+
 @pytest.mark.parametrize(
     ("arguments", "found"),
     [
@@ -198,26 +276,34 @@ def test_a_dry_run_prints_the_commands_of_a_study_and_changes_nothing(preset, tm
 @pytest.mark.parametrize(
     ("task", "made"), [("NER", "ner-bin/en-syntax/test"), ("XNLI", "xnli-bin/label/test_en-syntax")]
 )
-def test_words_in_another_order_are_not_asked_of_labelled_data_in_the_old_one(task, made, tmp_path):
+def test_labelled_data_of_another_word_order_are_reordered_or_refused(task, made, tmp_path):
     """Before, NER and XNLI of ``syntax,transliterate`` were in another script alone."""
     prepare = ["bash", EXAMPLES / "derived" / "prepare.sh", "--dry-run", "transliterate", "syntax,transliterate"]
-    settings = NEEDED | {f"{task}_TRAIN": "train"}
+    settings = {name: NEEDED[name] for name in ("WORK", "TRAIN", "VALID", "TEST")} | {"SYNTAX_NOUNS": "fr.conllu"}
+    settings |= {f"{task}_{split}": f"{split.lower()}.data" for split in ("TRAIN", "VALID", "TEST")}
     done = bash('"$@"', *prepare, check=False, folder=tmp_path, **settings)
-    expected = (
-        f"error: work/{made}.idx: found no {task} data in the word order of en-syntax, expected them for en-syntax+"
-    )
+    expected = f"error: work/{made}.idx: found no {task} data in the word order of en-syntax, and no trees"
     assert done.returncode == 1 and done.stdout == "" and done.stderr.startswith(expected)
-    assert not list(tmp_path.iterdir())
-    path = tmp_path / "work" / f"{made}.idx"
-    path.parent.mkdir(parents=True)
-    path.touch()
-    lines = bash('"$@"', *prepare, folder=tmp_path, **settings).stdout.splitlines()
+    assert done.stderr.count("\n") == 1 and not list(tmp_path.iterdir())
+    lines = bash('"$@"', *prepare, folder=tmp_path, PARSER="parser", **settings).stdout.splitlines()
     derived = [line.split()[2:5] for line in lines if "derive.py" in line and f"{task.lower()}-bin" in line]
     data, record = f"work/{task.lower()}-bin", "derivation.json"
     assert [(source, target) for source, target, _ in derived] == [
         (f"{data}/en", f"{data}/en-transliterate"), (f"{data}/en-syntax", f"{data}/en-syntax+transliterate"),
     ]  # fmt: skip
     assert all(f"--like work/data-bin/{target.split('/')[-1]}/{record}" in " ".join(lines) for _, target, _ in derived)
+    for split in ("train", "valid", "test"):  # each is parsed, and takes the order that the text takes
+        name = f"work/syntax/{task.lower()}.{split}"
+        text, parsed, reordered = (line for line in lines if f"{name}.txt" in line or f"--output {name}.tsv" in line)
+        assert f"labelled.py text --task {task.lower()} --lang en --input {split}.data --output {name}.txt" in text
+        assert f"parse.py parser {name}.txt {name}.conllu.gz" in parsed
+        assert f"--trees {name}.conllu.gz --nouns work/syntax/nouns.json --output {name}.tsv" in reordered
+    trees = tmp_path / "trees"
+    trees.mkdir()
+    (trees / f"{task.lower()}.train.conllu.gz").touch()
+    lines = bash('"$@"', *prepare, folder=tmp_path, SYNTAX_TREES="trees", **settings).stdout.splitlines()
+    assert not any("parse.py" in line or "labelled.py text" in line for line in lines)
+    assert sum(f"--trees trees/{task.lower()}." in line for line in lines) == 3
 
 
 def test_a_task_may_have_settings_of_its_own(tmp_path):

@@ -5,15 +5,19 @@ import json
 import math
 import re
 import shutil
+from argparse import Namespace
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from fairseq.models.roberta.model import base_architecture
 
 import fairseq_align  # noqa: F401   lets torch's safe loader read what fairseq saves
 from fairseq_align.data import binarized
+from fairseq_align.errors import InputError
+from fairseq_align.tasks.align_mlm import AlignMlmTask, AlignMlmTaskConfig
 from tests.stress.runs import free_port
 from tests.support import processes
 from tests.support.events import scalars
@@ -138,6 +142,54 @@ def test_the_gradient_does_not_depend_on_how_the_batch_is_split(pretrain, sixtee
     assert gradients["whole"].norm() > 0.1
     for name in ("accumulated", "ranks"):
         assert (gradients[name] - gradients["whole"]).norm() / gradients["whole"].norm() < 1e-5
+
+
+def test_tlm_of_the_authors_is_a_checkpoint_of_the_same_model(run, pretrain, toy, tmp_path):
+    """Packed pairs, positions from the beginning and a vector for the second language: kept, resumed, read without."""
+    flags = [
+        "--tlm-pairs",
+        f"en:{TARGET}",
+        "--tlm-pack",
+        "--tlm-restart-positions",
+        "--tlm-language-embedding",
+        "--tlm-rate",
+        4,
+    ]
+    flags += ["--align-weight", 0, "--save-interval-updates", 3, "--lr", 1e-2]
+    whole = pretrain("whole", *flags, "--max-update", 6)
+    assert re.search(r"en:en-transliterate\+invert train: \d+ pairs in \d+ items of 2\d\.\d tokens", whole)
+    pretrain("halves", *flags, "--max-update", 3)
+    resumed = pretrain("halves", *flags, "--max-update", 6)
+    assert updates(resumed, "loss") == updates(whole, "loss")[3:]
+    assert same(tmp_path / "whole" / "checkpoint_last.pt", tmp_path / "halves" / "checkpoint_last.pt")
+    plain = pretrain("plain", "--align-weight", 0, "--lr", 1e-2, "--max-update", 6)
+    assert updates(plain, "loss") != updates(whole, "loss")
+    before, after = (
+        weights(tmp_path / "plain" / "checkpoint_last.pt"),
+        weights(tmp_path / "whole" / "checkpoint_last.pt"),
+    )
+    positions = "encoder.sentence_encoder.embed_positions.weight"
+    assert before.keys() == after.keys() and not torch.equal(before[positions][0], after[positions][0])
+    # a task without these flags, as that of fine-tuning, reads the checkpoint; one language scores as with them
+    scores = validated(run, toy / "data-bin", tmp_path / "whole" / "checkpoint_last.pt", "en", "valid_en")["valid_en"]
+    assert math.isfinite(scores["loss"])
+
+
+def test_settings_of_tlm_are_refused_where_they_would_change_nothing(toy):
+    for flag in ("tlm_pack", "tlm_restart_positions", "tlm_language_embedding"):
+        with pytest.raises(InputError, match=f"found --{flag.replace('_', '-')} without --tlm-pairs"):
+            AlignMlmTask.setup_task(AlignMlmTaskConfig(data=str(toy / "data-bin"), langs="en", **{flag: True}))
+    several = {"tlm_pairs": f"en:{TARGET},{TARGET}:en", "tlm_language_embedding": True}
+    with pytest.raises(InputError, match="found --tlm-language-embedding and 2 pairs in --tlm-pairs, expected one"):
+        AlignMlmTask.setup_task(AlignMlmTaskConfig(data=str(toy / "data-bin"), langs="en", **several))
+    settings = {"tlm_pairs": f"en:{TARGET}", "tlm_restart_positions": True}
+    task = AlignMlmTask.setup_task(AlignMlmTaskConfig(data=str(toy / "data-bin"), langs="en", **settings))
+    args = Namespace(encoder_embed_dim=8, encoder_attention_heads=2, encoder_layers=1, max_positions=16)
+    args.no_token_positional_embeddings = True
+    base_architecture(args)
+    args._name = args.arch = "roberta"
+    with pytest.raises(InputError, match="a model without learned positions, expected one with them"):
+        task.build_model(args)
 
 
 def test_validation_logs_every_language_and_the_held_out_pairs(run, pretrain, toy, tmp_path):

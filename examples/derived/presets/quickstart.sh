@@ -6,4 +6,5 @@ JOBS=${JOBS:-3}   # all cells at once: of two on two cores the third would be le
 VOCABULARY=${VOCABULARY:-1000} LAYERS=${LAYERS:-2} DIM=${DIM:-64} HEADS=${HEADS:-2} TOKENS=${TOKENS:-64}
 BATCH=${BATCH:-64} UPDATES=${UPDATES:-3000} LR=${LR:-3e-3} DROPOUT=${DROPOUT:-0}
 PRETRAIN_FLAGS=${PRETRAIN_FLAGS---sample-break-mode eos}
+ADAM_BETAS=${ADAM_BETAS:-(0.9, 0.98)} WEIGHT_DECAY=${WEIGHT_DECAY:-0.01}   # unlike the paper
 EPOCHS=${EPOCHS:-5} TUNE_LR=${TUNE_LR:-5e-4} TUNE_BATCH=${TUNE_BATCH:-32}
