@@ -1,6 +1,7 @@
 """Learning curves from the logs of ``fairseq-train``, with ``--log-format simple`` or ``json``."""
 
 import json
+import logging
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -14,11 +15,14 @@ from fairseq_align.objectives import OBJECTIVES
 from fairseq_align.results import records
 from fairseq_align.results.aggregate import Row, row_of
 
+logger = logging.getLogger(__name__)
+
 METRICS = ("mlm_loss", "align_cos")  # of the lines of training
 VALIDATED = ("whole_p1", "seen_p1", "heldout_p1")  # of those of validation
 TOKENS = "tokens"  # seen since the first update
 EXPECTED = "a log of fairseq-train"
-LARGEST = 1e30  # a value beyond is that of a run that has diverged
+LARGEST = 1e30  # of a value that is drawn
+MOST_UPDATES = 1e15
 _TRAINING = re.compile(r"\| train_inner \| (.*)")
 _VALIDATION = re.compile(r"\| (valid\S*) \| (epoch .*|\{.*)")
 _SETTINGS = re.compile(r"\| fairseq_cli\.train \| (\{.*)")
@@ -32,7 +36,7 @@ class Curve(NamedTuple):
 
     Attributes:
         updates: at which the values were logged, ascending.
-        values: means since the update before.
+        values: means since the update before; NaN where the log has none that can be drawn.
     """
 
     updates: list[int]
@@ -89,10 +93,11 @@ def read(path: str | Path) -> dict[str, Curve]:
     """Curves of a log; a metric that the run did not log is left out.
 
     Where training was resumed and repeats updates, the last value of an update counts. ``heldout_p1`` and its like are
-    means over the pairs of languages where there are several. ``tokens`` are those of all updates so far.
+    means over the pairs of languages where there are several. ``tokens`` are those of all updates so far. A line that
+    breaks off, as where a run was killed, is left out, and the log says so.
 
     Raises:
-        InputError: there is no such file, or it holds no line of training.
+        InputError: there is no such file, it holds no line of training, or a number of updates is none.
     """
     curves = _read(path)
     if not curves:
@@ -112,7 +117,8 @@ def _read(path: str | Path) -> dict[str, Curve]:
     seen = {}
     for update, of_update in sorted(values[TOKENS].items()):  # of one update, the mean since the line before
         before = max(seen, default=0)
-        seen[update] = seen.get(before, 0.0) + of_update * (update - before)
+        if of_update >= 0:
+            seen[update] = seen.get(before, 0.0) + of_update * (update - before)
     values[TOKENS] = seen
     curves = {metric: Curve(sorted(by_update), [by_update[update] for update in sorted(by_update)])
               for metric, by_update in values.items() if by_update}  # fmt: skip
@@ -121,49 +127,58 @@ def _read(path: str | Path) -> dict[str, Curve]:
 
 def _lines(path: str | Path) -> Iterator[tuple[int, dict[str, float]]]:
     """Of each line of training or validation, the update and the values that are looked for."""
-    for _, line in files.read_lines(path, EXPECTED):
+    for number, line in files.read_lines(path, EXPECTED):
         if match := _TRAINING.search(line):
-            logged = _numbers(_json(match[1]) or dict(_VALUE.findall(match[1])))
-            found = {metric: logged[metric] for metric in METRICS if metric in logged}
-            if "wpb" in logged:
-                found[TOKENS] = logged["wpb"]
+            logged = _logged(match[1], _VALUE)
+            found = {metric: [metric] for metric in METRICS} | {TOKENS: ["wpb"]}
         elif match := _VALIDATION.search(line):
-            prefix = f"{match[1]}_"
-            logged = {name.removeprefix(prefix): value for name, value in (_json(match[2]) or {}).items()}
-            logged = _numbers(logged or dict(_VALIDATED_VALUE.findall(match[2])))
-            found = {}
-            for metric in VALIDATED:
-                if scores := [v for name, v in logged.items() if name == metric or name.startswith(f"{metric}_")]:
-                    found[metric] = sum(scores) / len(scores)
+            logged = _logged(match[2], _VALIDATED_VALUE)
+            logged = logged and {name.removeprefix(f"{match[1]}_"): value for name, value in logged.items()}
+            found = {metric: [name for name in logged or () if name == metric or name.startswith(f"{metric}_")]
+                     for metric in VALIDATED}  # fmt: skip
         else:
             continue
-        if found and 0 <= logged.get("num_updates", -1) < 1e15:
-            yield int(logged["num_updates"]), found
+        if logged is None:
+            logger.warning("%s:%d: left out a line that breaks off", path, number)
+            continue
+        values = {
+            metric: [_number(logged[name]) for name in names if name in logged] for metric, names in found.items()
+        }
+        values = {metric: sum(scores) / len(scores) for metric, scores in values.items() if scores}
+        if values and "num_updates" in logged:
+            yield _update(f"{path}:{number}", logged["num_updates"]), values
 
 
-def _json(text: str) -> dict:
-    """The object that a line ends with; empty where it does not."""
+def _logged(text: str, simple: re.Pattern) -> dict[str, object] | None:
+    """The values that one line logs, by name; None for JSON that is not whole.
+
+    Args:
+        simple: finds names and values where it is no JSON.
+    """
     start = text.find("{")
-    if start < 0 or not text.rstrip().endswith("}"):
-        return {}
+    if start < 0:
+        return dict(simple.findall(text))
     try:
         logged = json.loads(text[start:])
-    except (ValueError, RecursionError):  # of a line that was torn
-        return {}
-    return logged if isinstance(logged, dict) else {}
+    except (ValueError, RecursionError):
+        return None
+    return logged if isinstance(logged, dict) else None
 
 
-def _numbers(logged: dict[str, object]) -> dict[str, float]:
-    """The values that are numbers, and of a run that has not diverged."""
-    numbers = {}
-    for name, value in logged.items():
-        try:
-            number = float(value)
-        except (TypeError, ValueError, OverflowError):
-            continue
-        if math.isfinite(number) and abs(number) <= LARGEST:
-            numbers[name] = number
-    return numbers
+def _number(value: object) -> float:
+    """A logged value, which JSON logs have as a string; NaN for what is no number or cannot be drawn."""
+    try:
+        number = float(value) if isinstance(value, str | int | float) else math.nan
+    except (ValueError, OverflowError):
+        return math.nan
+    return number if abs(number) < LARGEST else math.nan
+
+
+def _update(where: str, value: object) -> int:
+    number = _number(value)
+    if not 0 <= number <= MOST_UPDATES:
+        raise InputError(f"{where}: found num_updates {value!r:.40}, expected a number of updates; delete the line")
+    return int(number)
 
 
 def _run(path: Path, name: str, curves: dict[str, Curve]) -> Run:
@@ -186,7 +201,8 @@ def _objective(path: Path) -> str | None:
 def _setting(text: str) -> object:
     if text in ("None", "False", "''"):
         return None
-    return _numbers({"": text}).get("", text.strip("'"))
+    number = _number(text)
+    return text.strip("'") if math.isnan(number) else number
 
 
 def _without_seed(name: str) -> str:

@@ -10,6 +10,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
+from fairseq_align.errors import InputError
 from fairseq_align.results import charts
 from fairseq_align.results.charts import Bar, Chart, Dot, Figure, Key, Line, Segment
 
@@ -17,6 +18,7 @@ FONT, SMALL, TINY = 14, 11, 9  # points
 STYLE = {"font.size": FONT, "svg.hashsalt": "fairseq_align"}  # the salt makes an SVG the same each time
 MARKERS = dict(zip(charts.SHAPES, "osD^vP*X", strict=True))
 PALE, INK = "#DDDDDD", "black"
+TALLEST = 200  # inches of a figure; matplotlib draws up to 2^16 pixels
 
 
 def save(canvas: Canvas, path: Path, suffix: str) -> None:
@@ -26,10 +28,18 @@ def save(canvas: Canvas, path: Path, suffix: str) -> None:
 
 
 def draw(figure: Figure) -> Canvas:
-    """Draw a figure: its panels in a grid, its legend below."""
+    """Draw a figure: its panels in a grid, its legend below.
+
+    Raises:
+        InputError: there is more to draw than an image can hold.
+    """
     across = max(1, min(figure.across, len(figure.charts)))
     lines = [figure.charts[i : i + across] for i in range(0, len(figure.charts), across)]
     heights = [max(_height(chart) for chart in line) for line in lines]
+    if sum(heights) > TALLEST:
+        rows = max(len(chart.names) for chart in figure.charts)
+        found = f"{rows:,} rows" if rows else f"{len(figure.charts):,} panels"
+        raise InputError(f"found {found}, expected fewer in a figure; the tables are written, for figures give fewer")
     with rc_context(STYLE):
         canvas = Canvas(figsize=(12, sum(heights) + 0.3 * -(-len(figure.keys) // 4)), dpi=150, layout="constrained")
         grid = canvas.subplots(len(lines), across, squeeze=False, height_ratios=heights)

@@ -200,9 +200,11 @@ def _line(group: Group, metric: str, unit: str, tokens: str | None) -> Line | No
     runs = [run for run in group.runs if metric in run.curves]
     if not runs:
         return None
-    logged = [dict(zip(*run.curves[metric], strict=True)) for run in runs]
+    logged = [{u: v for u, v in zip(*run.curves[metric], strict=True) if not np.isnan(v)} for run in runs]
     common = set.intersection(*map(set, logged)) or set.union(*map(set, logged))
     updates = _thinned(sorted(common))
+    if not updates:
+        return None
     scale, decimals = (100, 1) if unit == "%" else (1, 3)
     values = [[scale * values[update] for values in logged if update in values] for update in updates]
     means = [float(np.mean(of_update)) for of_update in values]

@@ -77,12 +77,12 @@ def test_a_run_without_scores_has_the_name_of_its_log_and_the_colour_of_its_obje
     assert [(line.label, line.colour) for line in chart.of(Line)] == [("one", "grey"), ("two", "red")]
 
 
-def test_what_no_run_can_have_logged_is_no_value(tmp_path):
-    lines = ["mlm_loss=nan, num_updates=1", "mlm_loss=7, num_updates=-3", "mlm_loss=7, num_updates=inf",
-             "mlm_loss=, x=1", '{"mlm_loss": [1], "num_updates": 4}', '{"mlm_loss": {}',
-             "mlm_loss=2, num_updates=5"]  # fmt: skip
-    (tmp_path / "train.log").write_text("".join(f"| train_inner | {line}\n" for line in lines))
-    assert curves.read(tmp_path / "train.log") == {"mlm_loss": ([5], [2])}
+def test_a_value_that_cannot_be_drawn_is_a_gap(tmp_path):
+    values = {1: "7", 2: "nan", 3: "1e300", 4: "x", 5: "2"}
+    lines = (f"| train_inner | mlm_loss={value}, num_updates={update}\n" for update, value in values.items())
+    (tmp_path / "train.log").write_text("".join(lines))
+    (chart,) = plots.learning_curves(curves.read_all([tmp_path / "train.log"]).values()).charts
+    assert [(line.xs, line.ys) for line in chart.of(Line)] == [((1, 5), (7, 2))]
 
 
 def test_json_logs_and_several_pairs_of_languages_are_read(tmp_path):
