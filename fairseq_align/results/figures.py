@@ -55,7 +55,9 @@ def draw(figure: Figure) -> Canvas:
 
 def _height(chart: Chart) -> float:
     """Inches of a panel."""
-    return 0.9 + 0.3 * len(chart.names) if chart.names else 5.0
+    if chart.names:
+        return 0.9 + 0.3 * len(chart.names)
+    return 5.0 if chart.x.ticks else 7.0
 
 
 def _plain(text: str, most: int = 60) -> str:
@@ -92,6 +94,8 @@ def _draw(axes, chart: Chart, with_names: bool) -> None:
     if chart.names:
         _draw_bars(axes, chart, with_names)
         return
+    if not chart.x.ticks:  # a map
+        axes.set_box_aspect(1)
     axes.set_yticks(chart.y.ticks, map(charts.short, chart.y.ticks))
     axes.set_ylabel(_plain(chart.y.label))
     axes.grid(color=PALE, zorder=0)

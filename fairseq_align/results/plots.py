@@ -13,7 +13,7 @@ from fairseq_align.results.charts import Axis, Bar, Chart, Dot, Figure, Key, Lin
 from fairseq_align.results.comparison import Comparison, Points, paper_points, points
 from fairseq_align.results.curves import TOKENS, VALIDATED, Curve, Run
 from fairseq_align.results.embedding_map import EmbeddingMap, Panel
-from fairseq_align.results.metrics import PAIR_WORDS, PERCENT, TASKS, TRANSFER
+from fairseq_align.results.metrics import PAIR_WORDS, PAIRS, PERCENT, TASKS, TRANSFER
 
 GAPS = {"B_S": "B_Z − B_S", "source": "B_Z − source"}  # of our models, by the score that they are taken against
 CURVES = {
@@ -23,7 +23,8 @@ CURVES = {
 SPLITS = {"whole_p1": "whole", "seen_p1": "seen", "heldout_p1": "heldout"}  # of ``VALIDATED``
 MOST_POINTS = 200  # of a line
 MOST_LABELLED = 6  # lines that have their names at their ends; more would hide each other
-NAMED_WORDS = 12  # pairs of a map whose words are written
+NAMED_PAIRS = 14  # of a map: pairs whose words are written, where they have room
+LETTER, LINE = 0.02, 0.045  # width of a letter and height of a line, as shares of a map
 
 
 # bars
@@ -240,8 +241,7 @@ def embeddings(maps: EmbeddingMap) -> Figure:
     """A panel for each model: words of two languages, a line between the words of a pair."""
     languages = zip(maps.langs, charts.OF_LANGUAGES, (True, False), strict=True)
     keys = [Key(lang, colour, filled=filled) for lang, colour, filled in languages]
-    splits = list(dict.fromkeys(pair.split for pair in maps.pairs))
-    keys += [Key(f"pair {PAIR_WORDS[split][0]}", "ink", dash=_pair_dash(split)) for split in splits]
+    keys += [Key(f"pair {PAIR_WORDS[split][0]}", "ink", dash=_pair_dash(split)) for split in _splits(maps)]
     made = [_map_of(maps, panel) for panel in maps.panels]
     how = {"pca": "their first two principal components", "umap": "UMAP"}[maps.method]
     caption = (
@@ -251,27 +251,57 @@ def embeddings(maps: EmbeddingMap) -> Figure:
     return Figure("map", "Map of the embeddings", caption, made, keys, across=min(2, len(made)))
 
 
+def _splits(maps: EmbeddingMap) -> list[str]:
+    return [split for split in PAIRS if any(pair.split == split for pair in maps.pairs)]
+
+
 def _pair_dash(split: str) -> tuple[int, ...]:
     return charts.DASHES[1] if split == "heldout" else charts.DASHES[0]
 
 
 def _map_of(maps: EmbeddingMap, panel: Panel) -> Chart:
+    x, y = _square([*panel.source, *panel.target])
+    written = _written(maps, panel, x, y)
     segments, dots = [], []
-    for number, (pair, *ends, cosine) in enumerate(
-        zip(maps.pairs, panel.source, panel.target, panel.cosines, strict=True)
-    ):
-        tip = f"{pair.source} – {pair.target}: cosine {cosine:.3f}, {PAIR_WORDS[pair.split][0]}"
+    for number, pair in enumerate(maps.pairs):
+        tip = f"{pair.source} – {pair.target}: cosine {panel.cosines[number]:.3f}, {PAIR_WORDS[pair.split][0]}"
+        ends = panel.source[number], panel.target[number]
         segments.append(Segment(*ends, _pair_dash(pair.split), tip))
-        words = pair.source, pair.target
-        for end, word, colour, filled in zip(ends, words, charts.OF_LANGUAGES, (True, False), strict=True):
-            label = word if number < NAMED_WORDS else ""
-            dots.append(Dot(*end, colour, tip, filled=filled, size=3.5, label=label))
-    x, y = (Axis.over("", [end[i] for end in (*panel.source, *panel.target)], 0.06)._replace(ticks=()) for i in (0, 1))
-    mean = {
-        split: np.mean([cosine for pair, cosine in zip(maps.pairs, panel.cosines, strict=True) if pair.split == split])
-        for split in dict.fromkeys(pair.split for pair in maps.pairs)
-    }
-    note = "mean cosine " + ", ".join(f"{value:.3f} {PAIR_WORDS[split][0]}" for split, value in mean.items())
+        for side, (end, word) in enumerate(zip(ends, (pair.source, pair.target), strict=True)):
+            label = word if (number, side) in written else ""
+            dots.append(Dot(*end, charts.OF_LANGUAGES[side], tip, filled=side == 0, size=3.5, label=label))
+    means = []
+    for split in _splits(maps):
+        of_split = [cosine for pair, cosine in zip(maps.pairs, panel.cosines, strict=True) if pair.split == split]
+        means.append(f"{np.mean(of_split):.3f} {PAIR_WORDS[split][0]}")
+    note = f"mean cosine {', '.join(means)}"
     if panel.explained is not None:
         note += f"; the plane has {100 * panel.explained:.0f} % of the variance"
     return Chart(panel.name, x, y, [*segments, *dots], note)
+
+
+def _square(ends: Sequence[tuple[float, float]]) -> tuple[Axis, Axis]:
+    """Axes without numbers that hold all points, both of the same scale."""
+    low, high = np.min(ends, axis=0), np.max(ends, axis=0)
+    half = 0.56 * max(*(high - low), 1e-6)
+    x, y = (Axis("", float(middle - half), float(middle + half), ()) for middle in (low + high) / 2)
+    return x, y
+
+
+def _written(maps: EmbeddingMap, panel: Panel, x: Axis, y: Axis) -> set[tuple[int, int]]:
+    """The words that are written, as numbers of a pair and a side: those of the first pairs that hide no other."""
+    boxes: list[tuple[float, float, float]] = []
+    written: set[tuple[int, int]] = set()
+    pairs = 0
+    for number, pair in enumerate(maps.pairs):
+        before = len(written)
+        for side, (end, word) in enumerate(zip((panel.source[number], panel.target[number]), pair[:2], strict=True)):
+            left, below = (end[0] - x.low) / (x.high - x.low), (end[1] - y.low) / (y.high - y.low)
+            right = left + LETTER * min(20, len(word))
+            if all(right < box[0] or box[1] < left or abs(below - box[2]) > LINE for box in boxes):
+                boxes.append((left, right, below))
+                written.add((number, side))
+        pairs += len(written) > before
+        if pairs == NAMED_PAIRS:
+            break
+    return written
