@@ -64,7 +64,7 @@ def umap(vectors: np.ndarray) -> tuple[np.ndarray, None]:
         from umap import UMAP
     except ImportError as error:
         raise InputError(
-            "--method umap: found no umap-learn, expected it; EXTRAS=umap bash install.sh brings it, or take --method pca"
+            "--method umap: found no umap-learn, expected it; EXTRAS=umap bash install.sh brings it; or take pca"
         ) from error
     neighbours = min(15, len(vectors) - 1)
     return UMAP(n_neighbors=neighbours, metric="cosine", random_state=0, n_jobs=1).fit_transform(vectors), None
