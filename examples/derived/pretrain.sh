@@ -24,7 +24,7 @@ train() {                            # TOKENS BATCH UPDATES WARMUP LR [flags...]
     # --data-buffer-size 0: no thread reads ahead; fairseq's can abort a process that ends inside an epoch
     logged "$SAVE/train.log" 'train_inner|\| valid_|rror:' fairseq-train "$DATA" --user-dir "$PLUGIN" --seed "$SEED" \
         --task align_mlm --langs "$LANGS" --tokens-per-sample "$1" --max-positions "$POSITIONS" \
-        --criterion align_mlm --lexicon "$LEXICON" ${HELDOUT:+--heldout-lexicon "$HELDOUT"} \
+        --criterion align_mlm --lexicon "$LEXICON" ${HELDOUT:+--heldout-lexicon "$HELDOUT"} --score-seen \
         --arch roberta_base --encoder-layers "$LAYERS" --encoder-embed-dim "$DIM" --encoder-ffn-embed-dim $((4 * DIM)) \
         --encoder-attention-heads "$HEADS" --dropout "$DROPOUT" --attention-dropout "$DROPOUT" \
         --optimizer adam --adam-betas "$ADAM_BETAS" --weight-decay "$WEIGHT_DECAY" --clip-norm 1.0 --batch-size "$2" \

@@ -76,6 +76,13 @@ class AlignMlmConfig(FairseqDataclass):
             "in proportion to the weights of the lexicon, with replacement, and the loss is not"
         },
     )
+    score_seen: bool = field(
+        default=False,
+        metadata={
+            "help": "score the pairs of --lexicon at validation, too: seen_p1, and whole_p1 of these and the held-out "
+            "ones together; takes a product of all their words with each other"
+        },
+    )
     logits_chunk: int = number(
         0, COUNT, "masked tokens whose logits are held at once, e.g. 512; 0: of all, as masked_lm does"
     )
@@ -102,6 +109,7 @@ class AlignMlmLoss(MaskedLmLoss):
         align_temperature: of the contrastive loss, above 0.
         align_pairs: pairs of an update; 0: all.
         align_sampling: of ``SAMPLINGS``; both have the same expectation.
+        score_seen: whether validation scores the pairs of ``lexicon``, too, not the held-out ones alone.
         logits_chunk: rows of logits that are held at once, see ``chunked_cross_entropy``; 0: all.
         seed: of the sample.
         find_unused_parameters: fairseq's setting of DistributedDataParallel, which looks at what the model returns:
@@ -122,6 +130,7 @@ class AlignMlmLoss(MaskedLmLoss):
         align_temperature: float = TEMPERATURE,
         align_pairs: int = 0,
         align_sampling: str = "uniform",
+        score_seen: bool = False,
         logits_chunk: int = 0,
         seed: int = 1,
         tpu: bool = False,
@@ -139,7 +148,10 @@ class AlignMlmLoss(MaskedLmLoss):
         parts = _load(lexicon, task)
         self.pairs = Pairs.cat(list(parts.values()))
         self.parts, self.words = parts, len(vocabulary.pieces(task.source_dictionary))
-        self.heldout = _heldout(parts, _load(heldout_lexicon, task) if heldout_lexicon else {})
+        heldout = _heldout(parts, _load(heldout_lexicon, task) if heldout_lexicon else {})
+        self.scored = {("heldout", suffix): part for suffix, part in heldout.items()}
+        if score_seen:
+            self.scored |= _seen(parts, heldout)
         self.align_weight = align_weight
         self.align_warmup = align_warmup
         self.pair_loss = LOSSES[align_loss](align_temperature)
@@ -228,23 +240,20 @@ class AlignMlmLoss(MaskedLmLoss):
         return replace(drawn, weights=torch.ones_like(drawn.weights))
 
     def _score_heldout(self, embeddings: Tensor) -> dict[str, Tensor]:
-        """Cosine and P@1 of the held-out pairs, computed once for each validation."""
+        """Cosine and P@1 of the held-out pairs, and P@1 of others that are scored; once for each validation."""
         if self.heldout_scores is None:
-            self.heldout_scores = {
-                name: score
-                for suffix, (pairs, candidates) in self.heldout.items()
-                for name, score in (
-                    (f"heldout_cos{suffix}", mean_cosine(embeddings, pairs)),
-                    (f"heldout_p1{suffix}", precision_at_1(embeddings, pairs, candidates)),
-                )
-            }
+            self.heldout_scores = {}
+            for (kind, suffix), (pairs, candidates) in self.scored.items():
+                if kind == "heldout":
+                    self.heldout_scores[f"heldout_cos{suffix}"] = mean_cosine(embeddings, pairs)
+                self.heldout_scores[f"{kind}_p1{suffix}"] = precision_at_1(embeddings, pairs, candidates)
         return self.heldout_scores
 
     def move(self, device: torch.device) -> None:
         """Have the pairs on the device of the embeddings."""
         if self.pairs.weights.device != device:
             self.pairs = self.pairs.to(device)
-            self.heldout = {name: (pairs.to(device), words.to(device)) for name, (pairs, words) in self.heldout.items()}
+            self.scored = {name: (pairs.to(device), words.to(device)) for name, (pairs, words) in self.scored.items()}
 
     @staticmethod
     def reduce_metrics(logging_outputs) -> None:
@@ -255,7 +264,7 @@ class AlignMlmLoss(MaskedLmLoss):
         metrics.log_scalar("loss", total["loss"] / size / math.log(2), size, round=3)
         metrics.log_scalar("mlm_loss", total["mlm_loss"] / size / math.log(2), size, round=3)
         metrics.log_derived("ppl", lambda meters: utils.get_perplexity(meters["mlm_loss"].avg))
-        for name in (name for name in logging_outputs[0] if name.startswith(("align_", "heldout_"))):
+        for name in (name for name in logging_outputs[0] if name.startswith(("align_", "heldout_", "seen_", "whole_"))):
             metrics.log_scalar(name, sum(log.get(name, 0) for log in logging_outputs) / size, size, round=4)
 
 
@@ -284,3 +293,23 @@ def _heldout(train: dict[str, Pairs], heldout: dict[str, Pairs]) -> dict[str, tu
         suffix: (pairs, lexicon_words.unique(part.target, pairs.target))
         for suffix, part, pairs in zip(suffixes, train.values(), heldout.values(), strict=False)
     }
+
+
+def _seen(
+    train: dict[str, Pairs], heldout: dict[str, tuple[Pairs, Words]]
+) -> dict[tuple[str, str], tuple[Pairs, Words]]:
+    """Pairs trained on, ``seen``, and these with the held-out ones, ``whole``, with the candidates of the latter.
+
+    Of a derived language whose lexicons are its whole vocabulary, ``whole`` is the paper's measure.
+    """
+    scored = {}
+    if len(heldout) == len(train):
+        seen = dict(zip(heldout, train.values(), strict=True))
+    else:  # one held-out file for all, or none
+        seen = {"": Pairs.cat(list(train.values()))}
+    for suffix, pairs in seen.items():
+        parts = [pairs, *([heldout[suffix][0]] if suffix in heldout else [])]
+        candidates = heldout[suffix][1] if suffix in heldout else lexicon_words.unique(pairs.target)
+        scored["seen", suffix] = pairs, candidates
+        scored["whole", suffix] = Pairs.cat(parts), candidates
+    return scored

@@ -6,6 +6,7 @@ A row is what was trained (objective, share of the vocabulary in the lexicon, de
 """
 
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -43,6 +44,11 @@ class Row(NamedTuple):
     @property
     def lexicon(self) -> str:
         return "none" if self.lexicon_rate is None else f"{100 * self.lexicon_rate:g} %"
+
+    @property
+    def label(self) -> str:
+        """In figures: the name, with the share of the vocabulary in the lexicon if one was used."""
+        return self.name if self.lexicon_rate is None else f"{self.name}, {self.lexicon}"
 
 
 @dataclass(frozen=True)
@@ -156,8 +162,14 @@ Cells = dict[CellKey, Cell]
 
 
 def row_of(record: dict) -> Row:
-    """What the model of a record was trained on."""
-    return Row(record["derivation"], record["objective"], record["lexicon_rate"], record.get("variant"))
+    """What the model of a record was trained on; one that was trained without a lexicon has no rate of it.
+
+    A variant ``+align_mlm`` names an objective that was trained along.
+    """
+    trained = (record["objective"], *re.split(r"[+-]", record.get("variant") or ""))
+    uses_lexicon = any("lexicon" in OBJECTIVES[name].needs for name in trained if name in OBJECTIVES)
+    rate = record["lexicon_rate"] if uses_lexicon else None  # of mlm, that of a lexicon that it is scored on
+    return Row(record["derivation"], record["objective"], rate, record.get("variant"))
 
 
 def shown(records: Iterable[dict]) -> list[dict]:

@@ -13,7 +13,8 @@ class Request:
 
     results: tuple[Path, ...]
     out: Path
-    logs: tuple[Path, ...] = ()
+    logs: tuple[Path, ...] | None = None
+    maps: tuple[Path, ...] | None = None
 
 
 def add_parser(subparsers) -> None:
@@ -30,16 +31,22 @@ def add_parser(subparsers) -> None:
         type=Path,
         required=True,
         metavar="DIR",
-        help="folder for report.{md,csv,tex,png,svg}, scatter.{png,svg} and, with --logs, curves.{png,svg}",
+        help="folder for report.{html,md,csv,tex} and the figures as PNG and SVG",
     )
     parser.add_argument(
         "--logs",
-        nargs="+",
+        nargs="*",
         type=Path,
-        default=[],
         metavar="TRAIN.log",
-        help="logs of fairseq-train, --log-format simple or json, for learning curves; those that differ only "
-        "in a number at the end of a folder's name, the seed, share a colour; not given: no curves",
+        help="logs of fairseq-train, --log-format simple or json, for learning curves; default: "
+        "runs/*/pretrain/train.log beside the results; no name: none",
+    )
+    parser.add_argument(
+        "--maps",
+        nargs="*",
+        type=Path,
+        metavar="MAP.json",
+        help="maps of fairseq-align map; default: map.json beside the results; no name: none",
     )
     parser.set_defaults(func=run)
 
@@ -50,14 +57,15 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         InputError: a file is missing, broken or holds no score, or matplotlib is not installed.
     """
-    request = Request(tuple(args.results), args.out, tuple(args.logs))
-    for path in request.results:
-        files.check_exists(path, "a results file of JSON lines")
-    for path in request.logs:
-        files.check_exists(path, "a log of fairseq-train")
+    optional = (None if paths is None else tuple(paths) for paths in (args.logs, args.maps))
+    request = Request(tuple(args.results), args.out, *optional)
+    expected = (request.results, "a results file of JSON lines"), (request.logs, "a log of fairseq-train")
+    for paths, what in (*expected, (request.maps, "a map of fairseq-align map")):
+        for path in paths or ():
+            files.check_exists(path, what)
     from fairseq_align.results import report
 
-    written = report.tabulate(request.results, request.out, request.logs)
+    written = report.tabulate(request.results, request.out, request.logs, request.maps)
     print(written)  # before the figures: the tables are shown even without matplotlib
     report.draw(written, request.out)
     return 0

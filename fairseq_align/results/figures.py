@@ -1,248 +1,146 @@
-"""Figures of a report: bars of each task, alignment against gap, learning curves.
+"""The figures of a report drawn with matplotlib, as PNG and SVG.
 
-Colours are those of Okabe and Ito, which every colour vision tells apart; position or shape repeats what they say.
 Figures are 12 inches wide, so that their text is still readable at half size.
 """
 
-import re
-from collections.abc import Iterable, Sequence
-from itertools import cycle
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from matplotlib import rc_context
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
-from fairseq_align.objectives import OBJECTIVES
-from fairseq_align.results.aggregate import Cell, Cells, Column, Row, columns_of, rows_of
-from fairseq_align.results.comparison import Comparison, Points, paper_points, points
-from fairseq_align.results.curves import METRICS, Curve
-from fairseq_align.results.metrics import PAIRS, TASKS, TRANSFER, Unit
+from fairseq_align.errors import InputError
+from fairseq_align.results import charts
+from fairseq_align.results.charts import Bar, Chart, Dot, Figure, Key, Line, Segment
 
-FONT, SMALL = 14, 11  # points
+FONT, SMALL, TINY = 14, 11, 9  # points
 STYLE = {"font.size": FONT, "svg.hashsalt": "fairseq_align"}  # the salt makes an SVG the same each time
-SKY, BLUE, ORANGE, RED, GREEN, PINK, GREY = (
-    "#56B4E9", "#0072B2", "#E69F00", "#D55E00", "#009E73", "#CC79A7", "#666666",
-)  # fmt: skip
-BARS = {  # of fine-tuned tasks, by role and whether the word embeddings were frozen
-    ("source", False): SKY, ("source", True): BLUE, ("supervised", False): GREEN, ("supervised", True): PINK,
-    ("zero-shot", False): ORANGE, ("zero-shot", True): RED,
-}  # fmt: skip
-OTHER_BARS = (GREEN, PINK, BLUE, ORANGE, SKY, RED, GREY)  # of other tasks, in the order of their columns
-OBJECTIVE_COLOURS = (GREY, SKY, ORANGE, RED, BLUE, GREEN, PINK)  # in the order of OBJECTIVES, then from the first again
-MARKERS = "osD^vP*X"
-LINES = (GREY, RED, BLUE, ORANGE, GREEN, PINK, SKY, "#000000")
-DASHES = ("-", "--", ":", "-.")
-GAPS = {  # of our models, by the score that they are taken against
-    "B_S": "{}: $B_Z - B_S$ (points)",
-    "source": "{}: $B_Z$ − source (points)",
-}
-CURVES = {"mlm_loss": "masked-LM loss (bits a masked token)", "align_cos": "cosine of lexicon pairs (mean)"}
+MARKERS = dict(zip(charts.SHAPES, "osD^vP*X", strict=True))
+PALE, INK = "#DDDDDD", "black"
+TALLEST = 200  # inches of a figure; matplotlib draws up to 2^16 pixels
 
 
-def save(figure: Figure, path: Path, suffix: str) -> None:
+def save(canvas: Canvas, path: Path, suffix: str) -> None:
     """Write a figure as ``png`` or ``svg``, the same bytes each time."""
     with rc_context(STYLE):
-        figure.savefig(path, format=suffix, metadata={"Date": None} if suffix == "svg" else None)
+        canvas.savefig(path, format=suffix, metadata={"Date": None} if suffix == "svg" else None)
 
 
-# bars
+def draw(figure: Figure) -> Canvas:
+    """Draw a figure: its panels in a grid, its legend below.
 
-
-def bars(cells: Cells) -> Figure:
-    """A panel for each task of the transfer table with scores, a group of bars for each row."""
-    rows = rows_of(cells)
-    titles = {column.title for column in columns_of(cells)}
-    scored = {label: colours for label, colours in panels().items() if titles.intersection(colours)} or panels()
-    across = min(2, len(scored))
-    down = -(-len(scored) // across)
-    most = max(len(titles.intersection(colours)) for colours in scored.values())
+    Raises:
+        InputError: there is more to draw than an image can hold.
+    """
+    across = max(1, min(figure.across, len(figure.charts)))
+    lines = [figure.charts[i : i + across] for i in range(0, len(figure.charts), across)]
+    heights = [max(_height(chart) for chart in line) for line in lines]
+    if sum(heights) > TALLEST:
+        rows = max(len(chart.names) for chart in figure.charts)
+        found = f"{rows:,} rows" if rows else f"{len(figure.charts):,} panels"
+        raise InputError(f"found {found}, expected fewer in a figure; the tables are written, for figures give fewer")
     with rc_context(STYLE):
-        height = down * (1.6 + max(0.9, 0.3 * most) * len(rows))
-        figure = Figure(figsize=(12, height), dpi=150, layout="constrained")
-        grid = figure.subplots(down, across, sharey=True, squeeze=False)
-        for axes, (label, colours) in zip(grid.flat, scored.items(), strict=False):
-            _draw_panel(axes, cells, rows, colours)
-            axes.set_xlabel(label)
-        for axes in grid.flat[len(scored) :]:
+        canvas = Canvas(figsize=(12, sum(heights) + 0.3 * -(-len(figure.keys) // 4)), dpi=150, layout="constrained")
+        grid = canvas.subplots(len(lines), across, squeeze=False, height_ratios=heights)
+        for axes in grid.flat[len(figure.charts) :]:
             axes.set_visible(False)
-        for axes in grid[:, 0]:
-            _name_rows(axes, rows)
-    return figure
+        for number, (axes, chart) in enumerate(zip(grid.flat, figure.charts, strict=False)):
+            _draw(axes, chart, with_names=number % across == 0)
+        if figure.keys:
+            canvas.legend(handles=list(map(_handle, figure.keys)), loc="outside lower center", ncols=4,
+                          frameon=False, fontsize=SMALL)  # fmt: skip
+    return canvas
 
 
-def panels() -> dict[str, dict[str, str]]:
-    """Labels of the panels, fine-tuned tasks first, each with the column titles of its bars and their colours."""
-    bars_of = {}
-    for name, task in sorted(TASKS.items(), key=lambda item: not item[1].fine_tuned):
-        shown = [metric for metric, row in task.metrics.items() if row.table == TRANSFER]
-        if not shown:
-            continue
-        main = task.metrics[task.main]
-        if task.fine_tuned:
-            columns = {Column(name, task.main, task.usual_split, *bar): colour for bar, colour in BARS.items()}
-        else:
-            of_pairs = set(PAIRS) <= set(main.splits)
-            splits = {metric: task.metrics[metric].splits if of_pairs else (task.usual_split,) for metric in shown}
-            columns = [Column(name, metric, split) for metric in shown for split in splits[metric]]
-            columns = dict(zip(columns, cycle(OTHER_BARS), strict=False))
-        bars_of[f"{task.label} {main.label} ({main.unit.name})"] = {c.title: colour for c, colour in columns.items()}
-    return bars_of
+def _height(chart: Chart) -> float:
+    """Inches of a panel."""
+    if chart.names:
+        return 0.9 + 0.3 * len(chart.names)
+    return 5.0 if chart.x.ticks else 7.0
 
 
-def _draw_panel(axes, cells: Cells, rows: Sequence[Row], colours: dict[str, str]) -> None:
-    """Horizontal bars from the top: a group for each row, a bar for each score that any row has."""
-    shown = {(key.row, key.column.title): cell for key, cell in cells.items() if key.lang is None}
-    columns = {column.title: column for column in columns_of(cells)}
-    titles = [title for title in colours if title in columns]
-    height = 0.8 / max(1, len(titles))
-    for i, title in enumerate(titles):
-        offset = (i - (len(titles) - 1) / 2) * height
-        present = [(y + offset, shown[row, title]) for y, row in enumerate(rows) if (row, title) in shown]
-        axes.barh(
-            [y for y, _ in present], [100 * cell.mean for _, cell in present], height,
-            label=title, color=colours[title], edgecolor="white", zorder=2,
-        )  # fmt: skip
-        for y, cell in present:
-            _draw_cell(axes, y, cell, height, columns[title].unit)
-        for y, row in enumerate(rows):
-            if (row, title) not in shown:
-                axes.text(1, y + offset, "not scored", va="center", fontsize=SMALL, color="#666666")
-    axes.set_xlim(0, 114)  # room for the number of a bar near 100
-    axes.set_xticks(range(0, 101, 20))
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x", color="#DDDDDD", zorder=0)
+def _plain(text: str, most: int = 60) -> str:
+    """A text that matplotlib does not read as mathematics."""
+    return charts.clipped(text, most).replace("$", r"\$")
+
+
+def _colour(name: str) -> str:
+    return INK if name == "ink" else charts.COLOURS[name].light
+
+
+def _dashed(dash: Sequence[int]):
+    return (0, tuple(dash)) if dash else "-"
+
+
+def _handle(key: Key) -> Line2D:
+    label, colour = _plain(key.label), _colour(key.colour)
+    if key.dash is not None:
+        return Line2D([], [], linewidth=2, color=colour, linestyle=_dashed(key.dash), label=label)
+    face = colour if key.filled else "none"
+    return Line2D([], [], linestyle="none", marker=MARKERS[key.shape], markersize=9, color=colour,
+                  markerfacecolor=face, label=label)  # fmt: skip
+
+
+def _draw(axes, chart: Chart, with_names: bool) -> None:
+    note = "\n".join(_plain(part, 110) for part in chart.note.split("; ")) if chart.note else ""
+    axes.set_title(_plain(chart.title) + (f"\n{note}" if note else ""), fontsize=SMALL, loc="left")
+    axes.set_xlim(chart.x.low, chart.x.high)
+    axes.set_ylim(chart.y.low, chart.y.high)
     axes.spines[["top", "right"]].set_visible(False)
-    if titles:
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
-    else:
-        axes.text(0.5, 0.5, "no scores", transform=axes.transAxes, ha="center", va="center", backgroundcolor="white")
+    axes.set_xlabel(_plain(chart.x.label))
+    axes.set_xticks(chart.x.ticks, map(charts.short, chart.x.ticks))
+    axes.tick_params(labelsize=SMALL)
+    if chart.names:
+        _draw_bars(axes, chart, with_names)
+        return
+    if not chart.x.ticks:  # a map
+        axes.set_box_aspect(1)
+    axes.set_yticks(chart.y.ticks, map(charts.short, chart.y.ticks))
+    axes.set_ylabel(_plain(chart.y.label))
+    axes.grid(color=PALE, zorder=0)
+    for mark in chart.of(Segment):
+        axes.plot(*zip(mark.start, mark.end, strict=True), color="#999999", linewidth=0.8,
+                  linestyle=_dashed(mark.dash), zorder=2)  # fmt: skip
+    for mark in chart.of(Dot):
+        colour = _colour(mark.colour)
+        axes.scatter(mark.x, mark.y, s=3.2 * mark.size**2, marker=MARKERS[mark.shape], linewidth=1.4, edgecolor=colour,
+                     facecolor=colour if mark.filled else "none", zorder=4 if mark.filled else 3)  # fmt: skip
+        if mark.label:
+            axes.annotate(_plain(mark.label, 20), (mark.x, mark.y), (4, 3), textcoords="offset points", fontsize=TINY)
+    lines = chart.of(Line)
+    for line in lines:
+        style = {"color": _colour(line.colour), "linestyle": _dashed(line.dash)}
+        axes.plot(line.xs, line.ys, linewidth=1.8, zorder=3, **style)
+        if line.low:
+            axes.fill_between(line.xs, line.low, line.high, color=style["color"], alpha=0.18, linewidth=0, zorder=2)
+    if chart.labelled:
+        least = 0.05 * (chart.y.high - chart.y.low)
+        ends = charts.spread([line.ys[-1] for line in lines], least, chart.y.low, chart.y.high)
+        for line, y in zip(lines, ends, strict=True):
+            axes.annotate(_plain(line.label, 24), (line.xs[-1], y), (6, 0), textcoords="offset points", va="center",
+                          fontsize=SMALL, color=_colour(line.colour), annotation_clip=False)  # fmt: skip
 
 
-def _draw_cell(axes, y: float, cell: Cell, height: float, unit: Unit) -> None:
-    """On a bar of that height: the spread as a line in its upper part, seeds as dots below, the mean as a number."""
-    values = 100 * np.array(cell.values)
-    if cell.spread is not None:
-        axes.errorbar(
-            values.mean(), y - 0.2 * height, xerr=100 * cell.spread, color="black", linewidth=1.5, capsize=3, zorder=3
-        )
-    ys = y + height * np.linspace(0, 0.3, len(values)) if len(values) > 1 else [y]
-    axes.scatter(values, ys, s=14, color="black", edgecolor="white", linewidth=0.6, zorder=4, clip_on=False)
-    end = min(103, max(values.max(), values.mean() + 100 * (cell.spread or 0)))
-    axes.text(end + 1.5, y, unit.show(cell.mean), va="center", fontsize=SMALL)
-
-
-def _name_rows(axes, rows: Sequence[Row]) -> None:
-    """Name the groups, the first row on top."""
-    several = len({row.derivation for row in rows}) > 1
-    axes.set_yticks(range(len(rows)), ["\n".join(_row_label(row, several)) for row in rows])
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_ylabel("objective, lexicon rate")
-
-
-def _row_label(row: Row, with_derivation: bool) -> list[str]:
-    label = [row.name] if row.lexicon_rate is None else [f"{row.name}, {row.lexicon}"]
-    return [*label, row.derivation or "no derivation"] if with_derivation else label
-
-
-# alignment against gap
-
-
-def scatter(compared: Sequence[Comparison]) -> Figure:
-    """A panel for each task, all weights tuned or else embeddings frozen: our models filled, the paper's hollow."""
-    titles = {}
-    for comparison in compared:
-        titles.setdefault(comparison.task, comparison.title)
-    panels = {task: (points(compared, title), paper_points(task)) for task, title in titles.items()}
-    with_paper = any(theirs for _, theirs in panels.values())
-    drawn = [row for ours, theirs in panels.values() for row in (*ours.rows, *(theirs.rows if theirs else ()))]
-    derivations = list(dict.fromkeys(row.derivation for row in drawn))
-    with rc_context(STYLE):
-        figure = Figure(figsize=(12, 1.4 + 4.6 * -(-len(panels) // 2)), dpi=150, layout="constrained")
-        grid = figure.subplots(-(-len(panels) // 2), min(2, len(panels)), squeeze=False)
-        for axes, (task, (ours, theirs)) in zip(grid.flat, panels.items(), strict=False):
-            if theirs:
-                _draw_points(axes, theirs, derivations, filled=False)
-            _draw_points(axes, ours, derivations, filled=True)
-            axes.set_title(_correlations(titles[task], ours, theirs), fontsize=SMALL, loc="left")
-            axes.set_xlabel("alignment: P@1 over the whole vocabulary (%)")
-            also = "\npaper: $B_Z - B_S$" if theirs and ours.reference == "source" else ""
-            axes.set_ylabel(GAPS[ours.reference].format(TASKS[task].label) + also)
-            axes.set_xlim(-4, 104)
-            axes.grid(color="#DDDDDD", zorder=0)
-            axes.spines[["top", "right"]].set_visible(False)
-        for axes in grid.flat[len(panels) :]:
-            axes.set_visible(False)
-        figure.legend(handles=_point_legend({row.objective for row in drawn}, derivations, with_paper),
-                      loc="outside lower center", ncols=4, frameon=False, fontsize=SMALL)  # fmt: skip
-    return figure
-
-
-def _colour_of(objective: str) -> str:
-    return OBJECTIVE_COLOURS[list(OBJECTIVES).index(objective) % len(OBJECTIVE_COLOURS)]
-
-
-def _draw_points(axes, points: Points, derivations: Sequence[str | None], filled: bool) -> None:
-    for row, x, y in zip(points.rows, points.alignment, points.gap, strict=True):
-        colour = _colour_of(row.objective)
-        axes.scatter(
-            x, y, s=80, marker=MARKERS[derivations.index(row.derivation) % len(MARKERS)], linewidth=1.6,
-            edgecolor="black" if filled else colour, facecolor=colour if filled else "none", zorder=4 if filled else 3,
-        )  # fmt: skip
-
-
-def _correlations(title: str, ours: Points, theirs: Points | None) -> str:
-    return f"{title}: {ours.summary}" + (f"\npaper: {theirs.summary}" if theirs else "")
-
-
-def _point_legend(objectives: Iterable[str], derivations: Sequence[str | None], with_paper: bool) -> list[Line2D]:
-    def handle(label, **style):
-        return Line2D([], [], linestyle="none", markersize=9, label=label, **style)
-
-    handles = [
-        handle(OBJECTIVES[name].label, marker="s", color=_colour_of(name)) for name in OBJECTIVES if name in objectives
-    ]
-    handles += [
-        handle(name or "no derivation", marker=MARKERS[i % len(MARKERS)], markerfacecolor="none", color="black")
-        for i, name in enumerate(derivations)
-    ]
-    handles.append(handle("ours", marker="o", color="black"))
-    if with_paper:
-        handles.append(handle("the paper's", marker="o", markerfacecolor="none", color="black"))
-    return handles
-
-
-# learning curves
-
-
-def learning_curves(logged: dict[str, dict[str, Curve]]) -> Figure:
-    """A panel for each metric that was logged; runs that differ in their seed share a colour and a dash."""
-    groups = list(dict.fromkeys(_without_seed(name) for name in logged))
-    styles = {group: _line_style(number, len(groups)) for number, group in enumerate(groups)}
-    shown = [metric for metric in METRICS if any(metric in curves for curves in logged.values())]
-    with rc_context(STYLE):
-        figure = Figure(figsize=(12, 5.2 + 0.3 * -(-len(groups) // 2)), dpi=150, layout="constrained")
-        for axes, metric in zip(figure.subplots(1, len(shown), squeeze=False).flat, shown, strict=True):
-            for name, curves in logged.items():
-                if metric in curves:
-                    axes.plot(*curves[metric], linewidth=1.6, **styles[_without_seed(name)])
-            axes.set_xlabel("updates")
-            axes.set_ylabel(CURVES[metric])
-            axes.grid(color="#DDDDDD")
-            axes.spines[["top", "right"]].set_visible(False)
-        figure.legend(
-            handles=[Line2D([], [], linewidth=2.5, label=group, **styles[group]) for group in groups],
-            loc="outside lower center", ncols=2, frameon=False, fontsize=SMALL,
-        )  # fmt: skip
-    return figure
-
-
-def _line_style(number: int, count: int) -> dict[str, str]:
-    """Colour and dash of the line of a group: each pair once, and both change from line to line while colours last."""
-    dash = number // len(LINES) if count > len(LINES) else number
-    return {"color": LINES[number % len(LINES)], "linestyle": DASHES[dash % len(DASHES)]}
-
-
-def _without_seed(name: str) -> str:
-    return re.sub(r"-\d+(?=/|$)", "", name)
+def _draw_bars(axes, chart: Chart, with_names: bool) -> None:
+    """Horizontal bars from the top, one for each name."""
+    axes.invert_yaxis()
+    axes.set_ylim(chart.y.high, chart.y.low)
+    axes.set_xlim(min(0, chart.x.low), chart.x.high + 0.28 * (chart.x.high - chart.x.low))  # room for the numbers
+    names = [_plain(name.text, 26) for name in chart.names] if with_names else [""] * len(chart.names)
+    axes.set_yticks([name.y for name in chart.names], names)
+    for label, name in zip(axes.get_yticklabels(), chart.names, strict=True):
+        label.set_fontweight("bold" if name.heading else "normal")
+        label.set_fontsize(SMALL)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x", color=PALE, zorder=0)
+    for bar in chart.of(Bar):
+        axes.barh(bar.y, bar.value, 0.7, color=_colour(bar.colour), zorder=2)
+        ends = [bar.value, *bar.seeds]
+        if bar.spread is not None:
+            axes.errorbar(bar.value, bar.y - 0.15, xerr=bar.spread, color=INK, linewidth=1.3, capsize=2, zorder=3)
+            axes.scatter(bar.seeds, [bar.y + 0.15] * len(bar.seeds), s=12, color=INK, edgecolor="white",
+                         linewidth=0.5, zorder=4, clip_on=False)  # fmt: skip
+            ends.append(bar.value + bar.spread)
+        end = min(max(0, *ends), chart.x.high)
+        axes.annotate(bar.text, (end, bar.y), (5, 0), textcoords="offset points", va="center", fontsize=TINY)

@@ -21,7 +21,12 @@ from packaging.utils import canonicalize_name
 import fairseq_align
 
 # distributions whose package has another name
-DISTRIBUTIONS = {"fairseq": "fairseq-fixed", "fairseq_cli": "fairseq-fixed", "sklearn": "scikit-learn"}
+DISTRIBUTIONS = {
+    "fairseq": "fairseq-fixed",
+    "fairseq_cli": "fairseq-fixed",
+    "sklearn": "scikit-learn",
+    "umap": "umap-learn",
+}
 # of environments of their own: tests/stress/guided.py, examples/derived/parser.sh, and tests/golden/ where it makes its
 # figures again
 ELSEWHERE = {"atheris", "seqeval", "spacy"}
@@ -103,7 +108,7 @@ def test_the_wheel_brings_the_console_script(wheel):
 
 
 def test_every_import_of_the_package_and_its_scripts_is_declared(repo, metadata):
-    declared = names(applying(metadata.get_all("Requires-Dist"), "plot", "hf", "parquet"))
+    declared = names(applying(metadata.get_all("Requires-Dist"), "plot", "hf", "parquet", "umap"))
     folders = (repo / "fairseq_align", repo / "preprocess", repo / "examples")
     assert undeclared(imports(*folders), declared | ELSEWHERE) == {}
 
@@ -130,7 +135,8 @@ def unpinned(needs: list[Requirement], pinned: dict[str, str]) -> list[str]:
 def test_every_requirement_is_pinned_to_a_version_that_satisfies_it(constraints, metadata):
     assert (
         unpinned(
-            applying(metadata.get_all("Requires-Dist"), "docs", "hf", "parquet", "plot", "test"), pins(constraints)
+            applying(metadata.get_all("Requires-Dist"), "docs", "hf", "parquet", "plot", "test", "umap"),
+            pins(constraints),
         )
         == []
     )

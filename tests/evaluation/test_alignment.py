@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from dataclasses import asdict
 
 import numpy as np
@@ -15,10 +16,12 @@ from fairseq_align.errors import InputError
 from fairseq_align.evaluation.alignment import score_alignment, states
 from fairseq_align.evaluation.bands import BANDS
 from fairseq_align.evaluation.checkpoint import load
+from fairseq_align.evaluation.embedding_map import pca
 from fairseq_align.evaluation.whole_vocabulary import WholeVocabulary
 from fairseq_align.lexicon import coverage
 from fairseq_align.lexicon import words as lexicon
 from fairseq_align.lexicon.words import Words
+from fairseq_align.results import embedding_map
 from fairseq_align.results import records as results
 from fairseq_align.text import vocabulary
 from fairseq_align.training.fingerprint import ALLOW
@@ -287,3 +290,68 @@ def test_the_command_itself_prints_signatures_and_lines_of_json(model, toy, run,
     )
     records = [json.loads(line) for line in path.read_text().splitlines()]
     assert done.stdout.splitlines() == [results.signature(record) for record in records] and len(records) == 22
+
+
+def map_of(models, toy, out, *flags) -> int:
+    lexicons = ["--lexicon", toy / "lexicon.tsv", "--heldout-lexicon", toy / "lexicon.heldout.tsv"]
+    arguments = ["map", *models, "--data", toy / "data-bin", "--lang", TARGET, *lexicons, "--out", out, *flags]
+    return cli.main([str(argument) for argument in arguments])
+
+
+def test_a_map_has_the_most_frequent_words_where_the_embeddings_have_them(model, toy, tmp_path, capsys):
+    assert map_of([model, model], toy, tmp_path / "map.json", "--pairs", 20, "--names", "before,after") == 0
+    made = embedding_map.read(tmp_path / "map.json")
+    assert made.langs == ("en", TARGET) and [panel.name for panel in made.panels] == ["before", "after"]
+    assert sorted(pair.split for pair in made.pairs) == ["heldout"] * 10 + ["seen"] * 10
+    assert made.panels[0][1:] == made.panels[1][1:]  # it is the same checkpoint
+
+    lines = {split: (toy / name).read_text(encoding="utf-8").splitlines()
+             for split, name in (("seen", "lexicon.tsv"), ("heldout", "lexicon.heldout.tsv"))}  # fmt: skip
+    checkpoint = load(model, toy / "data-bin")
+    dictionary, table = checkpoint.dictionary, checkpoint.model.encoder.sentence_encoder.embed_tokens.weight.detach()
+    counts = np.bincount(binarized.read(toy / "data-bin" / "en" / "train").tokens, minlength=len(dictionary))
+    for split in ("seen", "heldout"):
+        entries = [line.split("\t")[:2] for line in lines[split] if not line.startswith("#")]
+        words = [source for source, _ in entries if source[0] == "\u2581" and any(map(str.isalpha, source))]
+        least = sorted((counts[dictionary.index(word)] for word in words), reverse=True)[9]
+        mine = [f"\u2581{pair.source}" for pair in made.pairs if pair.split == split]
+        assert min(counts[dictionary.index(word)] for word in mine) == least and set(mine) <= set(words)
+        translations = dict(entries)
+        assert all(translations[f"\u2581{p.source}"] == f"\u2581{p.target}" for p in made.pairs if p.split == split)
+
+    unit = torch.nn.functional.normalize(table, dim=-1)
+    source, target = (unit[[dictionary.index(f"\u2581{pair[side]}") for pair in made.pairs]] for side in (0, 1))
+    assert made.panels[0].cosines == pytest.approx((source * target).sum(-1).tolist(), abs=1e-5)
+    decomposition = pytest.importorskip("sklearn.decomposition", reason="waits for scikit-learn")
+    expected = decomposition.PCA(2)
+    points = expected.fit_transform(torch.cat([source, target]).double().numpy())
+    found = np.array([*made.panels[0].source, *made.panels[0].target])
+    assert np.abs(found) == pytest.approx(np.abs(points), abs=1e-4)
+    assert made.panels[0].explained == pytest.approx(expected.explained_variance_ratio_.sum(), abs=1e-5)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == f"before: mean cosine {np.mean(made.panels[0].cosines):.3f} of 20 pairs"
+
+
+def test_a_map_says_what_is_missing(model, toy, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "umap", None)
+    assert map_of([model], toy, tmp_path / "map.json", "--method", "umap") == 1
+    assert "found no umap-learn, expected it; EXTRAS=umap bash install.sh brings it" in capsys.readouterr().err
+    assert map_of([tmp_path / "none.pt"], toy, tmp_path / "map.json") == 1
+    assert "none.pt: found No such file" in capsys.readouterr().err and not (tmp_path / "map.json").exists()
+
+
+def test_checkpoints_of_one_objective_are_told_apart_by_their_folders(model, toy, tmp_path):
+    models = [tmp_path / name / "model.pt" for name in ("a", "b")]
+    for path in models:
+        path.parent.mkdir()
+        shutil.copy(model, path)
+    assert map_of(models, toy, tmp_path / "map.json", "--pairs", 4) == 0
+    assert [panel.name for panel in embedding_map.read(tmp_path / "map.json").panels] == [
+        "ALIGN-MLM, a",
+        "ALIGN-MLM, b",
+    ]
+
+
+def test_equal_vectors_have_a_plane():
+    points, share = pca(np.ones((4, 3)))
+    assert points.tolist() == [[0, 0]] * 4 and share == 1

@@ -46,8 +46,8 @@ def test_a_seed_without_all_languages_is_left_out_of_their_mean(caplog):
 def test_rows_of_a_derivation_are_means_over_the_same_languages(caplog):
     records = [pos(0.2, lang="de"), pos(0.4, lang="fr"), pos(0.9, lang="fr", objective="mlm")]
     assert table_of(records)[1:-1] == [["ALIGN-MLM", "50 %", "1", "30.0"]]
-    assert ["MLM", "50 %", "fr", "1", "90.0"] in table_of(records, "Each language")
-    assert "MLM, lexicon 50 %, POS zero-shot: seed 1 lacks one of the languages de, fr" in caplog.text
+    assert ["MLM", "none", "fr", "1", "90.0"] in table_of(records, "Each language")
+    assert "MLM, lexicon none, POS zero-shot: seed 1 lacks one of the languages de, fr" in caplog.text
     natural = [record | {"derivation": None} for record in records[:1]]
     assert table_of(natural + records[1:2])[1:-1] == [  # each derivation has its own languages
         ["none", "ALIGN-MLM", "50 %", "1", "20.0"], ["transliterate+invert", "ALIGN-MLM", "50 %", "1", "40.0"],
@@ -66,6 +66,16 @@ def test_rows_follow_derivation_objective_and_rate():
     assert [line[1:3] for line in lines[1:5]] == [
         ["MLM", "none"], ["TLM", "none"], ["ALIGN-MLM", "25 %"], ["ALIGN-MLM", "100 %"],
     ]  # fmt: skip
+
+
+def test_what_was_trained_without_a_lexicon_has_no_rate_of_it():
+    """A recorded rate is then that of the lexicon that the model was scored on; a variant may name what was trained."""
+    trained = {"mlm": "none", "tlm": "none", "dict_mlm": "50 %", "align_mlm": "50 %"}
+    rows = [aggregate.row_of(pos(0.5, objective=name)) for name in trained]
+    assert [row.lexicon for row in rows] == list(trained.values())
+    assert [row.label for row in rows] == ["MLM", "TLM", "DICT-MLM, 50 %", "ALIGN-MLM, 50 %"]
+    assert aggregate.row_of(pos(0.5, objective="tlm", variant="+align_mlm-rate-0.1")).lexicon == "50 %"
+    assert aggregate.row_of(pos(0.5, objective="tlm", variant="rate-0.1")).lexicon == "none"
 
 
 def test_retrieval_of_sentences_does_not_disturb_the_table():

@@ -4,7 +4,8 @@ import pytest
 
 from fairseq_align.errors import InputError
 from fairseq_align.objectives import OBJECTIVES, Objective
-from fairseq_align.results import metrics, records
+from fairseq_align.results import charts, metrics, plots, records
+from fairseq_align.results.comparison import comparisons
 from fairseq_align.results.metrics import PERCENT, TASKS, TRANSFER, Metric, Task
 from fairseq_align.results.report import draw, tabulate
 from tests.results.scores import RUN, cells_of, pos, supervised, whole
@@ -77,41 +78,25 @@ def test_a_new_objective_and_a_new_task_need_their_rows_alone(tmp_path, monkeypa
 
 def test_figures_have_a_panel_of_a_new_task_and_a_colour_of_a_new_objective(tmp_path, monkeypatch):
     pytest.importorskip("matplotlib", reason="waits for matplotlib: bash install.sh brings it")
-    from fairseq_align.results import figures
-
     made_up(monkeypatch)
     path = tmp_path / "results.jsonl"
     scores = [record for objective in OBJECTIVES for record in study(objective)]
     for record in [*scores, pos(0.5)]:
         records.append(path, record)
     written = tabulate(path, tmp_path)
-    panels = figures.bars(written.cells).axes
-    assert [axes.get_xlabel() for axes in panels] == ["POS accuracy (%)", "DEP UAS (%)", "Alignment P@1 (%)", ""]
-    assert [text.get_text() for text in panels[1].get_legend().get_texts()] == ["DEP supervised", "DEP zero-shot"]
-    (legend,) = figures.scatter(written.comparisons).legends
-    entries = zip(legend.get_texts(), legend.legend_handles, strict=True)
-    colours = {text.get_text(): handle.get_color() for text, handle in entries}
+    bars, scatter = written.figures
+    assert [chart.title for chart in bars.charts] == ["P@1 whole", "POS zero-shot", "DEP supervised", "DEP zero-shot"]
+    colours = {key.label: key.colour for key in scatter.keys}
     labels = [objective.label for objective in OBJECTIVES.values()]
     assert list(colours)[:5] == labels and len({colours[label] for label in labels}) == 5
     assert len(draw(written, tmp_path)) == 4 and (tmp_path / "scatter.svg").stat().st_size > 5000
 
 
 def test_colours_begin_again_where_there_are_more_objectives_than_colours(monkeypatch):
-    pytest.importorskip("matplotlib", reason="waits for matplotlib: bash install.sh brings it")
-    from fairseq_align.results import comparison, figures
-
     names = [f"objective_{number}" for number in range(12)]
     for name in names:
         monkeypatch.setitem(OBJECTIVES, name, Objective(name, name.upper(), frozenset(), lambda *_: False))
     scores = [make(0.5, objective=name) for name in names for make in (pos, supervised, whole)]
-    cells = cells_of(scores)
-    figure = figures.scatter(comparison.comparisons(cells))
-    assert {text.get_text() for text in figure.legends[0].get_texts()} >= {name.upper() for name in names}
-
-
-def test_every_bar_of_a_panel_has_a_colour_of_its_own():
-    pytest.importorskip("matplotlib", reason="waits for matplotlib: bash install.sh brings it")
-    from fairseq_align.results import figures
-
-    for colours in figures.panels().values():
-        assert len(set(colours.values())) == len(colours)
+    figure = plots.scatter(comparisons(cells_of(scores)))
+    assert {key.label for key in figure.keys} >= {name.upper() for name in names}
+    assert {key.colour for key in figure.keys} == {*charts.OF_OBJECTIVES, "ink"}

@@ -9,7 +9,7 @@ import pytest
 from fairseq_align.errors import InputError
 from fairseq_align.results import aggregate, command, records, report
 from fairseq_align.results.comparison import comparisons
-from tests.results.scores import STUDY, alignment, cells_of, mlm, tables_of
+from tests.results.scores import STUDY, alignment, cells_of, mlm, pos, tables_of, whole
 from tests.results.test_curves import LOGS
 
 
@@ -45,7 +45,7 @@ def test_the_command_writes_tables_and_figures(tmp_path, capsys):
     assert run(write_results(tmp_path / "results.jsonl"), tmp_path / "out") == 0
     assert "| ALIGN-MLM |    50 % |     3 |  95.0 ± 5.0 | 75.5 ± 0.7 (2) |    44.0 ± 4.0 |" in capsys.readouterr().out
     names = {file.name for file in (tmp_path / "out").iterdir()}
-    assert names == {"report.csv", "report.md", "report.tex"} | FIGURES
+    assert names == {"report.csv", "report.html", "report.md", "report.tex"} | FIGURES
     assert (tmp_path / "out" / "report.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -71,7 +71,7 @@ def test_the_report_is_the_same_each_time(tmp_path):
     path = write_results(tmp_path / "results.jsonl")
     run(path, tmp_path / "a")
     run(path, tmp_path / "b")
-    for name in {"report.md", "report.csv", "report.tex"} | FIGURES:
+    for name in {"report.html", "report.md", "report.csv", "report.tex"} | FIGURES:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
@@ -84,7 +84,8 @@ def test_without_matplotlib_the_tables_are_there_and_the_advice_is_given(tmp_pat
     with pytest.raises(InputError, match=r"report.png: found no matplotlib.*bash install.sh brings it"):
         run(write_results(tmp_path / "results.jsonl"), tmp_path)
     assert "44.0 ± 4.0" in capsys.readouterr().out
-    assert "44.0 ± 4.0" in (tmp_path / "report.md").read_text(encoding="utf-8")
+    for name in ("report.md", "report.html"):
+        assert "44.0 ± 4.0" in (tmp_path / name).read_text(encoding="utf-8")
     assert not list(tmp_path.glob("*.part"))
 
 
@@ -93,6 +94,15 @@ def test_no_scores_are_an_error(tmp_path):
     with pytest.raises(InputError, match="results.jsonl: found no scores, expected at least one line; run"):
         run(path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@draws
+def test_names_that_mean_something_to_a_formatter_are_only_names(tmp_path):
+    names = [r"\frac{$1}$^{", "<b>&amp;", "x" * 200]
+    scores = [make(0.5, variant=name) for name in names for make in (pos, whole)]
+    assert run(write_results(tmp_path / "results.jsonl", scores), tmp_path / "out") == 0
+    assert (tmp_path / "out" / "report.png").stat().st_size < 1_000_000
+    assert (tmp_path / "out" / "report.html").stat().st_size < 100_000
 
 
 @draws

@@ -17,6 +17,9 @@ from fairseq.models.roberta.model import base_architecture
 import fairseq_align  # noqa: F401   lets torch's safe loader read what fairseq saves
 from fairseq_align.data import binarized
 from fairseq_align.errors import InputError
+from fairseq_align.evaluation.alignment import score_alignment
+from fairseq_align.evaluation.checkpoint import load
+from fairseq_align.lexicon import words as lexicon_words
 from fairseq_align.tasks.align_mlm import AlignMlmTask, AlignMlmTaskConfig
 from tests.stress.runs import free_port
 from tests.support import processes
@@ -70,12 +73,13 @@ def test_several_lexicons_are_contrasted_and_scored_apart(run, pretrain, toy, tm
     flags = ["--align-loss", "contrastive", "--align-pairs", 64, "--align-sampling", "weights", "--max-update", 30]
     files = [flag for name, flag in (("lexicon", "--lexicon"), ("lexicon.heldout", "--heldout-lexicon"))
              for flag in (flag, ":".join(names[name]))]  # fmt: skip
-    output = pretrain("model", *files, *flags)
+    output = pretrain("model", *files, *flags, "--score-seen")
     losses, cosines = updates(output, "align_loss"), updates(output, "align_cos")
     assert losses[0] > 3 and losses[-1] < losses[0] / 2 and cosines[-1] > cosines[0] + 0.2
     scores = validated(run, toy / "data-bin", tmp_path / "model" / "checkpoint_last.pt", "en", "valid_en")["valid_en"]
     for name in ("en-x", "en-y"):
         assert 0 <= scores[f"heldout_p1_{name}"] <= 1 and -1 <= scores[f"heldout_cos_{name}"] <= 1
+        assert scores[f"heldout_p1_{name}"] <= scores[f"whole_p1_{name}"] <= scores[f"seen_p1_{name}"]
     assert "heldout_p1" not in scores
     done = pretrain("bad", *files[:3], names["lexicon.heldout"][0], "--max-update", 1, check=False)
     assert done.returncode == 0  # one held-out file for all
@@ -192,14 +196,24 @@ def test_settings_of_tlm_are_refused_where_they_would_change_nothing(toy):
         task.build_model(args)
 
 
-def test_validation_logs_every_language_and_the_held_out_pairs(run, pretrain, toy, tmp_path):
-    pretrain("model", "--max-update", 5)
+def test_validation_logs_every_language_and_the_pairs(run, pretrain, toy, tmp_path):
+    pretrain("model", "--max-update", 5, "--score-seen")
     subsets = f"valid,valid_en,valid_{TARGET}"
     checkpoint = tmp_path / "model" / "checkpoint_last.pt"
     for scores in validated(run, toy / "data-bin", checkpoint, f"en,{TARGET}", subsets).values():
         assert scores["ppl"] == pytest.approx(2 ** scores["mlm_loss"], rel=2e-3)
         assert scores["align_cos"] == -scores["align_loss"] and -1 <= scores["heldout_cos"] <= 1
-        assert 0 <= scores["heldout_p1"] <= 1
+        logged = {split: scores[f"{split}_p1"] for split in ("whole", "seen", "heldout")}
+    # the lexicons of a derived language are its whole vocabulary: the log has the paper's measure
+    model = load(checkpoint, toy / "data-bin")
+    files = {"seen": "lexicon.tsv", "heldout": "lexicon.heldout.tsv"}
+    pairs = {split: lexicon_words.load(toy / name, model.dictionary) for split, name in files.items()}
+    sizes = {split: len(set(part.source.tuples())) for split, part in pairs.items()}
+    hits = {split: logged[split] * size for split, size in sizes.items()}
+    assert logged["whole"] == pytest.approx(sum(hits.values()) / sum(sizes.values()), abs=1e-4)
+    found = score_alignment(model, pairs, ("en", TARGET), isomorphism_size=0)
+    (whole,) = (score for score in found if score.split == "whole" and score.band is None)
+    assert whole.n == sum(sizes.values()) and logged["whole"] == pytest.approx(whole.value, abs=1e-4)
 
 
 def test_stock_roberta_loads_our_checkpoint(pretrain, toy, tmp_path, run):
