@@ -7,12 +7,14 @@
 Also read are TEI Lex-0 (``<cit type="translationEquivalent">``, which may hold a ``<form>``), ``<quote type="trans">``
 and TEI P4 (``<trans><tr>``). An entry has the translations of its own senses, and so has an entry inside another one
 (``<re>`` or ``<entry>``). A ``<def>`` is a translation where an entry has no other one. Examples, inflected forms,
-notes and grammar are left out; a list between commas is several translations.
+notes and grammar are left out; a list between commas is several translations. Files that it includes (XInclude) are
+read, too.
 
 Format: https://tei-c.org/release/doc/tei-p5-doc/en/html/DI.html; https://lex0.org
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.parsers import expat
@@ -30,6 +32,7 @@ TRANSLATIONS = frozenset({"trans", "translation", "translationEquivalent"})  # t
 INFLECTED = frozenset({"infl", "inflected", "paradigm"})  # types of form
 REMARKS = frozenset("bibl etym gen gram gramGrp lbl note number pos pron usg xr".split())  # no part of a word
 APART = REMARKS | ENTRIES | {"form", "eg"}  # hold no translation of the entry they stand in
+DEEPEST_FILES = 9  # included in each other
 INCLUDE = "http://www.w3.org/2001/XInclude}include"
 LANG = "http://www.w3.org/XML/1998/namespace}lang"
 
@@ -53,8 +56,31 @@ def read(path: str | Path, languages: tuple[str, str] | None = None) -> Iterator
         >>> [pair.target for pair in read("en-fr.tei")]
         ['maison', 'logis']
     """
+    seen = _Seen(languages)
+    yield from _read(Path(path), seen)
+    if not seen.named:
+        warn_without(path, languages)
+
+
+@dataclass
+class _Seen:
+    """What a dictionary, in all its files, has said of languages.
+
+    Attributes:
+        languages: codes of source and target that are wanted; None: those of the dictionary.
+        target: language of the translations so far, if ``languages`` does not say it.
+        named: the languages that translations and headwords are said to be of.
+    """
+
+    languages: tuple[str, str] | None
+    target: str = ""
+    named: set[str] = field(default_factory=set)
+
+
+def _read(path: Path, seen: _Seen, outer: tuple[Path, ...] = ()) -> Iterator[Pair]:
+    """The pairs of a file and of those that it includes, in their order; ``outer`` are those that it is included by."""
     parser = expat.ParserCreate(namespace_separator="}")
-    entries = _Entries(path, parser, languages)
+    entries = _Entries(path, parser, seen)
     try:
         with open_unpacked(path) as file:
             for number, chunk in enumerate(iter(lambda: file.read(CHUNK), b"")):
@@ -62,9 +88,11 @@ def read(path: str | Path, languages: tuple[str, str] | None = None) -> Iterator
                     check_unpacked(path, chunk)
                 parser.Parse(chunk)
                 yield from entries.pairs()
+                for part in entries.parts():
+                    if part in (path, *outer) or len(outer) == DEEPEST_FILES:
+                        raise InputError(f"{path}: found {part} again, expected other files inside; take it out")
+                    yield from _read(part, seen, (path, *outer))
             parser.Parse(b"", True)
-        if not entries.named:
-            warn_without(path, languages)
     except expat.ExpatError as error:
         raise InputError(f"{path}:{error.lineno}: found {error}, expected well-formed TEI") from error
     except (*UNREADABLE, LookupError, ValueError) as error:  # the last two: an unknown encoding
@@ -76,16 +104,11 @@ def read(path: str | Path, languages: tuple[str, str] | None = None) -> Iterator
 
 
 class _Entries:
-    """Builds the tree of each entry, and of nothing else, from the events of a parser.
+    """Builds the tree of each entry of a file, and of nothing else, from the events of a parser."""
 
-    Attributes:
-        named: the languages that translations or headwords are said to be of.
-    """
-
-    def __init__(self, path: str | Path, parser: expat.XMLParserType, languages: tuple[str, str] | None):
-        self.path, self.parser, self.languages = path, parser, languages
-        self.named: set[str] = set()
-        self.target = ""  # language of the translations so far
+    def __init__(self, path: Path, parser: expat.XMLParserType, seen: _Seen):
+        self.path, self.parser, self.seen = path, parser, seen
+        self.included: list[str] = []  # names of files
         self.builder: ElementTree.TreeBuilder | None = None  # of the entry that is being read
         self.depth = self.length = 0
         self.complete: list[tuple[int, ElementTree.Element]] = []  # line of the end of each entry, and its tree
@@ -94,8 +117,8 @@ class _Entries:
         parser.buffer_text = True
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        if self.builder is None:
-            self._check(name != INCLUDE, f"a part in another file, {attributes.get('href')}")
+        if self.builder is None and name == INCLUDE:
+            self.included.append(attributes.get("href", ""))
         if self.builder is None and name.rpartition("}")[2] in ENTRIES:
             self.builder, self.depth, self.length = ElementTree.TreeBuilder(), 0, 0
         if self.builder is not None:
@@ -134,6 +157,14 @@ class _Entries:
                 if _name(entry) in ENTRIES:
                     yield from self._pairs(line, entry)
 
+    def parts(self) -> Iterator[Path]:
+        """The files that were included since the last call; none outside the folder of this one."""
+        included, self.included = self.included, []
+        for name in included:
+            inside = name and ":" not in name and not Path(name).is_absolute() and ".." not in Path(name).parts
+            self._check(bool(inside), f"a part in another place, {name or 'without a name'}")
+            yield self.path.parent / name
+
     def _pairs(self, line: int, entry: ElementTree.Element) -> Iterator[Pair]:
         """Every spelling of the headword with every translation."""
         translations = list(_translations(entry))
@@ -141,10 +172,10 @@ class _Entries:
             self._check_target(line, target)
         translations = translations or [word for word in _definitions(entry) if self._may_be_target(word[1])]
         for word, source in _headwords(entry):
-            self.named.update(filter(None, [language(source), *(language(target) for _, target in translations)]))
+            self.seen.named.update(filter(None, [language(source), *(language(target) for _, target in translations)]))
             found = False
             for translation, target in translations:
-                turned = False if self.languages is None else is_turned(source, target, self.languages)
+                turned = False if self.seen.languages is None else is_turned(source, target, self.seen.languages)
                 if turned is not None and (language(target) == "" or language(source) != language(target)):
                     found = True
                     yield Pair(translation, word) if turned else Pair(word, translation)
@@ -153,16 +184,20 @@ class _Entries:
 
     def _may_be_target(self, code: str) -> bool:
         """Whether a definition is in the language of the translations, as far as anybody says."""
-        return bool(self.languages) or not (language(code) and self.target) or language(code) == language(self.target)
+        return (
+            bool(self.seen.languages)
+            or not (language(code) and self.seen.target)
+            or language(code) == language(self.seen.target)
+        )
 
     def _check_target(self, line: int, target: str) -> None:
         """Raise ``InputError`` where a second language of translations comes up, and nobody said which is wanted."""
-        if self.languages is None and language(target):
-            self.target = self.target or target
-            if language(target) != language(self.target):
+        if self.seen.languages is None and language(target):
+            self.seen.target = self.seen.target or target
+            if language(target) != language(self.seen.target):
                 raise InputError(
-                    f"{self.path}:{line}: found translations into {self.target} and {target}, expected one language; "
-                    "name source and target with --languages of preprocess/lexicon.py words"
+                    f"{self.path}:{line}: found translations into {self.seen.target} and {target}, expected one "
+                    "language; name source and target with --languages of preprocess/lexicon.py words"
                 )
 
 

@@ -31,7 +31,7 @@ SEPARATORS = frozenset(" \n\r")  # of symbol and count, and of lines to those wh
 _MASKS = re.compile(r"<mask(:[^>]+)?>")
 SUFFIX = "~"
 OVERWRITE = "#fairseq:overwrite"
-_LINE = re.compile(rf"(?P<symbol>.+?) (?P<count>[+-]?[0-9]{{1,18}})(?P<flag> {OVERWRITE})?")
+_LINE = re.compile(rf"(?P<symbol>[^ ]+) (?P<count>[+-]?[0-9]{{1,18}})(?P<flag> {OVERWRITE})?")
 
 
 def of_symbols(symbols: Iterable[str], counts: Iterable[int] = repeat(1)) -> Dictionary:

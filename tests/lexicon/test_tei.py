@@ -164,10 +164,24 @@ def test_languages_without_effect_are_said(tmp_path, caplog):
     assert not caplog.records
 
 
-def test_a_dictionary_in_several_files_is_refused(tmp_path):
-    """eng-pol: a file that includes one for each letter had no pair."""
-    with pytest.raises(InputError, match="a.tei:1: found a part in another file, letters/a.xml, expected a dictionary"):
-        entries(tmp_path, '<include href="letters/a.xml" xmlns="http://www.w3.org/2001/XInclude"/>')
+def test_a_dictionary_in_several_files(tmp_path):
+    """As eng-pol: a file that includes one for each letter."""
+    (tmp_path / "letters").mkdir()
+    for letter in "ab":
+        content = entry(letter, f'<cit type="trans"><quote>{letter}{letter}</quote></cit>')
+        (tmp_path / "letters" / f"{letter}.xml").write_text(f"<div>{content}</div>")
+    parts = [f'<include href="letters/{letter}.xml" xmlns="http://www.w3.org/2001/XInclude"/>' for letter in "ab"]
+    assert entries(tmp_path, "".join(parts)) == [("a", "aa"), ("b", "bb")]
+    for name, message in [
+        ("letters/c.xml", "letters/c.xml: found No such file or directory, expected a dictionary in TEI"),
+        ("a.tei", r"a.tei: found \S*/a.tei again, expected other files inside; take it out"),
+        ("../c.xml", r"a.tei:1: found a part in another place, \.\./c.xml, expected a dictionary in TEI; write it out"),
+        ("/etc/passwd", "a.tei:1: found a part in another place, /etc/passwd, expected"),
+        ("http://host/c.xml", "a.tei:1: found a part in another place, http://host/c.xml, expected"),
+        ("", "a.tei:1: found a part in another place, without a name, expected"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            entries(tmp_path, parts[0].replace("letters/a.xml", name))
 
 
 def test_a_missing_or_broken_file_is_named_once(tmp_path):

@@ -104,3 +104,10 @@ def test_the_script_says_what_to_mend(tmp_path, monkeypatch, capsys, flags, advi
     shown = capsys.readouterr().err
     assert shown.startswith("error: ") and shown.count("\n") == 1
     assert re.search(advice, shown)
+
+
+def test_tables_need_an_extra_that_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)  # as where it is not installed
+    message = "pyarrow: found .*, expected what the extra parquet installs; run EXTRAS=parquet bash install.sh"
+    with pytest.raises(InputError, match=message):
+        corpus.build([(tmp_path / "a.parquet", False)], tmp_path / "out", corpus.Cleaning("en"), 0, 0, 1)

@@ -4,8 +4,10 @@ import logging
 
 import pytest
 
-from fairseq_align.text import bitext, corpus
+from fairseq_align.downstream import nli
+from fairseq_align.text import bitext, corpus, subword, vocabulary
 from fairseq_align.text.corpus import Cleaning
+from fairseq_align.text.encoder import TextEncoder
 from fairseq_align.text.unspaced import Watch
 
 UNSPACED = {
@@ -55,3 +57,14 @@ def test_a_corpus_and_parallel_text_say_what_to_do(tmp_path, caplog):
     places = [record.getMessage().partition(": found words such as 我们昨天")[0] for record in caplog.records]
     assert places == [str(tmp_path / "bad"), str(tmp_path / "zh")]
     assert "segment the text first, see Text without spaces in docs/data.md" in caplog.text
+
+
+def test_pairs_of_sentences_say_what_to_do(tmp_path, caplog):
+    (tmp_path / "text").write_text(f"{SPACED['zh']}\n{UNSPACED['zh']}\n" * 20, encoding="utf-8")
+    dictionary = subword.train([tmp_path / "text"], tmp_path, 50, character_coverage=1)
+    processor, labels = subword.load(tmp_path / "spm.model"), vocabulary.of_symbols(nli.LABELS)
+    for text, tokenized, warnings in ((SPACED["zh"], True, 0), (UNSPACED["zh"], False, 1)):
+        encode = TextEncoder(processor, dictionary, "zh", tokenized)
+        nli.binarize([nli.Pair(text, text, "neutral")], tmp_path / "xnli", "test_zh", encode, labels, 512)
+        assert len(caplog.records) == warnings
+    assert f"{tmp_path}/xnli/test_zh: found words such as" in caplog.text

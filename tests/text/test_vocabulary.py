@@ -40,6 +40,7 @@ def test_byte_order_mark_and_ends_of_lines_are_in_no_symbol(tmp_path, end):
     [
         ("▁a 3\n\nb 1\n", "dict.txt:2: found '', expected '<symbol> <count>'"),
         ("▁a 3\nb\n", "dict.txt:2: found 'b', expected '<symbol> <count>'"),
+        ("▁a 3\nb c 1\n", "dict.txt:2: found 'b c 1', expected '<symbol> <count>'"),
         ("▁a 3\nb one\n", "dict.txt:2: found 'b one', expected"),
         ("▁a 3 #fairseq:other\n", "dict.txt:1: found '▁a 3 #fairseq:other', expected"),
         ("▁a 3\nb 1\n▁a 2\n", "dict.txt:3: found '▁a' again, expected each symbol once; write #fairseq:overwrite"),
