@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from fairseq.models.roberta.model import base_architecture
+from omegaconf import OmegaConf
 
 import fairseq_align  # noqa: F401   lets torch's safe loader read what fairseq saves
 from fairseq_align.data import binarized
@@ -180,20 +181,21 @@ def test_tlm_of_the_authors_is_a_checkpoint_of_the_same_model(run, pretrain, toy
 
 
 def test_settings_of_tlm_are_refused_where_they_would_change_nothing(toy):
+    def task(**fields) -> AlignMlmTask:
+        cfg = AlignMlmTaskConfig(data=str(toy / "data-bin"), langs="en", seed=1, **fields)
+        return AlignMlmTask.setup_task(OmegaConf.structured(cfg))
+
     for flag in ("tlm_pack", "tlm_restart_positions", "tlm_language_embedding"):
         with pytest.raises(InputError, match=f"found --{flag.replace('_', '-')} without --tlm-pairs"):
-            AlignMlmTask.setup_task(AlignMlmTaskConfig(data=str(toy / "data-bin"), langs="en", **{flag: True}))
-    several = {"tlm_pairs": f"en:{TARGET},{TARGET}:en", "tlm_language_embedding": True}
+            task(**{flag: True})
     with pytest.raises(InputError, match="found --tlm-language-embedding and 2 pairs in --tlm-pairs, expected one"):
-        AlignMlmTask.setup_task(AlignMlmTaskConfig(data=str(toy / "data-bin"), langs="en", **several))
-    settings = {"tlm_pairs": f"en:{TARGET}", "tlm_restart_positions": True}
-    task = AlignMlmTask.setup_task(AlignMlmTaskConfig(data=str(toy / "data-bin"), langs="en", **settings))
+        task(tlm_pairs=f"en:{TARGET},{TARGET}:en", tlm_language_embedding=True)
     args = Namespace(encoder_embed_dim=8, encoder_attention_heads=2, encoder_layers=1, max_positions=16)
     args.no_token_positional_embeddings = True
     base_architecture(args)
     args._name = args.arch = "roberta"
     with pytest.raises(InputError, match="a model without learned positions, expected one with them"):
-        task.build_model(args)
+        task(tlm_pairs=f"en:{TARGET}", tlm_restart_positions=True).build_model(args)
 
 
 def test_validation_logs_every_language_and_the_pairs(run, pretrain, toy, tmp_path):
