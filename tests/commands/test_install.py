@@ -135,7 +135,8 @@ def unpinned(needs: list[Requirement], pinned: dict[str, str]) -> list[str]:
 def test_every_requirement_is_pinned_to_a_version_that_satisfies_it(constraints, metadata):
     assert (
         unpinned(
-            applying(metadata.get_all("Requires-Dist"), "docs", "hf", "parquet", "plot", "test", "umap"), pins(constraints)
+            applying(metadata.get_all("Requires-Dist"), "docs", "hf", "parquet", "plot", "test", "umap"),
+            pins(constraints),
         )
         == []
     )
