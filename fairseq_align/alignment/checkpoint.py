@@ -15,6 +15,7 @@ from fairseq_align.embeddings.table_alignment import Settings
 from fairseq_align.errors import InputError
 from fairseq_align.files import check_free, replacing
 from fairseq_align.huggingface.fairseq_checkpoint import read_torch
+from fairseq_align.huggingface.history import ALIGNED
 from fairseq_align.lexicon import frequency
 from fairseq_align.lexicon import words as lexicon_words
 from fairseq_align.lexicon.words import Pairs
@@ -24,7 +25,6 @@ from fairseq_align.training.parts import TABLE
 logger = logging.getLogger(__name__)
 
 OUTPUT = "encoder.lm_head.weight"
-RECORD = "aligned"  # in the extra state of a checkpoint: what was done to its table, one after the other
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ def align(
     dictionary.add_symbol(vocabulary.MASK)
     if len(dictionary) != len(table):
         raise InputError(
-            f"{data}/dict.txt: found {len(dictionary)} symbols with <mask>, expected the {len(table)} of the checkpoint; "
-            "name the data it was made for"
+            f"{data}/dict.txt: found {len(dictionary)} symbols with <mask>, expected the {len(table)} of the "
+            "checkpoint; name the data it was made for"
         )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     pairs = [part.to(device) for part in pairs]
@@ -133,12 +133,12 @@ def _record(checkpoint, lexicons, settings: Settings, start_langs: Sequence[str]
 
 
 def _with_table(state: dict, old: Tensor, new: Tensor, record: dict) -> dict:
-    """The state of a checkpoint with another table, in the output layer too if it shares it, and no optimizer's state."""
+    """The state of a checkpoint with another table, which the output layer may share, and without an optimizer's."""
     tensors = dict(state["model"])
     if OUTPUT in tensors and torch.equal(tensors[OUTPUT], old):
         tensors[OUTPUT] = new
     tensors[TABLE] = new
     extra = dict(state.get("extra_state") or {})
-    extra[RECORD] = [*extra.get(RECORD, ()), record]
+    extra[ALIGNED] = [*extra.get(ALIGNED, ()), record]
     kept = {name: value for name, value in state.items() if name != "last_optimizer_state"}
     return kept | {"model": tensors, "extra_state": extra}

@@ -51,8 +51,8 @@ def add_parser(subparsers) -> None:
     parser.add_argument(
         "--start",
         metavar="LANGS",
-        help="begin with an orthogonal map: the source language and that of each lexicon, e.g. en,fr,hi, folders of the "
-        "data; the rows that French has for itself are turned by a map learnt on its lexicon; default: off",
+        help="begin with an orthogonal map: the source language and that of each lexicon, e.g. en,fr,hi, folders of "
+        "the data; the rows that French has for itself are turned by a map learnt on its lexicon; default: off",
     )
     parser.set_defaults(func=run)
 

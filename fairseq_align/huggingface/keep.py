@@ -1,0 +1,114 @@
+"""A part of the vocabulary of a pre-trained model: the rows that some texts need, and the way back to all rows.
+
+XLM-R has 250,002 rows, most of them of languages that a study does not have. The symbols of a row name it: dict.txt of
+the part says which rows of the whole model were kept.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fairseq_align.errors import InputError
+from fairseq_align.files import read_lines
+from fairseq_align.huggingface import tokenizer
+from fairseq_align.huggingface.architecture import OF_VOCABULARY, Model, with_rows
+from fairseq_align.huggingface.pretrained import Pretrained, processor_of
+from fairseq_align.text import subword, vocabulary
+from fairseq_align.text.normalise import normalise
+
+if TYPE_CHECKING:
+    from fairseq.data import Dictionary
+
+logger = logging.getLogger(__name__)
+
+
+def words(path: Path) -> Iterator[str]:
+    """Words of a file: the second column of a treebank (``.conllu``), otherwise whatever is between white space.
+
+    Raises:
+        InputError: the file is missing, damaged or not UTF-8.
+    """
+    conllu = ".conllu" in path.suffixes
+    for _, line in read_lines(path):
+        if conllu:
+            line = (line.split("\t") + [""])[1]
+        yield from normalise(line).split()
+
+
+def keep(old: Pretrained, paths: Iterable[Path]) -> Pretrained:
+    """The model with the pieces that the words of some files are written in, as they are and in lower case.
+
+    These words are written as before: the best segmentation of a word is still there, and no other one is new. Single
+    characters stay, so that other words can be written, too, and so does the piece with the lowest score, which sets
+    what an unknown character costs.
+
+    Args:
+        paths: texts, tables, treebanks, dictionaries, plain or .gz, as they will be encoded.
+
+    Raises:
+        InputError: a file cannot be read, the vocabulary has derived pieces, or SentencePiece's model is no unigram
+            model.
+    """
+    if vocabulary.derived_size(old.dictionary) is not None:
+        raise InputError("--keep-vocab: found a vocabulary with derived pieces, expected none; keep before deriving")
+    proto = tokenizer.read_proto(old.pieces, "the SentencePiece model")
+    processor, used, seen = processor_of(old.pieces), set(), set()
+    for path in paths:
+        for word in words(path):
+            for form in (word, word.lower()):
+                if form not in seen:
+                    seen.add(form)
+                    used.update(subword.encode_word(processor, form))
+    pieces = proto.pieces[3:]
+    used.update(piece.piece for piece in pieces if len(piece.piece.removeprefix(vocabulary.WORD_START)) <= 1)
+    used.add(min(pieces, key=lambda piece: piece.score).piece)
+    kept = [piece for piece in pieces if piece.piece in used]
+    all_pieces = {piece.piece for piece in pieces}
+    del proto.pieces[3:]
+    proto.pieces.extend(kept)
+    proto.trainer_spec.vocab_size = len(proto.pieces)
+    rows = [row for row, symbol in enumerate(old.dictionary.symbols) if symbol in used or symbol not in all_pieces]
+    part = vocabulary.of_symbols([old.dictionary.symbols[row] for row in rows[old.dictionary.nspecial :]])
+    rows += range(len(old.dictionary), old.model.architecture.vocabulary)  # <mask>, where dict.txt leaves it out
+    logger.info(
+        "kept %s of %s rows, which %s words and single characters need",
+        f"{len(rows):,}", f"{old.model.architecture.vocabulary:,}", f"{len(seen):,}",
+    )  # fmt: skip
+    return Pretrained(with_rows(old.model, rows), part, proto.SerializeToString())
+
+
+def restored(model: Model, symbols: Dictionary, full: Pretrained, where: str) -> Pretrained:
+    """A model with the rows that ``keep`` left out, taken from the whole model; the others are its own.
+
+    Args:
+        symbols: its dict.txt.
+        full: the model that it was imported from.
+        where: name of that model, for messages.
+
+    Raises:
+        InputError: a symbol is not in the whole model, or the two differ in size.
+    """
+    own, whole = ([*part.symbols, vocabulary.MASK] for part in (symbols, full.dictionary))
+    place = {symbol: row for row, symbol in enumerate(dict.fromkeys(whole))}
+    missing = next((symbol for symbol in own if symbol not in place), None)
+    if missing is not None:
+        raise InputError(
+            f"{where}: found no symbol {missing!r}, expected all of the checkpoint; name the model that was imported "
+            "with --keep-vocab"
+        )
+    rows = [place[symbol] for symbol in dict.fromkeys(own)]
+    tensors = dict(model.tensors)
+    for name in tensors.keys() & set(OF_VOCABULARY):
+        source = full.model.tensors.get(name)
+        if source is None or source.shape[1:] != tensors[name].shape[1:]:
+            raise InputError(
+                f"{where}: found no {name} like that of the checkpoint, expected the model it was imported from"
+            )
+        tensors[name] = source.to(tensors[name].dtype).clone()
+        tensors[name][rows] = model.tensors[name]
+    size = model.architecture
+    return Pretrained(Model(replace(size, vocabulary=len(place)), tensors), full.dictionary, full.pieces)
