@@ -7,7 +7,9 @@ the part says which rows of the whole model were kept.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from fairseq.data import Dictionary
 
 logger = logging.getLogger(__name__)
+
+RARE = 1e-3
 
 
 def words(path: Path) -> Iterator[str]:
@@ -42,9 +46,10 @@ def words(path: Path) -> Iterator[str]:
 def keep(old: Pretrained, paths: Iterable[Path]) -> Pretrained:
     """The model with the pieces that the words of some files are written in, as they are and in lower case.
 
-    These words are written as before: the best segmentation of a word is still there, and no other one is new. Single
-    characters stay, so that other words can be written, too, and so does the piece with the lowest score, which sets
-    what an unknown character costs.
+    These words are written as before: the best segmentation of a word is still there, and no other one is new. So that
+    other words can be written, too, single characters stay, but for letters of scripts that make up less than ``RARE``
+    of the letters and do not occur themselves. The piece with the lowest score, which sets what an unknown character
+    costs, stays.
 
     Args:
         paths: texts, tables, treebanks, dictionaries, plain or .gz, as they will be encoded.
@@ -64,7 +69,8 @@ def keep(old: Pretrained, paths: Iterable[Path]) -> Pretrained:
                     seen.add(form)
                     used.update(subword.encode_word(processor, form))
     pieces = proto.pieces[3:]
-    used.update(piece.piece for piece in pieces if len(piece.piece.removeprefix(vocabulary.WORD_START)) <= 1)
+    is_needed = _needed_characters(seen)
+    used.update(piece.piece for piece in pieces if is_needed(piece.piece.removeprefix(vocabulary.WORD_START)))
     used.add(min(pieces, key=lambda piece: piece.score).piece)
     kept = [piece for piece in pieces if piece.piece in used]
     all_pieces = {piece.piece for piece in pieces}
@@ -79,6 +85,27 @@ def keep(old: Pretrained, paths: Iterable[Path]) -> Pretrained:
         f"{len(rows):,}", f"{old.model.architecture.vocabulary:,}", f"{len(seen):,}",
     )  # fmt: skip
     return Pretrained(with_rows(old.model, rows), part, proto.SerializeToString())
+
+
+def script(char: str) -> str:
+    """Script of a letter or mark, by its name in Unicode; empty: it is neither.
+
+    Example:
+        >>> [script(char) for char in "a\u0939\u4e2d7"]
+        ['LATIN', 'DEVANAGARI', 'CJK', '']
+    """
+    return unicodedata.name(char, "").partition(" ")[0] if unicodedata.category(char)[0] in "LM" else ""
+
+
+def _needed_characters(seen: Iterable[str]) -> Callable[[str], bool]:
+    """Whether a text is a single character, or none, that stays for words beside those that were seen."""
+    counts = Counter(char for word in seen for char in word)
+    scripts: Counter[str] = Counter()
+    for char, count in counts.items():
+        scripts[script(char)] += count
+    del scripts[""]
+    usual = {"", *(name for name, count in scripts.items() if count >= RARE * scripts.total())}
+    return lambda text: len(text) <= 1 and (text in counts or not text or script(text) in usual)
 
 
 def restored(model: Model, symbols: Dictionary, full: Pretrained, where: str) -> Pretrained:

@@ -97,6 +97,14 @@ def test_what_cannot_be_kept_or_restored_is_refused(kept, plain, texts, tmp_path
     refused(capsys, tmp_path, command, "part: found no symbol .* expected all of the checkpoint")
 
 
+def test_letters_of_other_scripts_go_and_other_characters_stay():
+    needed = keep._needed_characters(
+        {"maison", "\u0939\u093f\u0928\u094d\u0926\u0940"} | {"caf\u00e9"} | {"a" * 3000 + "\u4e2d"}
+    )
+    assert all(map(needed, ["", "z", "\u00df", "\u0939", "\u094d", "\u4e2d", "7", "\u3002", "\U0001f600"]))
+    assert not any(map(needed, ["\u6587", "\u0436", "\u05d0", "ab"]))
+
+
 def test_real_texts_are_written_as_before(natural, data_dir, tmp_path):
     """Every line of text, treebank and dictionary that is named, in the pieces of the whole model."""
     paths = [data_dir / "xnli" / "xnli-test-fr.tsv", data_dir / "ud" / "fr_sequoia-ud-test.conllu"]

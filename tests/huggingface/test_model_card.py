@@ -96,7 +96,8 @@ def test_the_card_of_an_imported_model_is_true(plain, spm, tmp_path):
     card = (export(tmp_path / "ours" / "model.pt", tmp_path / "card", tmp_path / "ours") / "README.md").read_text()
     head, _, body = card.removeprefix("---\n").partition("\n---\n")
     assert 'base_model: "a-base-model"' in head and 'license: "mit"' in head
-    assert "- Base model: `a-base-model`, licence mit" in body and "kept 57 of 62 rows" in body and str(tmp_path) not in body
+    assert "- Base model: `a-base-model`, licence mit" in body and "kept 57 of 62 rows" in body
+    assert str(tmp_path) not in body
     assert "None since the model was imported." in body and "| setting |" not in body and "sacremoses" not in body
     assert "- Objective: none" in body
     # aligned alone, then trained on: the card follows the files back
