@@ -6,6 +6,7 @@ the part says which rows of the whole model were kept.
 
 from __future__ import annotations
 
+import json
 import logging
 import unicodedata
 from collections import Counter
@@ -31,16 +32,28 @@ RARE = 1e-3
 
 
 def words(path: Path) -> Iterator[str]:
-    """Words of a file: the second column of a treebank (``.conllu``), otherwise whatever is between white space.
+    """Words of a file: the second column of a treebank (``.conllu``), texts of ``.jsonl``, otherwise what is between
+    white space.
 
     Raises:
         InputError: the file is missing, damaged or not UTF-8.
     """
-    conllu = ".conllu" in path.suffixes
-    for _, line in read_lines(path):
+    conllu, jsonl = (suffix in path.suffixes for suffix in (".conllu", ".jsonl"))
+    for number, line in read_lines(path):
         if conllu:
             line = (line.split("\t") + [""])[1]
+        elif jsonl:
+            line = " ".join(_texts(f"{path}:{number}", line))
         yield from normalise(line).split()
+
+
+def _texts(where: str, line: str) -> list[str]:
+    """Texts of a line of JSON."""
+    try:
+        content = json.loads(line)
+    except ValueError as error:
+        raise InputError(f"{where}: found {error}, expected a JSON object a line; check the file") from error
+    return [text for text in content.values() if isinstance(text, str)] if isinstance(content, dict) else []
 
 
 def keep(old: Pretrained, paths: Iterable[Path]) -> Pretrained:
