@@ -11,6 +11,7 @@ class Anchor:
 
     A tenth of the length is a drift of 0.01, whatever the size of the table and the scale of its numbers.
 
+    >>> import torch
     >>> anchor = Anchor(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
     >>> anchor(torch.tensor([[3.0, 4.0], [0.0, 5.0]]))
     tensor(1.)
