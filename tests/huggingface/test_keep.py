@@ -6,7 +6,7 @@ import os
 import pytest
 import torch
 
-from fairseq_align.huggingface import keep, pretrained
+from fairseq_align.huggingface import epsilon, keep, pretrained
 from fairseq_align.huggingface.architecture import OF_VOCABULARY
 from fairseq_align.text import subword, vocabulary
 from tests.huggingface.models import export, imported, refused, safetensors, sentences
@@ -59,6 +59,15 @@ def test_texts_are_written_as_before_and_rows_are_theirs(kept, texts, spm):
         == [[*pieces, "<unk>"] for pieces in subword.encode_words(before, texts[0])]
         == subword.encode_words(before, odd)
     )
+
+
+def test_states_of_kept_rows_are_those_of_the_whole_model(plain, texts):
+    whole = pretrained.read(plain)
+    part = keep.keep(whole, texts[1])
+    ids = torch.tensor([[0, *range(4, len(part.dictionary), 3), 2]])[:, :30]
+    same = torch.tensor([[whole.dictionary.index(part.dictionary[index]) for index in ids[0]]])
+    found, expected = (epsilon.states(model.model, tokens, 1e-5) for model, tokens in ((part, ids), (whole, same)))
+    assert not torch.equal(ids, same) and torch.allclose(found, expected, atol=1e-5)
 
 
 def test_the_whole_vocabulary_comes_back_with_what_was_trained(kept, plain, tmp_path):

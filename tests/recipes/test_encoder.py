@@ -48,8 +48,15 @@ def work(tmp_path_factory):
     return work
 
 
-def test_a_study_from_xlmr_runs_to_a_report_and_to_transformers(run, work):
+@pytest.fixture(scope="module")
+def study(run, work):
+    """The folder after the study has run in it."""
     run(["bash", "examples/grid.sh", "encoder", "smoke"], WORK=work)
+    return work
+
+
+def test_a_study_from_xlmr_runs_to_a_report_and_to_transformers(study):
+    work = study
     assert (work / "spm" / "dict.txt").read_bytes() == (work / "toy" / "xlmr" / "dict.txt").read_bytes()
     records = results.read(work / "results.jsonl")
     assert {(r["task"], r["lang"]) for r in records} == {
@@ -71,6 +78,15 @@ def test_a_study_from_xlmr_runs_to_a_report_and_to_transformers(run, work):
     changed = [{name for name in before if not torch.equal(before[name], after[name])} for after in (trained, alone)]
     assert not any(".layers.0." in name for name in changed[0]) and any(".layers.1." in name for name in changed[0])
     assert changed[1] == {"encoder.sentence_encoder.embed_tokens.weight", "encoder.lm_head.weight"}
+
+
+def test_the_model_of_a_study_fills_masks(study):
+    """What the study has exported, in a pipeline of transformers."""
+    transformers = pytest.importorskip("transformers", reason="waits for the extra hf: EXTRAS=hf bash install.sh")
+    fill = transformers.pipeline("fill-mask", model=str(study / "hf" / "align_mlm-fr-1"), device="cpu")
+    word = sentences(1)[0].split()[0]
+    found = fill(f"{word} <mask> {word}", top_k=3)
+    assert len(found) == 3 and all(0 < answer["score"] <= 1 for answer in found)
 
 
 def test_the_files_of_a_study_say_what_to_keep(run):
