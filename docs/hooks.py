@@ -26,7 +26,7 @@ PAGES = {  # files outside docs/ that are pages
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
     "examples/cluster/README.md": "cluster.md",
-    "examples/xlmr/README.md": "xlmr.md",
+    "examples/encoder/README.md": "encoder.md",
 }
 LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!\w+:)([^)#\s]*)(#[^)\s]*)?\)")
 MISSING = "???"  # omegaconf's, of a field that has to be given

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A study: prepare the data, make every cell of a grid of models, report.
 # Usage: grid.sh [--dry-run] STUDY PRESET, e.g. grid.sh derived small; started again, it goes on where it stopped
-# STUDY is derived (a language and those derived from it), natural (several languages) or xlmr (the same, from XLM-R);
+# STUDY is derived (a language and those derived from it), natural (several languages) or encoder (these, from XLM-R);
 # PRESET a file of settings in STUDY/presets, each of which may be given from outside instead. The grid:
 #   GRID         what a model learns beside the source language: transforms (derived), other languages (fr,ar)
 #   OBJECTIVES   mlm, tlm, dict_mlm, align_mlm, or several at once: align_mlm+tlm

@@ -29,6 +29,11 @@ def parse_args():
     parser.add_argument(
         "--max-words", type=int, default=0, help="drop pairs with a longer sentence; 0: none (default: %(default)s)"
     )
+    parser.add_argument(
+        "--tokenized",
+        action="store_true",
+        help="words stay as they stand between spaces, as in raw text for a pre-trained model; default: tokenised",
+    )
     return parser.parse_args()
 
 
@@ -52,7 +57,7 @@ def build(args) -> None:
 
     out = tuple(args.out / lang / f"{args.split}.txt" for lang in langs)
     with tqdm(desc=str(args.out), unit=" pairs", unit_scale=True, disable=None) as bar:
-        counts = bitext.build(files, out, langs, args.max_words, bar.update)
+        counts = bitext.build(files, out, langs, args.max_words, bar.update, args.tokenized)
     print(f"{args.out}: {', '.join(f'{count:,} {name}' for name, count in counts.items())}")
 
 

@@ -11,7 +11,7 @@ FLOORS = (
     "text results",
     "lexicon training",
     "data embeddings huggingface",
-    "downstream",
+    "downstream alignment",
     "tasks models criterions derivation",
     "evaluation",
     "cli doctor",

@@ -10,7 +10,7 @@ set -euo pipefail
 source "$(dirname "$0")/../common.sh"
 
 TASK=${TASK:-pos}                    # pos, ner or xnli
-for name in EPOCHS TUNE_LR TUNE_SCHEDULE TUNE_BATCH TUNE_DROPOUT FINETUNE_FLAGS; do
+for name in EPOCHS TUNE_UPDATES TUNE_LR TUNE_SCHEDULE TUNE_BATCH TUNE_DROPOUT FINETUNE_FLAGS; do
     own=$(of $name "$TASK")          # a setting of one task alone: EPOCHS_xnli=5
     [ -z "$own" ] || printf -v $name %s "$own"
 done
@@ -19,6 +19,7 @@ FREEZE=${FREEZE-}                    # --freeze-embeddings (pos, ner), or empty:
 SEED=${SEED:-1}
 LAYERS=${LAYERS:-2} DIM=${DIM:-128} HEADS=${HEADS:-4} EPOCHS=${EPOCHS:-5}
 POSITIONS=${POSITIONS:-${TOKENS:-64}}   # of the model
+TUNE_UPDATES=${TUNE_UPDATES-}        # at most; empty: those of EPOCHS
 TUNE_LR=${TUNE_LR:-5e-4}
 TUNE_SCHEDULE=${TUNE_SCHEDULE:-linear}   # of the learning rate: linear to 0, or constant
 TUNE_BATCH=${TUNE_BATCH:-32}         # sentences or pairs
@@ -43,7 +44,9 @@ updates() {                          # of the whole training
 }
 case $TUNE_SCHEDULE in
     linear)
-        if [ -n "$DRY_RUN" ]; then updates; total=UPDATES; else total=$(updates); fi
+        if [ -n "$TUNE_UPDATES" ]; then total=$TUNE_UPDATES; flags+=(--max-update "$total")
+        elif [ -n "$DRY_RUN" ]; then updates; total=UPDATES
+        else total=$(updates); fi
         flags+=(--lr-scheduler polynomial_decay --total-num-update "$total") ;;
     constant) flags+=(--lr-scheduler fixed) ;;
     *) fail "found schedule $TUNE_SCHEDULE, expected linear or constant" ;;

@@ -9,12 +9,15 @@ source "$EXAMPLES/study.sh"
 
 WORK=${WORK:-runs/natural} SOURCE=${SOURCE:-en} TARGETS=${TARGETS:-fr}
 LEXICON_FLAGS=${LEXICON_FLAGS---lower}  # of preprocess/lexicon.py words
+PARALLEL_FLAGS=${PARALLEL_FLAGS-}    # of preprocess/parallel.py, e.g. --tokenized for raw text
 PIVOT=${PIVOT-}                      # 1: lexicons of each two targets, too, through the source language
 LEXICONS=$WORK/lexicon
 
 parallel() {                         # LANGUAGE SPLIT TEXT DATA TABLE...: both sides, binarized in DATAen and DATAfr
     [ $# -gt 4 ] && [ ! -e "$4$1" ] || return 0
-    python "$PREPROCESS/parallel.py" --langs "$SOURCE,$1" --split "$2" --out "$3" --input "${@:5}"
+    # shellcheck disable=SC2086  # flags
+    python "$PREPROCESS/parallel.py" --langs "$SOURCE,$1" --split "$2" --out "$3" --input "${@:5}" \
+        $PARALLEL_FLAGS
     binarize "$3/$SOURCE" "$4$SOURCE" "$2"
     binarize "$3/$1" "$4$1" "$2"
 }

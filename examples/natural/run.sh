@@ -18,6 +18,8 @@ TLM_RATE=${TLM_RATE:-1}              # tlm: items of an epoch as a fraction of t
 ALPHA=${ALPHA:-0.7}                  # languages are sampled in proportion to their size to this power
 VARIANT=${VARIANT-}                  # name of a model with other settings than those of the study, for the report
 TASKS=${TASKS-pos}                   # to fine-tune: pos, ner, xnli
+TUNE=${TUNE:-all}                    # all: weights, and for pos also all but the word embeddings; frozen: only so
+PRETRAIN_RECIPE=${PRETRAIN_RECIPE:-$EXAMPLES/derived/pretrain.sh}
 LAYER=${LAYER:-1}                    # whose states stand for a sentence in retrieval
 name=$OBJECTIVE-${TARGETS// /+}-$SEED${VARIANT:+-$VARIANT}
 [[ $OBJECTIVE != *tlm* || $TLM_RATE = 1 ]] || name+=-tlm$TLM_RATE
@@ -40,7 +42,7 @@ subsets() { local names="$SOURCE $TARGETS"; echo "$1_${names// /,$1_}"; }   # SP
 pretrain() {
     local lang pair
     # shellcheck disable=SC2086  # flags
-    SAVE=$CELL/pretrain bash "$EXAMPLES/derived/pretrain.sh" --multilang-sampling-alpha "$ALPHA" "${flags[@]}" \
+    SAVE=$CELL/pretrain bash "$PRETRAIN_RECIPE" --multilang-sampling-alpha "$ALPHA" "${flags[@]}" \
         ${PRETRAIN_FLAGS-}
     score evaluate "$MODEL" "$DATA" --subset "$(subsets valid)"
     for lang in $TARGETS; do
@@ -53,8 +55,8 @@ pretrain() {
 }
 
 transfer() {                         # TASK
-    finetune "$1" "$SOURCE" "$(subsets test)"
-    [ "$1" != pos ] || finetune "$1" "$SOURCE" "$(subsets test)" --freeze-embeddings
+    [[ $TUNE = frozen && $1 != xnli ]] || finetune "$1" "$SOURCE" "$(subsets test)"
+    [[ $1 != pos && $TUNE$1 != frozenner ]] || finetune "$1" "$SOURCE" "$(subsets test)" --freeze-embeddings
 }
 
 step pretrain pretrain

@@ -20,6 +20,7 @@ from torch import Tensor
 from fairseq_align import ranges
 from fairseq_align.criterions.chunked_cross_entropy import cross_entropy
 from fairseq_align.embeddings.alignment_loss import LOSSES, TEMPERATURE, alignment_term
+from fairseq_align.embeddings.anchor import Anchor
 from fairseq_align.embeddings.retrieval import mean_cosine, precision_at_1
 from fairseq_align.embeddings.shared_gradient import looked_up
 from fairseq_align.errors import InputError
@@ -28,8 +29,10 @@ from fairseq_align.lexicon.words import Pairs, Words
 from fairseq_align.ranges import COUNT, Range, number
 from fairseq_align.text import vocabulary
 from fairseq_align.training.fingerprint import PATHS
+from fairseq_align.training.parts import table_of
 
 SAMPLINGS = ("uniform", "weights")
+DRIFT = "anchor_drift"  # in the log
 MOST_IN_A_BLOCK = 8192  # pairs of a loss that needs all of them: their cosines with each other take 256 MB
 
 
@@ -86,6 +89,18 @@ class AlignMlmConfig(FairseqDataclass):
     logits_chunk: int = number(
         0, COUNT, "masked tokens whose logits are held at once, e.g. 512; 0: of all, as masked_lm does"
     )
+    anchor: Optional[str] = field(
+        default=None,
+        metadata={
+            "help": "checkpoint whose word embeddings those of the model are held to, e.g. the one it starts from; "
+            "default: none"
+        },
+    )
+    anchor_weight: float = number(
+        1.0,
+        Range(0, 1_000_000),
+        "weight, beside the MLM loss, of the squared distance to the anchor as a share of its squared length",
+    )
     seed: int = II("common.seed")
     tpu: bool = II("common.tpu")
     find_unused_parameters: bool = II("distributed_training.find_unused_parameters")
@@ -111,6 +126,8 @@ class AlignMlmLoss(MaskedLmLoss):
         align_sampling: of ``SAMPLINGS``; both have the same expectation.
         score_seen: whether validation scores the pairs of ``lexicon``, too, not the held-out ones alone.
         logits_chunk: rows of logits that are held at once, see ``chunked_cross_entropy``; 0: all.
+        anchor: path of a checkpoint with the same vocabulary; None: none.
+        anchor_weight: at least 0.
         seed: of the sample.
         find_unused_parameters: fairseq's setting of DistributedDataParallel, which looks at what the model returns:
             with ``logits_chunk`` the output layer comes later.
@@ -132,6 +149,8 @@ class AlignMlmLoss(MaskedLmLoss):
         align_sampling: str = "uniform",
         score_seen: bool = False,
         logits_chunk: int = 0,
+        anchor: Optional[str] = None,
+        anchor_weight: float = 1.0,
         seed: int = 1,
         tpu: bool = False,
         find_unused_parameters: bool = False,
@@ -167,6 +186,8 @@ class AlignMlmLoss(MaskedLmLoss):
         self.cumulative_weights = self.pairs.weights.double().cumsum(0).numpy()
         self.seed = seed
         self.heldout_scores = None
+        self.anchor_weight = anchor_weight
+        self.anchor = Anchor(table_of(anchor)) if anchor and anchor_weight else None
 
     def summary(self) -> Iterator[str]:
         """Pairs of each lexicon, and how much of the vocabulary they cover; a line each."""
@@ -189,6 +210,10 @@ class AlignMlmLoss(MaskedLmLoss):
         logging_output["mlm_loss"] = loss.data
         if self.align_weight > 0:
             loss = loss + self._weight(model.training) * sample_size * align
+        if self.anchor is not None:
+            drift = self.anchor(embeddings)
+            scores[DRIFT] = drift.detach()
+            loss = loss + self.anchor_weight * sample_size * drift
         # sums, as everything that ranks add up; reduce_metrics divides by sample_size
         logging_output.update({name: value * sample_size for name, value in scores.items()})
         logging_output["loss"] = loss.data
@@ -197,8 +222,13 @@ class AlignMlmLoss(MaskedLmLoss):
     def _align(self, embeddings: Tensor, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
         """Alignment loss, and the scores to log."""
         self.move(embeddings.device)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and self.align_weight > 0):
+        aligned = torch.is_grad_enabled() and self.align_weight > 0
+        if training and aligned:
+            self._check_trains(embeddings)
+        with torch.set_grad_enabled(aligned):
             pairs = self.draw()
+            if training and aligned and self.task.touched is not None:
+                self.task.touched.add(torch.cat([pairs.source.ids, pairs.target.ids]))
             align = alignment_term(embeddings, pairs, self.pair_loss)
         scores = {"align_loss": align.detach()}
         negative = self.pair_loss.is_negative_cosine
@@ -208,6 +238,13 @@ class AlignMlmLoss(MaskedLmLoss):
         else:
             scores.update(self._score_heldout(embeddings))
         return align, scores
+
+    def _check_trains(self, embeddings: Tensor) -> None:
+        if not embeddings.requires_grad:
+            raise InputError(
+                f"found --freeze-embeddings with --align-weight {self.align_weight:g}, expected one of them: the "
+                "alignment loss is one of the word embeddings alone"
+            )
 
     def _chunked(self, model, sample, reduce):
         """The same as the forward pass of ``masked_lm``, without ever holding the logits of all masked tokens."""
@@ -264,8 +301,10 @@ class AlignMlmLoss(MaskedLmLoss):
         metrics.log_scalar("loss", total["loss"] / size / math.log(2), size, round=3)
         metrics.log_scalar("mlm_loss", total["mlm_loss"] / size / math.log(2), size, round=3)
         metrics.log_derived("ppl", lambda meters: utils.get_perplexity(meters["mlm_loss"].avg))
-        for name in (name for name in logging_outputs[0] if name.startswith(("align_", "heldout_", "seen_", "whole_"))):
-            metrics.log_scalar(name, sum(log.get(name, 0) for log in logging_outputs) / size, size, round=4)
+        logged = ("align_", "heldout_", "seen_", "whole_", DRIFT)
+        for name in (name for name in logging_outputs[0] if name.startswith(logged)):
+            mean = sum(log.get(name, 0) for log in logging_outputs) / size
+            metrics.log_scalar(name, mean, size, round=6 if name == DRIFT else 4)
 
 
 def _load(paths: str, task) -> dict[str, Pairs]:

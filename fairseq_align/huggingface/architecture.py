@@ -19,6 +19,8 @@ from fairseq_align.errors import InputError
 LAYER_NORM_EPS = 1e-5  # torch's default, which fairseq's LayerNorm has
 OFFSET = 2  # rows of the table of positions before the first token's: pad + 1
 HEAD_NAME = "sentence_classification_head"  # what fairseq's sentence_prediction calls its head
+# tensors with a row for each symbol
+OF_VOCABULARY = ("encoder.sentence_encoder.embed_tokens.weight", "encoder.lm_head.bias", "encoder.lm_head.weight")
 DTYPES = ("float16", "bfloat16", "float32")
 
 
@@ -217,8 +219,7 @@ def with_rows(model: Model, rows: Iterable[int | Iterable[int]]) -> Model:
     index = torch.tensor([old for row in rows for old in row])
     owner = torch.repeat_interleave(torch.arange(len(rows)), sizes)
     tensors = dict(model.tensors)
-    of_vocabulary = ("encoder.sentence_encoder.embed_tokens.weight", "encoder.lm_head.bias", "encoder.lm_head.weight")
-    for name in tensors.keys() & set(of_vocabulary):
+    for name in tensors.keys() & set(OF_VOCABULARY):
         old = tensors[name]
         if bool((sizes == 1).all()):
             tensors[name] = old[index]

@@ -17,6 +17,7 @@ class ExportRequest:
     sentencepiece: Path
     data: str | None = None
     results: Path | None = None
+    full_vocab: str | None = None
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class ImportRequest:
     extend_vocab: Path | None = None
     extend_lexicon: Path | None = None
     lang: str = UNKNOWN_LANG
+    keep_vocab: tuple[Path, ...] = ()
 
 
 def add_export_parser(subparsers) -> None:
@@ -42,6 +44,11 @@ def add_export_parser(subparsers) -> None:
     parser.add_argument("--model", type=Path, required=True, help="spm.model of the pre-training data")
     parser.add_argument("--data", help="its data, with dict.txt and label/dict.txt; not given: as in the checkpoint")
     parser.add_argument("--results", type=Path, help="JSON-lines file whose scores of this checkpoint go on the card")
+    parser.add_argument(
+        "--full-vocab",
+        metavar="DIR_OR_NAME",
+        help="the model that was imported with --keep-vocab: what was left out comes back from it; not given: nothing",
+    )
     parser.set_defaults(func=run_export)
 
 
@@ -72,6 +79,15 @@ def add_import_parser(subparsers) -> None:
         default=UNKNOWN_LANG,
         help="language that a tagger or classifier was tuned on, which scores name (default: %(default)s)",
     )
+    parser.add_argument(
+        "--keep-vocab",
+        type=Path,
+        nargs="+",
+        metavar="TEXT",
+        default=(),
+        help="keep only the pieces that these are written in, and single characters: texts, tables, treebanks "
+        "(.conllu), dictionaries, plain or .gz; not given: all",
+    )
     parser.set_defaults(func=run_import)
 
 
@@ -81,12 +97,14 @@ def run_export(args: argparse.Namespace) -> None:
     Raises:
         InputError: as ``convert.export``.
     """
-    request = ExportRequest(args.checkpoint, args.out, args.model, args.data, args.results)
+    request = ExportRequest(args.checkpoint, args.out, args.model, args.data, args.results, args.full_vocab)
     files.check_exists(request.checkpoint, "a checkpoint of fairseq-train; check the path")
     files.check_exists(request.sentencepiece, "a SentencePiece model; check the path")
     if request.results:
         files.check_exists(request.results, "a results file of JSON lines")
     files.check_free(request.out)
+    if request.full_vocab:
+        sources.check(request.full_vocab)
     from fairseq_align.huggingface import convert
 
     exported = convert.export(**vars(request))
@@ -102,9 +120,11 @@ def run_import(args: argparse.Namespace) -> None:
     Raises:
         InputError: as ``convert.import_model``.
     """
-    request = ImportRequest(args.source, args.out, args.extend_vocab, args.extend_lexicon, args.lang)
+    request = ImportRequest(
+        args.source, args.out, args.extend_vocab, args.extend_lexicon, args.lang, tuple(args.keep_vocab)
+    )
     sources.check(request.source)
-    for path in filter(None, [request.extend_vocab, request.extend_lexicon]):
+    for path in filter(None, [request.extend_vocab, request.extend_lexicon, *request.keep_vocab]):
         files.check_exists(path, "a file of text; check the path")
     files.check_free(request.out)
     from fairseq_align.huggingface import convert

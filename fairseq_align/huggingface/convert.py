@@ -7,10 +7,11 @@ of a tagger or classifier, ``label/dict.txt``. A folder appears whole or not at 
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import os
-import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,9 +21,10 @@ import torch
 from fairseq_align import files
 from fairseq_align.errors import InputError, needed
 from fairseq_align.files import check_free, new_folder
-from fairseq_align.huggingface import UNKNOWN_LANG, adapters, fairseq_checkpoint, model_card, pretrained
+from fairseq_align.huggingface import UNKNOWN_LANG, adapters, fairseq_checkpoint, history, model_card, pretrained
 from fairseq_align.huggingface.architecture import HEADS, Architecture, Model
 from fairseq_align.huggingface.extend import extend
+from fairseq_align.huggingface.keep import keep, restored
 from fairseq_align.huggingface.pretrained import Pretrained
 from fairseq_align.huggingface.sources import located
 from fairseq_align.huggingface.xlm_roberta import XLM_ROBERTA
@@ -77,6 +79,7 @@ def export(
     data: str | None = None,
     results: str | Path | None = None,
     model_type: str = XLM_ROBERTA.model_type,
+    full_vocab: str | None = None,
 ) -> Exported:
     """Write a masked language model, tagger or sentence classifier as a folder that transformers loads.
 
@@ -87,6 +90,8 @@ def export(
         data: its data, with dict.txt and, of a classifier, label/dict.txt; None: as in the checkpoint.
         results: JSON-lines file; its scores of this checkpoint go on the model card. None: no scores.
         model_type: of ``adapters.ADAPTERS``.
+        full_vocab: the model that was imported with ``keep_vocab``, folder, archive or name on the hub: the symbols
+            that were left out come back, with its rows. None: the vocabulary stays as it is.
 
     Raises:
         InputError: the folder exists, an input is missing or damaged, transformers cannot express the model, or the
@@ -105,13 +110,23 @@ def export(
         model = with_labels(model, data_folder)
     subword.load(sentencepiece)
     pieces = Path(sentencepiece).read_bytes()
-    fast = adapter.tokenizer.build(pieces, dictionary, str(sentencepiece))
+    symbols = vocabulary.load(dict_path)
     known = known_vocabulary(checkpoint, state, dictionary, sentencepiece)
+    if full_vocab:
+        beside = next(parent for parent in folder.parents if parent.is_dir())
+        with located(full_vocab, beside) as source_folder:
+            full = pretrained.read(source_folder)
+        model, symbols, pieces = restored(model, symbols, full, full_vocab)
+        dictionary = with_mask(symbols)
+        known = {"dict.txt": vocabulary.checksum(dictionary), "SentencePiece": files.checksum_of(pieces)}
+    fast = adapter.tokenizer.build(pieces, dictionary, str(sentencepiece))
     checksum = records.checksum(checkpoint)
     scores = [record for record in records.latest(records.read(*filter(None, [results])))
               if record["checkpoint"] == checksum]  # fmt: skip
     model_class = adapter.classes[model.architecture.head]
-    card = model_card.card(folder.name, model_type, model_class, model.architecture, cfg, dictionary, checksum, scores)
+    past = history.of(checkpoint, state)
+    about = (folder.name, model_type, model_class, model.architecture, cfg, dictionary, checksum, scores, past)
+    card = model_card.card(*about)
     config, tensors = adapters.to_huggingface(model, model_type)
     with new_folder(folder) as part:
         safetensors.save_file(tensors, part / "model.safetensors", metadata={"format": "pt"})
@@ -119,7 +134,7 @@ def export(
         fast.save(str(part / "tokenizer.json"))
         _write_json(part / "tokenizer_config.json", adapter.tokenizer.config(model.architecture.positions))
         (part / "sentencepiece.bpe.model").write_bytes(pieces)
-        shutil.copyfile(dict_path, part / "dict.txt")
+        vocabulary.save(symbols, part / "dict.txt")
         (part / "README.md").write_text(card, encoding="utf-8")
     return Exported(Path(out), model_class, model.architecture, len(scores))
 
@@ -195,8 +210,7 @@ def dictionary_of(folder: Path, rows: int) -> tuple[Path, Dictionary]:
     path = next((path for path in (folder / "dict.txt", folder / "input0" / "dict.txt") if path.is_file()), None)
     if path is None:
         raise InputError(f"{folder}: found no dict.txt, expected the data of the checkpoint; name it with --data")
-    dictionary = vocabulary.load(path)
-    dictionary.add_symbol(vocabulary.MASK)
+    dictionary = with_mask(vocabulary.load(path))
     if len(dictionary) != rows:
         raise InputError(
             f"{path}: found {len(dictionary)} symbols with <mask>, expected the {rows} of the checkpoint; "
@@ -205,12 +219,20 @@ def dictionary_of(folder: Path, rows: int) -> tuple[Path, Dictionary]:
     return path, dictionary
 
 
+def with_mask(symbols: Dictionary) -> Dictionary:
+    """A copy of a vocabulary with the mask that every task adds."""
+    dictionary = copy.deepcopy(symbols)
+    dictionary.add_symbol(vocabulary.MASK)
+    return dictionary
+
+
 def import_model(
     source: str | Path,
     out: str | Path,
     extend_vocab: str | Path | None = None,
     extend_lexicon: str | Path | None = None,
     lang: str = UNKNOWN_LANG,
+    keep_vocab: Sequence[str | Path] = (),
 ) -> Imported:
     """Write a model of Hugging Face, or fairseq's xlmr.base.tar.gz, as a checkpoint of fairseq with its vocabulary.
 
@@ -221,6 +243,8 @@ def import_model(
         extend_lexicon: bilingual dictionary of new pieces and words that the model knows: a new piece starts as the
             mean of these. None: as the mean of the pieces that it was segmented into.
         lang: language that a tagger or classifier was tuned on, which scores name.
+        keep_vocab: texts, treebanks and dictionaries; only the rows that these need are kept, see ``keep.keep``. None:
+            all are.
 
     Raises:
         InputError: the folder exists, or the source is missing, damaged or a model that fairseq's ``roberta`` cannot
@@ -231,24 +255,27 @@ def import_model(
     if extend_lexicon and not extend_vocab:
         raise InputError("--extend-lexicon: found it alone, expected --extend-vocab with the new pieces; give both")
     beside = next(parent for parent in folder.parents if parent.is_dir())
-    with located(str(source), beside) as source_folder:
+    with located(str(source), beside) as source_folder, history.collected("fairseq_align.huggingface") as changes:
         model = pretrained.read(source_folder)
         check_exported(source_folder, model.dictionary)
+        if keep_vocab:
+            model = keep(model, [Path(path) for path in keep_vocab])
         if extend_vocab:
             model = extend(model, Path(extend_vocab), Path(extend_lexicon) if extend_lexicon else None)
-        write(model, folder, lang)
+        write(model, folder, lang, history.record(str(source), source_folder, changes))
     size = model.model.architecture
     return Imported(Path(out), HEADS[size.head].task, size, tuple(fairseq_checkpoint.model_flags(size)))
 
 
-def write(model: Pretrained, out: Path, lang: str) -> None:
-    """Write a model as fairseq has it."""
+def write(model: Pretrained, out: Path, lang: str, imported: dict) -> None:
+    """Write a model as fairseq has it, with the ``history.record`` of its import."""
     architecture = model.model.architecture
     from fairseq_align.training import fingerprint
 
     state = fairseq_checkpoint.to_checkpoint(model.model, str(out), lang)
     sums = {"dict.txt": vocabulary.checksum(model.dictionary), "SentencePiece": files.checksum_of(model.pieces)}
     state["extra_state"][fingerprint.KEY] = {"vocabulary": sums}
+    state["extra_state"][history.IMPORTED] = imported
     with new_folder(out) as part:
         torch.save(state, part / "model.pt")
         vocabulary.save(model.dictionary, part / "dict.txt")

@@ -11,6 +11,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING
 
 from fairseq_align.huggingface.architecture import HEADS, Architecture
+from fairseq_align.huggingface.history import History
 from fairseq_align.objectives import OBJECTIVES
 from fairseq_align.results import records
 from fairseq_align.text import vocabulary
@@ -33,8 +34,8 @@ TEMPLATE = dedent("""\
 
     ## Text
 
-    The tokenizer gives the ids of the training for text in words: tokenise raw text with sacremoses first
-    (`escape=False`, the language's rules). The tokenizer itself does Unicode NFC (marks of Arabic, Hebrew, Thai and
+    {text}
+    The tokenizer itself does Unicode NFC (marks of Arabic, Hebrew, Thai and
     Indic letters stay in their order), removes control characters, unifies white space and does SentencePiece's
     normalisation. Text that contains the name of a special symbol, such as `</s>`,
     means that symbol to transformers. No text is tokenized into a derived piece; its row and id are kept, and
@@ -42,16 +43,27 @@ TEMPLATE = dedent("""\
 
     ## Training
 
-    Settings that differ from the default of their flag; files are named without their folders.
-
-    | setting | value |
-    |---|---|
-    {settings}
+    {training}
 
     ## Scores
 
     {scores}
     """)
+
+
+IN_WORDS = """\
+The tokenizer gives the ids of the training for text in words: tokenise raw text with sacremoses first
+(`escape=False`, the language's rules)."""
+RAW = """\
+Give raw text, as the model that this one began as has learnt it. Text of a later training is in the form in which its
+corpus was made."""
+UNTRAINED = "None since the model was imported."
+SETTINGS = """\
+Settings that differ from the default of their flag; files are named without their folders.
+
+| setting | value |
+|---|---|
+{rows}"""
 
 
 def plain(group: object) -> dict:
@@ -132,6 +144,7 @@ def card(
     dictionary: Dictionary,
     checkpoint: str,
     scores: Sequence[dict],
+    history: History = History(),  # noqa: B008  immutable
 ) -> str:
     """The card as Markdown.
 
@@ -140,13 +153,21 @@ def card(
         cfg: all settings of the checkpoint by group.
         checkpoint: its checksum.
         scores: records of ``results`` of this checkpoint.
+        history: where it comes from.
     """
+    imported = history.imported
     half = vocabulary.derived_size(dictionary)
     derived = "" if half is None else f", half of them derived (`{vocabulary.suffix_of(dictionary)}` after the piece)"
     head = {"library_name": "transformers", "pipeline_tag": HEADS[size.head].pipeline, "language": _langs(cfg)}
     head |= {"tags": ["fairseq", "align-mlm", model_type]}
+    if imported:
+        head |= {"base_model": imported["model"], "license": imported["license"]}
     facts = {
-        "Objective": objective(cfg),
+        "Base model": f"`{imported['model']}`" + _licence(imported["license"]) if imported else "",
+        "Changed at its import": "; ".join(imported.get("changes", ())),
+        "Word embeddings": "; ".join(map(_aligned, history.aligned)),
+        "Trained on from": f"`{history.start}`" if history.start else "",
+        "Objective": objective(cfg) if history.trained else "none: it was not trained since its import",
         "Encoder": f"{size.layers} layers, dim {size.dim}, {size.heads} heads, {size.positions} positions",
         "Dropout": f"{size.dropout}, of attention {size.attention_dropout}, of the head {size.head_dropout}",
         "Vocabulary": f"{len(vocabulary.pieces(dictionary)):,} pieces{derived}, "
@@ -154,6 +175,7 @@ def card(
         "Checkpoint": f"{checkpoint} (first 12 digits of its sha256)",
         "Labels": " ".join(size.labels),
     }
+    rows = "\n".join(f"| {key} | `{_shown(value)}` |" for key, value in changed_settings(cfg).items())
     signatures = [f"- {records.signature(record)}" for record in scores]
     return TEMPLATE.format(
         head="\n".join(f"{key}: {json.dumps(value)}" for key, value in head.items() if value),
@@ -161,8 +183,29 @@ def card(
         model_class=model_class,
         version=__version__,
         facts="\n".join(f"- {fact}: {value}" for fact, value in facts.items() if value),
-        settings="\n".join(f"| {key} | `{_shown(value)}` |" for key, value in changed_settings(cfg).items()),
+        text=RAW if imported else IN_WORDS,
+        training=SETTINGS.format(rows=rows) if history.trained else UNTRAINED,
         scores="\n".join(signatures) or "None were recorded for this checkpoint.",
+    )
+
+
+def _licence(name: str) -> str:
+    return f", licence {name}" if name else ", whose licence its files did not say"
+
+
+def _aligned(done: dict) -> str:
+    """What ``fairseq-align align`` did, in words.
+
+    Example:
+        >>> done = {"updates": 150, "pairs": 512, "align_loss": "contrastive", "lexicon": "en-fr.tsv", "start": ""}
+        >>> _aligned(done)
+        'aligned alone on en-fr.tsv: 150 updates, contrastive, 512 pairs of each lexicon'
+    """
+    start = f" after a start {done['start']}" if done["start"] else ""
+    pairs = f"{done['pairs']} pairs" if done["pairs"] else "all pairs"
+    return (
+        f"aligned alone on {done['lexicon']}{start}: {done['updates']} updates, {done['align_loss']}, {pairs} of each "
+        "lexicon"
     )
 
 

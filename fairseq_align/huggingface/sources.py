@@ -11,7 +11,7 @@ from pathlib import Path
 from fairseq_align.errors import InputError, needed
 
 FAIRSEQ_FILES = ("model.pt", "dict.txt", "sentencepiece.bpe.model")  # of xlmr.base.tar.gz
-HUB_FILES = ("*.json", "*.safetensors", "*.model")
+HUB_FILES = ("*.json", "*.safetensors", "*.model", "README.md")
 _HUB_NAME = re.compile(r"(?:\w[\w.-]*/)?\w[\w.-]*")
 
 

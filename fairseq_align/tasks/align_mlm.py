@@ -26,14 +26,14 @@ from fairseq_align.errors import InputError
 from fairseq_align.lexicon import words as lexicon_words
 from fairseq_align.ranges import LENGTH, SHARE, Range, number
 from fairseq_align.text import vocabulary
-from fairseq_align.training.autocast import PrecisionConfig, PrecisionTask
 from fairseq_align.training.fingerprint import PATHS
+from fairseq_align.training.parts import PartsConfig, PartsTask, TouchedRows
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
-class AlignMlmTaskConfig(PrecisionConfig):
+class AlignMlmTaskConfig(PartsConfig):
     data: str = field(
         default=MISSING,
         metadata={
@@ -111,11 +111,18 @@ class AlignMlmTaskConfig(PrecisionConfig):
         Range(0, 10),
         "languages are sampled in proportion to their size to this power; 1: as they are, 0: all alike",
     )
+    sparse_embeddings: bool = field(
+        default=False,
+        metadata={
+            "help": "rows of the word embeddings that no text and no drawn pair of an update has stay as they are; "
+            "otherwise the output layer, which shares them, pushes every row at every update"
+        },
+    )
     seed: int = II("common.seed")
 
 
 @register_task("align_mlm", dataclass=AlignMlmTaskConfig)
-class AlignMlmTask(PrecisionTask):
+class AlignMlmTask(PartsTask):
     """Masked language modelling on ``<data>/<lang>/<split>``, for the criterions ``align_mlm`` and ``masked_lm``.
 
     The subset ``valid`` is that split of all languages, ``valid_<lang>`` that of one.
@@ -145,6 +152,7 @@ class AlignMlmTask(PrecisionTask):
         self.positions = cfg.tokens_per_sample
         self.predicts = cfg.mask_prob > 0
         self.update_num = 0
+        self.touched = TouchedRows(len(dictionary), dictionary.pad()) if cfg.sparse_embeddings else None
         self._check_tlm()
 
     def _check_tlm(self) -> None:
@@ -326,6 +334,9 @@ class AlignMlmTask(PrecisionTask):
 
     def train_step(self, sample, model, criterion, optimizer, update_num, ignore_grad=False):
         self.update_num = update_num
+        if self.touched is not None and not ignore_grad:
+            self.touched.add(sample["net_input"]["src_tokens"])
+            self.touched.add(sample["target"])
         return super().train_step(sample, model, criterion, optimizer, update_num, ignore_grad)
 
     @property

@@ -13,13 +13,13 @@ from fairseq_align.data.tagging import TaggingDataset
 from fairseq_align.errors import InputError
 from fairseq_align.ranges import LENGTH, number
 from fairseq_align.text import vocabulary
-from fairseq_align.training.autocast import PrecisionConfig, PrecisionTask
+from fairseq_align.training.parts import PartsConfig, PartsTask
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
-class SequenceTaggingTaskConfig(PrecisionConfig):
+class SequenceTaggingTaskConfig(PartsConfig):
     data: str = field(
         default=MISSING,
         metadata={
@@ -33,15 +33,11 @@ class SequenceTaggingTaskConfig(PrecisionConfig):
     tokens_per_sample: int = number(
         512, LENGTH, "most tokens in an item, <s> included; longer sentences are cut before a word"
     )
-    freeze_embeddings: bool = field(
-        default=False,
-        metadata={"help": "leave word embeddings as pre-trained, so that languages stay as aligned as they were"},
-    )
     seed: int = II("common.seed")
 
 
 @register_task("sequence_tagging", dataclass=SequenceTaggingTaskConfig)
-class SequenceTaggingTask(PrecisionTask):
+class SequenceTaggingTask(PartsTask):
     """Labels on the first subword of each word, from ``<data>/<lang>/<split>`` and ``<split>.label``.
 
     The subset ``valid`` is that split of ``--lang``, ``valid_<lang>`` that of another language.
@@ -93,7 +89,6 @@ class SequenceTaggingTask(PrecisionTask):
     def build_model(self, cfg, from_checkpoint: bool = False):
         model = super().build_model(cfg, from_checkpoint)
         self.positions = min(self.cfg.tokens_per_sample, model.max_positions())  # fairseq loads the data afterwards
-        model.encoder.sentence_encoder.embed_tokens.weight.requires_grad_(not self.cfg.freeze_embeddings)
         return model
 
     def state_dict(self) -> dict:

@@ -48,6 +48,7 @@ def build(
     langs: tuple[str, str],
     max_words: int = 0,
     progress: Callable[[int], object] = lambda n: None,
+    tokenized: bool = False,
 ) -> Counter:
     """Normalise and tokenise both sides as ``preprocess/corpus.py`` does, and write a line for each pair.
 
@@ -56,6 +57,7 @@ def build(
         out: text files of the two sides.
         max_words: longer sentences take their pair with them; 0: none is too long.
         progress: called with 1 for each pair read.
+        tokenized: words are separated by spaces already and stay as they are.
 
     Returns:
         the counts ``read``, ``kept``, ``empty`` (a side is), ``too long`` (a side is) and ``duplicate``; the last four
@@ -70,7 +72,7 @@ def build(
             for pair in read(path, columns):
                 counts["read"] += 1
                 progress(1)
-                cleaned = [cleaning.sentences(text) for cleaning, text in zip(cleanings, pair, strict=True)]
+                cleaned = [cleaning.sentences(text, tokenized) for cleaning, text in zip(cleanings, pair, strict=True)]
                 sentences = tuple(lines[0] for lines in cleaned if lines)
                 if len(sentences) < 2:
                     counts["empty"] += 1

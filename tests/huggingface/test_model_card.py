@@ -1,6 +1,9 @@
 import json
+import shutil
 from argparse import Namespace
 from dataclasses import replace
+
+import torch
 
 from fairseq_align.huggingface import model_card
 from fairseq_align.objectives import OBJECTIVES, Objective
@@ -8,8 +11,11 @@ from fairseq_align.results import records
 from fairseq_align.text import vocabulary
 from tests.huggingface.models import (
     TINY,
+    copied,
     export,
+    imported,
     save,
+    sentences,
 )
 
 
@@ -78,3 +84,36 @@ def test_a_new_objective_is_told_by_the_card(monkeypatch):
     cfg = {"task": {"_name": "align_mlm", "switch": 0.3}, "criterion": {"align_weight": 0}}
     assert model_card.objective(cfg) == "MLM + CODE-SWITCH"
     assert model_card.objective({"task": {"_name": "sequence_tagging"}}) == "fine-tuning with sequence_tagging"
+
+
+def test_the_card_of_an_imported_model_is_true(plain, spm, tmp_path):
+    """Base model, licence and changes from the import on; settings only of a training that was."""
+    source, _ = copied(plain, tmp_path / "a-base-model")
+    shutil.copyfile(plain / "model.safetensors", source / "model.safetensors")
+    (source / "README.md").write_text("---\nlanguage: [en]\nlicense: mit\n---\n# A model\n", encoding="utf-8")
+    (tmp_path / "text").write_text("\n".join(sentences(9)), encoding="utf-8")
+    imported(source, tmp_path / "ours", "--keep-vocab", tmp_path / "text")
+    card = (export(tmp_path / "ours" / "model.pt", tmp_path / "card", tmp_path / "ours") / "README.md").read_text()
+    head, _, body = card.removeprefix("---\n").partition("\n---\n")
+    assert 'base_model: "a-base-model"' in head and 'license: "mit"' in head
+    assert "- Base model: `a-base-model`, licence mit" in body and "kept 57 of 62 rows" in body
+    assert str(tmp_path) not in body
+    assert "None since the model was imported." in body and "| setting |" not in body and "sacremoses" not in body
+    assert "- Objective: none" in body
+    # aligned alone, then trained on: the card follows the files back
+    state = torch.load(tmp_path / "ours" / "model.pt", weights_only=True)
+    done = {"updates": 9, "pairs": 0, "align_loss": "cosine", "lexicon": "en-fr.tsv", "start": "orthogonal en,fr"}
+    state["extra_state"]["aligned"] = [done]
+    torch.save(state, tmp_path / "ours" / "aligned.pt")
+    del state["extra_state"]["imported"], state["extra_state"]["aligned"]
+    state["optimizer_history"][-1]["num_updates"] = 7
+    state["cfg"]["checkpoint"]["finetune_from_model"] = str(tmp_path / "ours" / "aligned.pt")
+    state["cfg"]["common"]["seed"] = 5
+    torch.save(state, tmp_path / "ours" / "trained.pt")
+    card = (export(tmp_path / "ours" / "trained.pt", tmp_path / "card2", tmp_path / "ours") / "README.md").read_text()
+    assert "`a-base-model`, licence mit" in card and "- Trained on from: `aligned.pt`" in card
+    assert "aligned alone on en-fr.tsv after a start orthogonal en,fr: 9 updates, cosine, all pairs" in card
+    assert "| common.seed | `5` |" in card and "- Objective: MLM" in card
+    (tmp_path / "ours" / "aligned.pt").unlink()  # what is not there any more cannot be told
+    card = (export(tmp_path / "ours" / "trained.pt", tmp_path / "card3", tmp_path / "ours") / "README.md").read_text()
+    assert "Base model" not in card and "- Trained on from: `aligned.pt`" in card

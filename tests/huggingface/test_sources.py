@@ -32,7 +32,7 @@ def test_a_name_is_looked_for_on_the_hub(plain, tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(hub, "snapshot_download", snapshot_download)
     imported(Path("owner/xlmr"), tmp_path / "out")
-    assert asked == [("owner/xlmr", ["*.json", "*.safetensors", "*.model"])]
+    assert asked == [("owner/xlmr", ["*.json", "*.safetensors", "*.model", "README.md"])]
     capsys.readouterr()
 
     def offline(*_, **others):

@@ -244,9 +244,9 @@ def test_pre_training_has_the_adam_of_the_papers_code(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "found"),
     [
-        (["derivd", "small"], "found study 'derivd', expected one of: derived natural xlmr"),
-        ([], "found study '', expected one of: derived natural xlmr"),
-        (["xlmr", "small"], "found preset 'small', expected one of: field gentle smoke"),
+        (["derivd", "small"], "found study 'derivd', expected one of: derived encoder natural"),
+        ([], "found study '', expected one of: derived encoder natural"),
+        (["encoder", "big"], "found preset 'big', expected one of: field gentle gpu small smoke"),
         (["natural"], "found preset '', expected one of: paper small smoke tasks"),
         (["natural", "../../x"], "found preset '../../x', expected one of: paper small smoke tasks"),
     ],
@@ -287,8 +287,11 @@ def test_a_dry_run_prints_the_commands_of_a_study_and_changes_nothing(preset, tm
     cells = [line for line in lines if line.startswith("# ")]
     trainings = [line for line in lines if line.startswith("fairseq-train ") and " --max-update 123 " in line]
     own_seed = sum("SEED=1" in cell for cell in cells)
-    assert len(trainings) == len(cells) > 0
-    assert sum(" --seed 7 " in line for line in trainings) == len(cells) - own_seed
+    alone = [line for line in lines if line.startswith("fairseq-align align ") and " --updates 123 " in line]
+    imported = sum("PRETRAIN=none" in cell for cell in cells)
+    assert len(trainings) + len(alone) + imported == len(cells) > 0
+    made = [*trainings, *alone]
+    assert sum(" --seed 7 " in line for line in made) == len(cells) - own_seed
     assert lines[-1] == "fairseq-align report work/results.jsonl --out work/report"
 
 
@@ -326,7 +329,7 @@ def test_labelled_data_of_another_word_order_are_reordered_or_refused(task, made
 
 
 def test_a_task_may_have_settings_of_its_own(tmp_path):
-    dry = ["bash", EXAMPLES / "xlmr" / "run.sh", "--dry-run", "align_mlm", "fr"]
+    dry = ["bash", EXAMPLES / "encoder" / "run.sh", "--dry-run", "align_mlm", "fr"]
     settings = {"WORK": "work", "TASKS": "pos xnli", "EPOCHS": "3", "EPOCHS_xnli": "50", "TUNE_LR_xnli": "5e-6"}
     lines = bash('"$@"', *dry, folder=tmp_path, **settings).stdout.splitlines()
     found = [

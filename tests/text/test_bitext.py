@@ -19,6 +19,13 @@ def test_pairs_stay_side_by_side(run, tmp_path):
     assert english == ["The cat . It sat .", "Oh !", "Yes"] and french == ["Le chat . Assis .", "Oh !", "Oui"]
 
 
+def test_words_of_raw_text_stay_as_they_stand(tmp_path):
+    (tmp_path / "a.tsv").write_text("It  isn't,  no.\tCe n'est pas.\n", encoding="utf-8")
+    out = (tmp_path / "en.txt", tmp_path / "fr.txt")
+    bitext.build([(tmp_path / "a.tsv", (1, 2))], out, ("en", "fr"), tokenized=True)
+    assert [path.read_text() for path in out] == ["It isn't, no.\n", "Ce n'est pas.\n"]
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

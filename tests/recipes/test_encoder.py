@@ -1,4 +1,4 @@
-"""examples/xlmr runs from a tiny XLM-R and invented languages to a report and a model for transformers."""
+"""examples/encoder runs from a tiny XLM-R and invented languages to a report and a model for transformers."""
 
 import hashlib
 from dataclasses import replace
@@ -48,8 +48,15 @@ def work(tmp_path_factory):
     return work
 
 
-def test_a_study_from_xlmr_runs_to_a_report_and_to_transformers(run, work):
-    run(["bash", "examples/grid.sh", "xlmr", "smoke"], WORK=work)
+@pytest.fixture(scope="module")
+def study(run, work):
+    """The folder after the study has run in it."""
+    run(["bash", "examples/grid.sh", "encoder", "smoke"], WORK=work)
+    return work
+
+
+def test_a_study_from_xlmr_runs_to_a_report_and_to_transformers(study):
+    work = study
     assert (work / "spm" / "dict.txt").read_bytes() == (work / "toy" / "xlmr" / "dict.txt").read_bytes()
     records = results.read(work / "results.jsonl")
     assert {(r["task"], r["lang"]) for r in records} == {
@@ -58,11 +65,39 @@ def test_a_study_from_xlmr_runs_to_a_report_and_to_transformers(run, work):
     log = (work / "runs" / "align_mlm-fr-1" / "pretrain" / "train.log").read_text()
     assert "loading pretrained model from" in log
     card = (work / "hf" / "align_mlm-fr-1" / "README.md").read_text(encoding="utf-8")
-    assert "ALIGN-MLM, alpha = 10.0" in card and "mlm loss" in card
+    assert "ALIGN-MLM, alpha = 10.0" in card and "mlm loss" in card and "- Base model: `xlmr`" in card
+    assert "weights are frozen" in log and "anchor_drift" in log and not (work / "hf" / "align_mlm-fr-1-alone").exists()
+    assert {(r["objective"], r.get("variant")) for r in records} == {("align_mlm", None), ("align_mlm", "alone")}
+    before, trained, alone = (
+        torch.load(path / "model.pt", weights_only=True)["model"]
+        for path in (
+            work / "encoder",
+            *(work / "runs" / f"align_mlm-fr-1{name}" / "pretrain" for name in ("", "-alone")),
+        )
+    )
+    changed = [{name for name in before if not torch.equal(before[name], after[name])} for after in (trained, alone)]
+    assert not any(".layers.0." in name for name in changed[0]) and any(".layers.1." in name for name in changed[0])
+    assert changed[1] == {"encoder.sentence_encoder.embed_tokens.weight", "encoder.lm_head.weight"}
+
+
+def test_the_model_of_a_study_fills_masks(study):
+    """What the study has exported, in a pipeline of transformers."""
+    transformers = pytest.importorskip("transformers", reason="waits for the extra hf: EXTRAS=hf bash install.sh")
+    fill = transformers.pipeline("fill-mask", model=str(study / "hf" / "align_mlm-fr-1"), device="cpu")
+    word = sentences(1)[0].split()[0]
+    found = fill(f"{word} <mask> {word}", top_k=3)
+    assert len(found) == 3 and all(0 < answer["score"] <= 1 for answer in found)
+
+
+def test_the_files_of_a_study_say_what_to_keep(run):
+    files = {"TOKENIZED_en": "a.txt.gz b.txt", "TARGETS": "fr", "XNLI_en": "x,y z -", "TATOEBA_fr": "t.tsv:1,2"}
+    done = run(["bash", "examples/encoder/prepare.sh", "--dry-run"], KEEP=1, ENCODER="some/model", WORK="none", **files)
+    line = next(line for line in done.stdout.splitlines() if line.startswith("fairseq-align import"))
+    assert line.split()[2:] == [*"some/model none/encoder --keep-vocab a.txt.gz b.txt t.tsv x y z".split()]
 
 
 def test_a_download_with_another_checksum_is_not_imported(run, work, tmp_path):
     (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  {work / 'toy' / 'xlmr' / 'model.pt'}\n")
-    variables = {"WORK": tmp_path, "CHECKSUMS": tmp_path / "SHA256SUMS", "XLMR": work / "toy" / "xlmr"}
-    done = run(["bash", "examples/xlmr/prepare.sh"], check=False, **variables)
-    assert done.returncode == 1 and "model.pt: FAILED" in done.stdout and not (tmp_path / "xlmr").exists()
+    variables = {"WORK": tmp_path, "CHECKSUMS": tmp_path / "SHA256SUMS", "ENCODER": work / "toy" / "xlmr"}
+    done = run(["bash", "examples/encoder/prepare.sh"], check=False, **variables)
+    assert done.returncode == 1 and "model.pt: FAILED" in done.stdout and not (tmp_path / "encoder").exists()

@@ -10,7 +10,7 @@ UPDATES=${UPDATES:-200000} WARMUP=${WARMUP:-10000} LR=${LR:-2e-4} DROPOUT=${DROP
 ADAM_BETAS=${ADAM_BETAS:-(0.9, 0.98)} WEIGHT_DECAY=${WEIGHT_DECAY:-0.01}
 PRECISION=${PRECISION---fp16 --fp16-init-scale 128}
 LOGITS_CHUNK=${LOGITS_CHUNK:-0}
-start="--finetune-from-model $WORK/xlmr/model.pt --update-freq $UPDATE_FREQ --adam-eps 1e-6"
+start="--update-freq $UPDATE_FREQ --adam-eps 1e-6"
 PRETRAIN_FLAGS=${PRETRAIN_FLAGS-$start $PRECISION --logits-chunk $LOGITS_CHUNK}
 ALPHA=${ALPHA:-0.7} LAYER=${LAYER:-7}
 

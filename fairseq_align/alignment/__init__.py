@@ -1,0 +1,4 @@
+"""The word embeddings of a checkpoint, aligned without text and without encoder: ``fairseq-align align``.
+
+``checkpoint.align`` reads a checkpoint and gives it another table; the steps are those of ``embeddings``.
+"""

@@ -1,0 +1,92 @@
+"""``fairseq-align align``: a checkpoint with another table, which can be trained on and scored."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from fairseq_align import cli
+from fairseq_align.alignment import checkpoint as alignment
+from fairseq_align.data import binarized
+from fairseq_align.huggingface import architecture, fairseq_checkpoint
+from fairseq_align.huggingface.architecture import Architecture, Model
+from fairseq_align.lexicon import file as lexicon
+from fairseq_align.text import vocabulary
+from fairseq_align.training.checkpoints import register_safe_classes
+from fairseq_align.training.parts import TABLE
+
+PIECES = [f"\u2581{chr(97 + number)}" for number in range(20)]
+
+
+@pytest.fixture
+def work(tmp_path):
+    """A checkpoint of random weights, text of two languages that share no piece, and a lexicon."""
+    dictionary = vocabulary.of_symbols(PIECES)
+    vocabulary.save(dictionary, tmp_path / "dict.txt")
+    entries = [lexicon.Entry((PIECES[i],), (PIECES[i + 10],)) for i in range(6)]
+    lexicon.write(tmp_path / "en-fr.tsv", entries, dictionary)
+    for lang, first in (("en", 4), ("fr", 14)):
+        (tmp_path / lang).mkdir()
+        with binarized.writer(tmp_path / lang / "train", len(dictionary)) as out:
+            out.add(np.array([*range(first, first + 10), dictionary.eos()]), np.array([11]))
+    size = Architecture("masked_lm", 25, 1, dim=8, ffn_dim=8, heads=2, positions=12)
+    torch.manual_seed(1)
+    model = Model(size, {name: torch.randn(shape) for name, shape in architecture.shapes(size).items()})
+    torch.save(fairseq_checkpoint.to_checkpoint(model, str(tmp_path)), tmp_path / "model.pt")
+    return tmp_path
+
+
+def state(path):
+    register_safe_classes()
+    return torch.load(path, weights_only=True)
+
+
+def run(work, *flags, out="out.pt", name="model.pt") -> int:
+    words = ["align", work / name, work, work / out, "--lexicon", work / "en-fr.tsv", *flags]
+    return cli.main([str(word) for word in words])
+
+
+def test_a_checkpoint_keeps_all_but_its_table(work, capsys):
+    assert run(work, "--updates", 5) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"out.pt: 12 rows changed by [\d.]+% of the table's length, loss .* 5 updates in \d+ s", shown)
+    before, after = state(work / "model.pt"), state(work / "out.pt")
+    changed = {name for name in before["model"] if not torch.equal(before["model"][name], after["model"][name])}
+    assert changed == {TABLE, alignment.OUTPUT} and torch.equal(after["model"][TABLE], after["model"][alignment.OUTPUT])
+    (record,) = after["extra_state"]["aligned"]
+    assert record["updates"] == 5 and record["lexicon"] == "en-fr.tsv" and record["align_loss"] == "contrastive"
+    assert run(work, "--updates", 5, out="again.pt") == 0  # the same seed, the same bits
+    assert torch.equal(state(work / "again.pt")["model"][TABLE], after["model"][TABLE])
+    assert run(work, "--align-loss", "cosine", name="out.pt", out="twice.pt") == 0
+    assert len(state(work / "twice.pt")["extra_state"]["aligned"]) == 2
+
+
+def test_an_orthogonal_start_turns_the_rows_of_a_language(work):
+    assert run(work, "--updates", 0, "--start", "en,fr") == 0
+    before, after = (state(work / name)["model"][TABLE] for name in ("model.pt", "out.pt"))
+    rows = (before != after).any(dim=1).nonzero().flatten()
+    assert rows.tolist() == list(range(14, 24))
+    assert torch.allclose(before[rows] @ before[rows].T, after[rows] @ after[rows].T, atol=1e-4)
+    product = (torch.nn.functional.normalize(before[14:20]).T @ torch.nn.functional.normalize(before[4:10])).double()
+    left, _, right = torch.linalg.svd(product)
+    assert torch.allclose((before[rows] @ (left @ right).float() - after[rows]).abs().max(), torch.zeros(()), atol=1e-4)
+
+
+def test_what_cannot_be_is_refused_in_one_line(work, capsys):
+    vocabulary.save(vocabulary.of_symbols(PIECES[:-1]), work / "other" / "dict.txt")
+    torch.save({"model": {}}, work / "empty.pt")
+    for flags, message in (
+        (["--updates", 0], "found --updates 0 without --start"),
+        (["--lr", 0], "found --lr 0.0, expected a number above 0"),
+        (["--pairs", -1], "found --pairs -1, expected a number of at least 0"),
+        (["--align-loss", "l1"], "found --align-loss l1, expected one of cosine, l2, contrastive"),
+        (["--start", "en"], "found languages  for 1 lexicons, expected one for each"),
+        (["--start", "en,de"], "de/train.idx: found no binarized data"),
+        (["--lexicon", work / "none.tsv"], "none.tsv: found No such file"),
+    ):
+        assert run(work, *flags) == 1
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert line.startswith("error: ") and message in line and not (work / "out.pt").exists()
+    assert run(work, name="empty.pt") == 1 and "found no encoder" in capsys.readouterr().err
+    assert run(work, out="dict.txt") == 1 and "dict.txt: found something there" in capsys.readouterr().err
