@@ -73,6 +73,7 @@ FLAGS = {  # of the commands of fairseq-align: a name means the same in all of t
     "--min-words": COUNT,
     "--minimum": COUNT,
     "--overlap": SHARE,
+    "--pairs": Range(2, 1000),
     "--rate": SHARE,
     "--seed": COUNT,
     "--test": COUNT,

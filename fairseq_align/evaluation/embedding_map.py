@@ -19,6 +19,7 @@ from fairseq_align.embeddings.pooling import word_vectors
 from fairseq_align.errors import InputError
 from fairseq_align.evaluation.alignment import default_source_lang
 from fairseq_align.evaluation.checkpoint import Checkpoint, load
+from fairseq_align.evaluation.training_of import Training, lexicons_of
 from fairseq_align.lexicon import frequency
 from fairseq_align.lexicon import words as lexicon_words
 from fairseq_align.lexicon.words import Pairs
@@ -76,8 +77,8 @@ PLANES: dict[str, Plane] = {"pca": pca, "umap": umap}
 def map_embeddings(
     checkpoints: Sequence[str | Path],
     data: str | Path,
-    lexicons: Mapping[str, str | Path],
-    lang: str,
+    lang: str | None = None,
+    lexicons: Mapping[str, str | Path] | None = None,
     source_lang: str | None = None,
     count: int = 60,
     method: str = "pca",
@@ -91,8 +92,8 @@ def map_embeddings(
     Args:
         checkpoints: files of fairseq-train with one vocabulary.
         data: folder of binarized data with the training text of the source language.
-        lexicons: paths by split, ``seen`` and ``heldout``; at least one.
-        lang: target language.
+        lang: target language; None: the other one of two of pre-training.
+        lexicons: paths by split, ``seen`` and ``heldout``; none: those of the training of the first checkpoint.
         source_lang: None: the first other language of the first checkpoint's pre-training.
         count: pairs in the map.
         method: of ``PLANES``.
@@ -105,9 +106,13 @@ def map_embeddings(
     for path in checkpoints:
         checkpoint = load(path, data)
         if pairs is None:
+            lang = Training.of(checkpoint).target(lang)
             langs = source_lang or default_source_lang(checkpoint, lang), lang
             tokens = binarized.read(Path(data) / langs[0] / "train").tokens
-            read = {split: lexicon_words.load(lexicon, checkpoint.dictionary) for split, lexicon in lexicons.items()}
+            read = {
+                split: lexicon_words.load(lexicon, checkpoint.dictionary)
+                for split, lexicon in (lexicons or lexicons_of(checkpoint)).items()
+            }
             splits, pairs = chosen(read, checkpoint.dictionary, tokens, count)
             words = _words(pairs, splits, checkpoint.dictionary)
         panels.append(_panel(checkpoint, pairs, PLANES[method]))

@@ -18,15 +18,15 @@ def add_parser(subparsers) -> None:
     )
     parser.add_argument("checkpoints", nargs="+", type=Path, metavar="CHECKPOINT", help="checkpoints of fairseq-train")
     parser.add_argument("--data", type=Path, required=True, help="folder of binarized data with dict.txt")
-    parser.add_argument("--lang", required=True, help="target language")
+    parser.add_argument("--lang", help="target language; default: the other one of two of pre-training")
     parser.add_argument(
         "--source-lang", help="source language, a folder of the data; default: the first other one of pre-training"
     )
-    parser.add_argument("--lexicon", type=Path, help="pairs seen in training")
-    parser.add_argument("--heldout-lexicon", type=Path, help="pairs kept from training")
+    parser.add_argument("--lexicon", type=Path, help="pairs seen in training; default: as the first checkpoint says")
+    parser.add_argument("--heldout-lexicon", type=Path, help="pairs kept from training; default: likewise")
     parser.add_argument(
         "--pairs",
-        type=_count,
+        type=int,
         default=60,
         metavar="N",
         help="pairs in the map, the most frequent (default: %(default)s)",
@@ -52,13 +52,6 @@ def add_parser(subparsers) -> None:
     parser.set_defaults(func=run)
 
 
-def _count(text: str) -> int:
-    most = embedding_map.MOST_PAIRS
-    if not text.isascii() or not text.isdigit() or not 2 <= int(text[:9]) <= most:
-        raise argparse.ArgumentTypeError(f"found {text!r:.40}, expected a number from 2 to {most:,}")
-    return int(text)
-
-
 def run(args: argparse.Namespace) -> None:
     """Make the map and say how far apart the words of the pairs are.
 
@@ -66,10 +59,6 @@ def run(args: argparse.Namespace) -> None:
         InputError: a file is missing or unfit.
     """
     files = {split: path for split, path in (("seen", args.lexicon), ("heldout", args.heldout_lexicon)) if path}
-    if not files:
-        raise InputError(
-            "fairseq-align map: found no --lexicon, --heldout-lexicon or both; name the files of the study"
-        )
     if len(args.checkpoints) > embedding_map.MOST_PANELS:
         raise InputError(
             f"fairseq-align map: found {len(args.checkpoints)} checkpoints, expected at most "
@@ -86,7 +75,7 @@ def run(args: argparse.Namespace) -> None:
     from fairseq_align.evaluation.embedding_map import map_embeddings
 
     made = map_embeddings(
-        args.checkpoints, args.data, files, args.lang, args.source_lang, args.pairs, args.method, args.names
+        args.checkpoints, args.data, args.lang, files, args.source_lang, args.pairs, args.method, args.names
     )
     embedding_map.write(args.out, made)
     for panel in made.panels:

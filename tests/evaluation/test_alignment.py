@@ -345,7 +345,8 @@ def test_checkpoints_of_one_objective_are_told_apart_by_their_folders(model, toy
     for path in models:
         path.parent.mkdir()
         shutil.copy(model, path)
-    assert map_of(models, toy, tmp_path / "map.json", "--pairs", 4) == 0
+    arguments = ["map", *models, "--data", toy / "data-bin", "--out", tmp_path / "map.json", "--pairs", 4]
+    assert cli.main([str(argument) for argument in arguments]) == 0  # languages and lexicon are those of the training
     assert [panel.name for panel in embedding_map.read(tmp_path / "map.json").panels] == [
         "ALIGN-MLM, a",
         "ALIGN-MLM, b",
