@@ -15,7 +15,7 @@ from fairseq_align.results.charts import Figure
 from fairseq_align.results.svg import text
 from fairseq_align.results.tables import NAMES, Table
 
-LONGEST = 200  # characters of a cell
+BROAD, LONGEST = 30, 200  # characters of a name that is broken into lines, and of one that is cut
 STYLE = """
 :root { color-scheme: light dark; --page: #fff; --ink: #1c1e21; --muted: #5b6168; --rule: #dfe2e6; --soft: #f5f6f8;
   --link: #0059a8; LIGHT }
@@ -34,7 +34,8 @@ nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .9rem; }
 .scroll { overflow-x: auto; border: 1px solid var(--rule); border-radius: 6px; }
 table { border-collapse: collapse; width: 100%; font-size: .875rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .7rem; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; }
-th.name, td.name { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 7rem; max-width: 16rem; }
+th.name, td.name { text-align: left; }
+td.long { white-space: normal; overflow-wrap: anywhere; min-width: 12rem; max-width: 20rem; }
 th.name:first-child, td.name:first-child { position: sticky; left: 0; background: var(--page); }
 thead th.name:first-child { background: var(--soft); }
 thead th { background: var(--soft); vertical-align: bottom; white-space: normal; font-weight: 600; }
@@ -78,6 +79,11 @@ svg .line-name { fill: var(--ink); }
 details pre { overflow-x: auto; font-size: .75rem; background: var(--soft); padding: .7rem; border-radius: 6px; }
 dt { font-weight: 600; overflow-wrap: anywhere; } dd { margin: 0 0 .5rem; }
 COLOURS
+wbr { display: none; }
+@media (max-width: 40rem) {
+  wbr { display: inline; }
+  td.name { white-space: normal; overflow-wrap: anywhere; min-width: 6.5rem; }
+}
 @media print { nav, thead button::after { display: none; } }
 """
 SCRIPT = """
@@ -229,6 +235,8 @@ def _rows(lines: Sequence[Sequence[str]], kinds: Sequence[str]) -> str:
 
 
 def _cell(kind: str, value: str) -> str:
+    if kind and len(value) > BROAD:
+        kind = ' class="name long"'
     inside = f"<bdi>{text(value, LONGEST).replace('+', '+<wbr>')}</bdi>" if kind and value else text(value, LONGEST)
     return f"<td{kind}>{inside}</td>"
 

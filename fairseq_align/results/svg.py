@@ -12,7 +12,7 @@ from fairseq_align.results.charts import Bar, Chart, Dot, Key, Line, Segment
 
 WIDTH, HEIGHT = 380, 280  # of a chart with two axes, in the units of its texts, which are 12 high
 ROW = 22  # height of a bar with its space
-LETTER = 6.9  # mean width of a letter in the widest of the fonts
+LETTER = 7.2  # mean width of a letter in the widest of the fonts
 NAMES = 150  # at most, of the names of rows
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
