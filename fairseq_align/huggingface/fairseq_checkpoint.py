@@ -41,7 +41,7 @@ def read_torch(path: str | Path) -> dict:
         raise InputError(f"{path}: found no file, expected a checkpoint; check the path")
     found = changed_on_disk(path)
     if found:
-        raise InputError(f"{path}: found {found}, expected a whole file of torch.save; it is damaged: get another copy")
+        raise InputError(f"{path}: found a damaged file ({found}), expected one of torch.save; get a whole copy")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
