@@ -52,6 +52,7 @@ SAFE_CLASSES = (
 )
 LAST = "checkpoint_last"
 PREVIOUS = "checkpoint_previous"
+DAMAGED = "%s: found %s, expected a whole checkpoint; training continues from %s"
 
 
 def register_safe_classes() -> None:
@@ -155,7 +156,7 @@ def whole(path: str) -> str:
     others = [other for other in Path(path).parent.glob("checkpoint*.pt") if not other.name.startswith(LAST)]
     for other in sorted(others, key=lambda other: other.stat().st_mtime_ns, reverse=True):
         if not damage(other):
-            logger.warning("%s: found %s, expected a whole checkpoint; training continues from %s", path, found, other)
+            logger.warning(DAMAGED, path, found, other)
             return str(other)
     raise InputError(
         f"{path}: found {found}, expected a whole checkpoint, of which this folder has no other; move the file away to "

@@ -1,14 +1,18 @@
-"""Errors on one of several ranks: all ranks end soon, with the message of the one that failed.
+"""Errors on one of several ranks: all ranks end soon, with the message of the one that failed or has fallen silent.
 
 The message goes through the store by which the ranks found each other. A thread of each rank looks there, so that it
-arrives whatever the other ranks are waiting for.
+arrives whatever the other ranks are waiting for. The same thread counts up a number of its rank there: a rank whose
+number stands still for ``SILENCE`` seconds was killed or stopped, or its machine is frozen.
 """
 
+import functools
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import torch
 from fairseq.trainer import Trainer
@@ -19,9 +23,13 @@ from fairseq_align.errors import InputError
 logger = logging.getLogger(__name__)
 
 ENDS = "all ranks end: %s"
-MESSAGE, SEEN = "fairseq_align/failure", "fairseq_align/failure/seen"
+MESSAGE, SEEN, ALIVE = (f"fairseq_align/failure{name}" for name in ("", "/seen", "/alive"))
 LOOK = 0.5  # seconds between two looks at the store
 PATIENCE = 10.0  # seconds that a rank waits for the others to have read why it ends
+SILENCE = 60.0  # seconds without a sign of life after which a rank counts as gone
+LOST = re.compile("gloo|nccl|connection|peer|socket", re.IGNORECASE)  # in errors of a rank that lost another one
+
+_ending = threading.Lock()  # taken by whoever says first why this rank ends, and kept
 
 
 def refuse_oom(log_oom: Callable, trainer: Trainer, error: Exception) -> None:
@@ -46,51 +54,148 @@ def detect_in_forward(detector: type, model: torch.nn.Module, forward: bool = Tr
 
 
 def together(work: Callable, *args, **kwargs):
-    """``work(...)``, which ends on every rank when it fails on one."""
+    """``work(...)``, which ends on every rank when it fails on one, or when one falls silent."""
     if _ranks() == 1:
         return work(*args, **kwargs)
+    pulse = _pulse()
     done = threading.Event()
-    threading.Thread(target=_watch, args=(done,), daemon=True).start()
+    watch = threading.Thread(target=_watch, args=(pulse, done), daemon=True)
+    watch.start()
     try:
         return work(*args, **kwargs)
     except Exception as error:
+        message = _message(error, pulse)
+        if not _ending.acquire(blocking=False):
+            watch.join()  # it ends this process
         done.set()
-        _tell(error)
+        _tell(message)
         raise
     finally:
         done.set()
 
 
-def _tell(error: Exception) -> None:
+class _Pulse(threading.Thread):
+    """Shows the others that this rank lives, and sees what they say, as long as the process does.
+
+    Attributes:
+        looks: at the store, counted when it has answered.
+        message: why all ranks end; None: they do not.
+        gone: whether rank 0, which holds the store, has left.
+    """
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.store = distributed_c10d._get_default_store().clone()  # a connection that nothing else waits with
+        self.rank, self.ranks = torch.distributed.get_rank(), _ranks()
+        self.looks, self.message, self.gone = 0, None, False
+
+    def run(self) -> None:
+        counts = quiet = [0] * self.ranks
+        try:
+            while True:
+                self.store.add(f"{ALIVE}/{self.rank}", 1)
+                if self.message is None and self.store.check([MESSAGE]):
+                    self.message = self.store.get(MESSAGE).decode()
+                elif self.rank == 0:  # one rank looks at all: the store has little to do, however many there are
+                    before, counts = counts, self.counts()
+                    quiet = [
+                        number + 1 if now == then > 0 else 0
+                        for number, now, then in zip(quiet, counts, before, strict=True)
+                    ]
+                    silent = [rank for rank, number in enumerate(quiet) if number * LOOK > SILENCE and rank]
+                    if silent:
+                        self.store.compare_set(MESSAGE, "", _silent(silent))
+                self.looks += 1
+                time.sleep(LOOK)
+        except torch.distributed.DistError:
+            self.gone = True
+
+    def counts(self) -> list[int]:
+        """How often each rank has shown that it lives."""
+        return [self.store.add(f"{ALIVE}/{rank}", 0) for rank in range(self.ranks)]
+
+
+def _silent(ranks: list[int]) -> str:
+    names = f"rank {ranks[0]}" if len(ranks) == 1 else f"ranks {', '.join(map(str, ranks))}"
+    return (
+        f"no sign of life from {names} for {SILENCE:g} s: killed or stopped, or the machine is frozen or not reached; "
+        "the same command goes on"
+    )
+
+
+@functools.cache  # once a process
+def _pulse() -> _Pulse:
+    pulse = _Pulse()
+    pulse.start()
+    return pulse
+
+
+def _message(error: Exception, pulse: _Pulse) -> str:
+    """What the others are told of an error: whose it is, or who has left, if that is what made it."""
+    text = (str(error).splitlines() or [""])[0]
+    if not isinstance(error, InputError):
+        text = f"{type(error).__name__}: {text}"
+        lost = _lost(pulse) if isinstance(error, RuntimeError) and LOST.search(text) else []
+        if pulse.gone:
+            return f"rank 0 is gone: {text}"
+        if lost:
+            return f"rank {lost[0]} is gone: {text}"
+    return f"rank {pulse.rank}: {text}"
+
+
+def _lost(pulse: _Pulse) -> list[int]:
+    """The other ranks that show no sign of life now, unless one has said already why all end."""
+    try:
+        store = pulse.store.clone()
+        before, silent = pulse.counts(), []
+        for _ in range(int(PATIENCE / 2 / LOOK)):
+            time.sleep(LOOK)
+            counts = pulse.counts()
+            silent = [rank for rank in range(pulse.ranks) if counts[rank] == before[rank] and rank != pulse.rank]
+            if not silent or store.check([MESSAGE]):
+                return []
+        return silent
+    except torch.distributed.DistError:
+        pulse.gone = True
+        return []
+
+
+def _tell(message: str) -> None:
     """Leave the message for the others, unless one is there already, and wait until they have read it."""
     store = distributed_c10d._get_default_store()
-    kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
-    text = f"rank {torch.distributed.get_rank()}: {kind}{(str(error).splitlines() or [''])[0]}"
     waited = time.monotonic() + PATIENCE  # rank 0 keeps the store: it must not leave before the others have looked
     try:
-        logger.error(ENDS, store.compare_set(MESSAGE, "", text).decode())
+        message = store.compare_set(MESSAGE, "", message).decode()
+    except torch.distributed.DistError:
+        logger.info("rank 0 has left already")
+    logger.error(ENDS, message)
+    try:
         store.add(SEEN, 1)
         while store.add(SEEN, 0) < _ranks() and time.monotonic() < waited:
             time.sleep(LOOK / 10)
     except torch.distributed.DistError:
-        logger.info("rank 0 has left already")
+        logger.info("rank 0 has left, as it has read the message")
 
 
-def _watch(done: threading.Event) -> None:
-    """Exit this rank when another rank has reported an error, or when rank 0, which holds the store, is gone."""
-    store = distributed_c10d._get_default_store()
-    message = None
-    while message is None and not done.wait(LOOK):
-        try:
-            if store.check([MESSAGE]):
-                message = store.get(MESSAGE).decode()
-                store.add(SEEN, 1)
-        except torch.distributed.DistError:
-            message = "rank 0 is gone"
-    if message is not None:
-        logger.error(ENDS, message)
-        logging.shutdown()
-        os._exit(1)
+def _watch(pulse: _Pulse, done: threading.Event) -> None:
+    """Exit this rank when another rank has reported an error, or when rank 0, which holds the store, does not answer.
+
+    Time is counted in looks, so that it stands still while this process is stopped itself.
+    """
+    seen = waited = 0
+    while not (pulse.message or pulse.gone) and waited * LOOK <= SILENCE:
+        if done.wait(LOOK):
+            return
+        waited = waited + 1 if pulse.looks == seen else 0
+        seen = pulse.looks
+    if not _ending.acquire(blocking=False):
+        return
+    if pulse.message:
+        with suppress(torch.distributed.DistError):
+            pulse.store.add(SEEN, 1)
+    logger.error(ENDS, pulse.message or ("rank 0 is gone" if pulse.gone else _silent([0])))
+    logging.shutdown()
+    os._exit(1)
 
 
 def _ranks() -> int:

@@ -30,9 +30,11 @@ from fairseq_align.training import (
     literals,
     preflight,
     resharding,
+    start,
     stopping,
     waits,
 )
+from fairseq_align.training.program import in_command
 from fairseq_align.training.replacement import is_replaced, replace
 
 
@@ -89,6 +91,10 @@ PATCHES = (
         Trainer, "get_train_iterator", preflight.before_first_update,
         "a run that cannot validate ends at its first validation, with nothing saved",
     ),
+    Patch(
+        Trainer, "save_checkpoint", start.save,
+        "a checkpoint does not say what began its run, nor how long its score has not been better",
+    ),
     Patch(PathManager, "copy", checkpoints.copy_whole, "an interrupted copy leaves half a file"),
     Patch(PathManager, "rename", checkpoints.rename_written, "a name can be on the disk before its data"),
     Patch(
@@ -101,7 +107,8 @@ PATCHES = (
     ),
     Patch(
         checkpoint_utils, "load_checkpoint", stopping.begin,
-        "a signal ends training without a checkpoint, and a rank that fails leaves the others waiting",
+        "the same command does not go on, two runs write to one folder, a signal ends training without a checkpoint, "
+        "and a rank that fails leaves the others waiting",
     ),
     Patch(
         distributed_utils, "call_main", stopping.launch, "ranks that a command starts do not get the signals it gets"
@@ -115,7 +122,7 @@ PATCHES = (
         "a rank that has no memory leaves its batch out, and all ranks then wait for each other",
     ),
     Patch(sys, "excepthook", show_in_one_line, "the line that says how to mend an input drowns in a call stack",
-          stopping.in_command),
+          in_command),
     Patch(
         Trainer, "_build_optimizer", half_precision.refuse_cpu,
         "--fp16 on a CPU ends in a call stack, or trains nothing",
