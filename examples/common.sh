@@ -26,7 +26,14 @@ if [ -n "$DRY_RUN" ]; then
     mkdir() { :; }; mv() { :; }; cp() { :; }; rm() { :; }; touch() { :; }
 fi
 
-logged() {                           # LOG PATTERN COMMAND...: the output goes to LOG; lines that match are shown, too
+# LOG PATTERN COMMAND...: the output goes to LOG, behind what is there; lines that match are shown, and errors
+logged() {
     [ -z "$DRY_RUN" ] || { "${@:3}"; return; }
-    "${@:3}" 2>&1 | tee "$1" | { grep --line-buffered -E "$2" || true; }
+    local status=0
+    "${@:3}" 2>&1 | (
+        trap '' INT HUP              # the command has something left to say after a signal
+        tee -a "$1" | { grep --line-buffered -E "$2|rror:|xception:|stopped by|goes on|nothing to do" || true; }
+    ) || status=$?
+    [ "$status" = 0 ] || echo "error: $3 ended with status $status; all that it said is in $1" >&2
+    return "$status"
 }

@@ -45,12 +45,14 @@ def status_of(work: Callable[..., int | None], *args) -> int:
 
 
 def show_in_one_line(shown: Callable, kind: type[BaseException], error: BaseException, traceback) -> None:
-    """``sys.excepthook`` of fairseq's commands: of an ``InputError`` the message alone, other exceptions as they were.
+    """``sys.excepthook`` of fairseq's commands: of an ``InputError`` the message alone, of Ctrl-C one line.
 
-    The exit status stays 1.
+    Other exceptions are shown as they were, and exit statuses stay: 1, after Ctrl-C 130.
     """
     if issubclass(kind, InputError):
         print(f"error: {error}", file=sys.stderr)
+    elif issubclass(kind, KeyboardInterrupt):
+        print("stopped by Ctrl-C, nothing is half-written; the same command begins again", file=sys.stderr)
     else:
         shown(kind, error, traceback)
 

@@ -50,7 +50,7 @@ case $TUNE_SCHEDULE in
 esac
 # with its default multiple of 8 fairseq leaves out the last sentences, in validation too (fairseq issue 5036)
 # shellcheck disable=SC2086  # flags
-logged "$SAVE/train.log" 'valid on|rror:' fairseq-train "$TUNE_DATA" --user-dir "$PLUGIN" "${flags[@]}" \
+logged "$SAVE/train.log" 'valid on' fairseq-train "$TUNE_DATA" --user-dir "$PLUGIN" "${flags[@]}" \
     --finetune-from-model "$MODEL" --seed "$SEED" $FREEZE \
     --encoder-layers "$LAYERS" --encoder-embed-dim "$DIM" --encoder-ffn-embed-dim $((4 * DIM)) \
     --encoder-attention-heads "$HEADS" --max-positions "$POSITIONS" \
@@ -61,3 +61,4 @@ logged "$SAVE/train.log" 'valid on|rror:' fairseq-train "$TUNE_DATA" --user-dir 
     --no-epoch-checkpoints --no-last-checkpoints \
     --save-dir "$SAVE" --log-format simple --log-interval 100 --num-workers 0 --data-buffer-size 0 $FINETUNE_FLAGS "$@"
 mv "$SAVE/checkpoint_best.pt" "$SAVE/model.pt"
+rm -f "$SAVE"/checkpoint_*.pt        # one of a training that was interrupted

@@ -22,7 +22,7 @@ mkdir -p "$SAVE"
 train() {                            # TOKENS BATCH UPDATES WARMUP LR [flags...]
     local quarter=$((($3 + 3) / 4))
     # --data-buffer-size 0: no thread reads ahead; fairseq's can abort a process that ends inside an epoch
-    logged "$SAVE/train.log" 'train_inner|\| valid_|rror:' fairseq-train "$DATA" --user-dir "$PLUGIN" --seed "$SEED" \
+    logged "$SAVE/train.log" 'train_inner|\| valid_' fairseq-train "$DATA" --user-dir "$PLUGIN" --seed "$SEED" \
         --task align_mlm --langs "$LANGS" --tokens-per-sample "$1" --max-positions "$POSITIONS" \
         --criterion align_mlm --lexicon "$LEXICON" ${HELDOUT:+--heldout-lexicon "$HELDOUT"} --score-seen \
         --arch roberta_base --encoder-layers "$LAYERS" --encoder-embed-dim "$DIM" --encoder-ffn-embed-dim $((4 * DIM)) \
@@ -38,8 +38,8 @@ if [ "$POSITIONS" -gt "$TOKENS" ]; then
     if [ ! -e "$SAVE/short.pt" ]; then
         mv "$SAVE/train.log" "$SAVE/short.log"
         python "$EXAMPLES/derived/positions.py" "$SAVE/checkpoint_last.pt" "$SAVE/short.pt" --learnt "$TOKENS"
-        rm -f "$SAVE"/checkpoint_*.pt
     fi
+    [ ! "$SAVE/short.pt" -nt "$SAVE/checkpoint_last.pt" ] || rm -f "$SAVE"/checkpoint_*.pt   # of the first phase
     batch=$(((BATCH * TOKENS + POSITIONS - 1) / POSITIONS))   # as many tokens in an update
     train "$POSITIONS" "$batch" "$LONG_UPDATES" $((LONG_UPDATES / 10)) "$LONG_LR" \
         --finetune-from-model "$SAVE/short.pt" "$@"

@@ -15,7 +15,9 @@ from fairseq import checkpoint_utils, trainer
 from fairseq.data.iterators import EpochBatchIterator
 from fairseq.distributed import utils as distributed_utils
 from fairseq.file_io import PathManager
-from fairseq.models.transformer.transformer_encoder import TransformerEncoderBase
+from fairseq_align.training import (
+    fitting,
+)
 from fairseq.optim.amp_optimizer import AMPOptimizer
 from fairseq.optim.fp16_optimizer import FP16Optimizer, MemoryEfficientFP16Optimizer
 from fairseq.tasks import FairseqTask
@@ -26,6 +28,7 @@ from fairseq_align.training import (
     checkpoints,
     failures,
     fingerprint,
+    fitting,
     half_precision,
     literals,
     preflight,
@@ -94,6 +97,10 @@ PATCHES = (
     Patch(
         Trainer, "save_checkpoint", start.save,
         "a checkpoint does not say what began its run, nor how long its score has not been better",
+    ),
+    Patch(
+        RobertaModel, "upgrade_state_dict_named", fitting.without_other_heads,
+        "a tagger cannot be the start of a classifier, or of a tagger with other labels",
     ),
     Patch(PathManager, "copy", checkpoints.copy_whole, "an interrupted copy leaves half a file"),
     Patch(PathManager, "rename", checkpoints.rename_written, "a name can be on the disk before its data"),

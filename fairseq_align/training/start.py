@@ -25,7 +25,7 @@ from fairseq.trainer import Trainer
 
 from fairseq_align.errors import InputError
 from fairseq_align.files import writing
-from fairseq_align.training import checkpoints
+from fairseq_align.training import checkpoints, fitting
 from fairseq_align.training.program import trainers
 
 logger = logging.getLogger(__name__)
@@ -220,7 +220,7 @@ def load(load: Callable, cfg, trainer: Trainer, **passed):
     """fairseq's ``load_checkpoint`` from what ``choose`` chooses; says so, and whether anything is left to do.
 
     Raises:
-        InputError: see ``choose``; or the run cannot go on, as its checkpoint has no state of the optimizer.
+        InputError: see ``choose``; or the checkpoint is of another model, or lacks the state of the optimizer.
     """
     _forget()
     start = choose(cfg, trainer.checkpoint_suffix)
@@ -235,7 +235,9 @@ def load(load: Callable, cfg, trainer: Trainer, **passed):
     began = began_by(trainer.cfg.checkpoint)
     before = start.found.began_by if start.found else []
     run = _runs[trainer] = _Run([*(one for one in before if one != began), began])
-    state, epochs = load(cfg, trainer, **passed)
+    path = start.found.path if start.found else cfg.finetune_from_model or cfg.restore_file
+    with fitting.explained(path), fitting.another_task(cfg.finetune_from_model or cfg.reset_optimizer):
+        state, epochs = load(cfg, trainer, **passed)
     resets = cfg.reset_optimizer or cfg.reset_meters or cfg.finetune_from_model
     if state and not resets:
         _remember(state.get(PATIENCE))

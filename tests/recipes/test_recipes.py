@@ -28,11 +28,12 @@ def relative(path: Path) -> str:
     return str(path.relative_to(EXAMPLES))
 
 
-def bash(script: str, *arguments: str, check: bool = True, folder: Path = REPO, **variables: str):
+def bash(script: str, *arguments: str, check=True, folder: Path = REPO, start_new_session=False, **variables: str):
     """Run Bash with few variables but those given, so that none of the machine is taken for a setting."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPO)} | variables
     command = ["bash", "-c", f"set -euo pipefail; {script}", "bash", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment)
+    options = {"cwd": folder, "env": environment, "start_new_session": start_new_session}
+    done = subprocess.run(command, capture_output=True, text=True, **options)
     assert not check or done.returncode == 0, done.stderr
     return done
 
@@ -54,6 +55,24 @@ def test_a_recipe_shows_its_usage_from_anywhere(recipe, tmp_path):
 @pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.sh")), ids=relative)
 def test_a_recipe_fits_a_screen(path):
     assert all(len(line) <= 120 for line in path.read_text(encoding="utf-8").splitlines())
+
+
+def test_a_recipe_shows_how_a_command_fails_and_keeps_the_log_of_the_attempt_before(tmp_path):
+    train = 'train() { echo "update $1"; echo "an Exception: $2"; return 3; }'
+    script = f'source "{EXAMPLES}/common.sh"; {train}; logged log "^no" train'
+    done = [bash(f"{script} {words}", check=False, folder=tmp_path) for words in ("1 full", "2 torn")]
+    assert [one.returncode for one in done] == [3, 3]
+    assert done[0].stdout == "an Exception: full\n"
+    assert done[0].stderr == "error: train ended with status 3; all that it said is in log\n"
+    assert (tmp_path / "log").read_text() == "update 1\nan Exception: full\nupdate 2\nan Exception: torn\n"
+
+
+def test_a_log_has_what_a_command_says_after_ctrl_c(tmp_path):
+    """A terminal sends SIGINT to all processes of a pipeline."""
+    train = "train() { trap : INT; sleep 0.5; kill -INT 0; sleep 0.2; echo stopped by a signal; return 130; }"
+    script = f'source "{EXAMPLES}/common.sh"; {train}; trap : INT; logged log "^no" train'
+    done = bash(script, check=False, folder=tmp_path, start_new_session=True)
+    assert done.returncode == 130 and done.stdout == (tmp_path / "log").read_text() == "stopped by a signal\n"
 
 
 # --- objectives ---

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from fairseq.dataclass.configs import FairseqConfig
+from omegaconf import flag_override
 
 from fairseq_align.criterions.align_mlm import AlignMlmLoss
 from fairseq_align.training import start
@@ -63,9 +64,12 @@ def other(cfg, folder) -> Path:
 def changed(cfg, **settings) -> FairseqConfig:
     """Settings with others: of the group ``checkpoint`` by their names, of other groups with it and a dot."""
     cfg = copy.deepcopy(cfg)
+    with flag_override(cfg, "allow_objects", True):
+        cfg.model = Namespace(**vars(cfg.model))  # OmegaConf shares it with the copy
     for name, value in settings.items():
         group, _, name = name.rpartition(".")
-        cfg[group or "checkpoint"][name] = value
+        group = cfg[group or "checkpoint"]
+        (setattr if isinstance(group, Namespace) else type(group).__setitem__)(group, name, value)
     return cfg
 
 
