@@ -54,7 +54,11 @@ def detect_in_forward(detector: type, model: torch.nn.Module, forward: bool = Tr
 
 
 def together(work: Callable, *args, **kwargs):
-    """``work(...)``, which ends on every rank when it fails on one, or when one falls silent."""
+    """``work(...)``, which ends on every rank when it fails on one, or when one falls silent.
+
+    Raises:
+        InputError: another rank is gone.
+    """
     if _ranks() == 1:
         return work(*args, **kwargs)
     pulse = _pulse()
@@ -64,11 +68,13 @@ def together(work: Callable, *args, **kwargs):
     try:
         return work(*args, **kwargs)
     except Exception as error:
-        message = _message(error, pulse)
+        message, gone = _message(error, pulse)
         if not _ending.acquire(blocking=False):
             watch.join()  # it ends this process
         done.set()
         _tell(message)
+        if gone:
+            raise InputError(message) from error
         raise
     finally:
         done.set()
@@ -130,17 +136,17 @@ def _pulse() -> _Pulse:
     return pulse
 
 
-def _message(error: Exception, pulse: _Pulse) -> str:
-    """What the others are told of an error: whose it is, or who has left, if that is what made it."""
+def _message(error: Exception, pulse: _Pulse) -> tuple[str, bool]:
+    """What the others are told of an error, and whether it comes from a rank that is gone."""
     text = (str(error).splitlines() or [""])[0]
     if not isinstance(error, InputError):
         text = f"{type(error).__name__}: {text}"
         lost = _lost(pulse) if isinstance(error, RuntimeError) and LOST.search(text) else []
         if pulse.gone:
-            return f"rank 0 is gone: {text}"
+            lost = [0]
         if lost:
-            return f"rank {lost[0]} is gone: {text}"
-    return f"rank {pulse.rank}: {text}"
+            return f"rank {lost[0]} is gone: killed, or its machine is ({text}); the same command goes on", True
+    return f"rank {pulse.rank}: {text}", False
 
 
 def _lost(pulse: _Pulse) -> list[int]:

@@ -15,9 +15,8 @@ from fairseq import checkpoint_utils, trainer
 from fairseq.data.iterators import EpochBatchIterator
 from fairseq.distributed import utils as distributed_utils
 from fairseq.file_io import PathManager
-from fairseq_align.training import (
-    fitting,
-)
+from fairseq.models.roberta.model import RobertaModel
+from fairseq.models.transformer.transformer_encoder import TransformerEncoderBase
 from fairseq.optim.amp_optimizer import AMPOptimizer
 from fairseq.optim.fp16_optimizer import FP16Optimizer, MemoryEfficientFP16Optimizer
 from fairseq.tasks import FairseqTask

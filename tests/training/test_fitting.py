@@ -38,7 +38,7 @@ def checkpoint(cfg, tmp_path_factory):
     ],
 )
 def test_what_does_not_fit_is_said_in_the_words_of_flags(cfg, checkpoint, tmp_path, change, reason):
-    one = changed(cfg, restore_file=str(checkpoint), **change)
+    one = changed(cfg, restore_file=str(checkpoint), **change, **{"task.allow_changed": "settings,lexicon"})
     if "optimizer._name" in change:
         one.optimizer = {"_name": "sgd", "momentum": 0.0, "weight_decay": 0.0, "lr": one.optimization.lr}
     if "criterion._name" in change:
