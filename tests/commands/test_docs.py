@@ -76,6 +76,14 @@ def is_in_tree(name: str, page: Path) -> bool:
     return (page.parent / name).exists() or any(path.parts[-len(parts) :] == parts for path in TREE)
 
 
+def test_the_tests_that_stand_beside_public_threads_are_there():
+    tests = "".join(path.read_text(encoding="utf-8") for path in (REPO / "tests").rglob("test_*.py"))
+    named = [
+        name for row in rows(DOCS / "runs.md", "What others have met") for name in re.findall(r"`(test_\w+)`", row[2])
+    ]
+    assert len(named) > 25 and all(f"def {name}(" in tests for name in named)
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=name_of)
 def test_what_is_named_is_in_the_tree(page):
     """Files by their path in the repository or the package, or by name alone; modules of ``python -m``."""

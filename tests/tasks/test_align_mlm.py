@@ -265,26 +265,54 @@ def test_the_plugin_works_by_name_from_any_folder_when_installed(toy, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_hydra_runs_the_same_training(pretrain, toy, tmp_path, run, repo):
+@pytest.fixture
+def hydra_train(run, toy, tmp_path, repo):
+    """Train with the YAML in examples/ by ``fairseq-hydra-train``; arguments are its settings by group, and words."""
+
+    def hydra_train(*words, **changed):
+        settings = {
+            "common": {"user_dir": repo / "fairseq_align", "cpu": "true", "log_format": "json", "log_interval": 1},
+            "checkpoint": {"save_dir": tmp_path / "hydra"},
+            "task": {"data": toy / "data-bin", "langs": f"'en,{TARGET}'", "tokens_per_sample": 32},
+            "criterion": {"lexicon": toy / "lexicon.tsv"},
+            "model": {"encoder_layers": 2, "encoder_embed_dim": 32, "encoder_ffn_embed_dim": 64}
+            | {"encoder_attention_heads": 2, "max_positions": 32},
+            "dataset": {"batch_size": 8, "disable_validation": "true", "num_workers": 0},
+            "optimization": {"max_update": 3, "lr": "[5e-3]", "clip_norm": 1, "update_freq": "[1]"},
+            "hydra": {"run.dir": tmp_path / "run"},
+        }
+        for group, values in changed.items():
+            settings[group] |= values
+        overrides = [f"{group}.{key}={value}" for group, keys in settings.items() for key, value in keys.items()]
+        command = ["fairseq-hydra-train", *words, "--config-dir", repo / "examples", "--config-name", "pretrain"]
+        return run([*command, *overrides])
+
+    return hydra_train
+
+
+def test_hydra_runs_the_same_training(pretrain, hydra_train, tmp_path):
     """The YAML in examples/ with the flags' values as overrides logs what ``fairseq-train`` logs."""
-    settings = {
-        "common": {"user_dir": repo / "fairseq_align", "cpu": "true", "log_format": "json", "log_interval": 1},
-        "checkpoint": {"save_dir": tmp_path / "hydra"},
-        "task": {"data": toy / "data-bin", "langs": f"'en,{TARGET}'", "tokens_per_sample": 32},
-        "criterion": {"lexicon": toy / "lexicon.tsv"},
-        "model": {"encoder_layers": 2, "encoder_embed_dim": 32, "encoder_ffn_embed_dim": 64},
-        "dataset": {"batch_size": 8, "disable_validation": "true", "num_workers": 0},
-        "optimization": {"max_update": 3, "lr": "[5e-3]", "clip_norm": 1, "update_freq": "[1]"},
-        "hydra": {"run.dir": tmp_path / "run"},
-    }
-    settings["model"] |= {"encoder_attention_heads": 2, "max_positions": 32}
-    overrides = [f"{group}.{key}={value}" for group, keys in settings.items() for key, value in keys.items()]
-    run(["fairseq-hydra-train", "--config-dir", repo / "examples", "--config-name", "pretrain", *overrides])
+    hydra_train()
     log = (tmp_path / "run" / "hydra_train.log").read_text()
     hydra = [float(json.loads(line)["loss"]) for line in re.findall(r"\[train_inner\]\[INFO\] - (\{.*\})", log)]
     flags = ["--lr-scheduler", "polynomial_decay", "--warmup-updates", 10000, "--total-num-update", 500000]
     flags += ["--weight-decay", 0.01, "--max-update", 3]
     assert hydra == updates(pretrain("flags", *flags), "loss")
+
+
+def test_a_job_of_a_sweep_is_the_same_job_alone(hydra_train, tmp_path):
+    """The first job has the worse score: a loss that falls is one that gets worse, and a rate of 0 keeps it."""
+    best = {"maximize_best_checkpoint_metric": "true", "patience": 2, "save_interval_updates": 1}
+    data = {"disable_validation": "false", "valid_subset": "valid_en", "max_valid_steps": 0}
+
+    def train(*words, lr: str, save: str) -> None:
+        changed = {"optimization": {"lr": lr, "max_update": 2}, "checkpoint": {"save_dir": tmp_path / save, **best}}
+        hydra_train(*words, **changed, dataset=data, hydra={"sweep.dir": tmp_path / "sweep"})
+
+    train("-m", lr="[0.0],[5e-2]", save="swept${optimization.lr}")
+    train(lr="[5e-2]", save="alone")
+    for name in ("best", "last"):
+        assert same(tmp_path / "swept[0.05]" / f"checkpoint_{name}.pt", tmp_path / "alone" / f"checkpoint_{name}.pt")
 
 
 def test_tagger_is_fine_tuned_frozen_or_not_and_scored_on_both_languages(pretrain, run, toy, tmp_path):
