@@ -49,12 +49,10 @@ class PartsConfig(PrecisionConfig):
     layer_lr_decay: float = number(
         1.0,
         Range(0.01, 1),
-        "learning rate of each layer as a fraction of that of the layer above, e.g. 0.9; positions and word embeddings are "
-        "below the first layer; 1: all alike",
+        "learning rate of each layer as a fraction of that of the layer above, e.g. 0.9; positions and word embeddings "
+        "are below the first layer; 1: all alike",
     )
-    head_warmup: int = number(
-        0, COUNT, "updates at the beginning that change the head alone, if it is new; 0: none"
-    )
+    head_warmup: int = number(0, COUNT, "updates at the beginning that change the head alone, if it is new; 0: none")
 
 
 def numbers(text: str, count: int) -> set[int]:
