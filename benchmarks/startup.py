@@ -2,6 +2,7 @@
 
 Whole processes, in an order drawn anew each round, beside ``python -c pass`` and ``python -c "import torch"``. Reported
 is the processor time, user and system, that a process of its own took; on a busy machine it says more than the clock.
+The record has the load of the machine, programs that want a processor, in the last minute.
 """
 
 import argparse
@@ -69,7 +70,7 @@ def main() -> None:
     ]
     for row in rows:
         print(f"{row['asked']:40} {row['seconds']:6.2f} s  {row['of_import_torch']:5.2f} of import torch")
-    save("startup", {"rounds": args.rounds, "rows": rows}, args.results)
+    save("startup", {"rounds": args.rounds, "load": round(os.getloadavg()[0], 1), "rows": rows}, args.results)
 
 
 if __name__ == "__main__":

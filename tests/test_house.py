@@ -6,7 +6,7 @@ from pathlib import Path
 import fairseq_align
 
 FLOORS = (
-    "errors version",
+    "errors version lazy",
     "files objectives ranges",
     "text results",
     "lexicon training",

@@ -18,16 +18,17 @@ so that ``she/nsubj reads/@ books/obj`` has (precede, nsubj, @), (precede, nsubj
 (next, ^, nsubj) and so on.
 """
 
+from __future__ import annotations
+
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from fairseq_align.errors import InputError, reason_of
 from fairseq_align.files import writing
+from fairseq_align.lazy import np
 
 KINDS = ("precede", "before", "around", "after", "next")
 PRECEDE, BEFORE, AROUND, AFTER, NEXT, NONE = range(6)

@@ -75,5 +75,5 @@ def test_a_lexicon_is_inspected_lightly(tmp_path):
 def test_scripts_of_derivations_and_labelled_data_import_little(command, status, tmp_path):
     words = command.replace("NONE", str(tmp_path / "none")).replace("OUT", str(tmp_path / "out")).split()
     found, packages = imported(f"preprocess/{words[0]}", *words[1:])
-    assert found == status and packages <= {"numpy", "tqdm"}  # 0.1 s
+    assert found == status and packages <= {"tqdm"}  # 0.03 s
     assert not any(tmp_path.iterdir())
