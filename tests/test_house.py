@@ -14,6 +14,7 @@ FLOORS = (
     "downstream",
     "tasks models criterions derivation",
     "evaluation",
+    "commands",
     "cli doctor",
 )
 TOP = f"{FLOORS[0]} {FLOORS[1]} {FLOORS[-1]}"

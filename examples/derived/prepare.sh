@@ -25,6 +25,8 @@ derive() {                           # DATA SOURCE TARGET [flags...]
     [ -e "$WORK/$1/$3" ] || python "$PREPROCESS/derive.py" "$WORK/$1/$2" "$WORK/$1/$3" "${@:4}"
 }
 
+need_files TEXT TOKENIZED TRAIN VALID TEST {NER,XNLI}_{TRAIN,VALID,TEST}
+[[ " $grid" != *" syntax"* ]] || need_files SYNTAX_{NOUNS,VERBS,OTHERS}
 for transforms in $grid; do          # refuses what has no labelled data before anything is made
     for task in ${NER_TRAIN:+ner} ${XNLI_TRAIN:+xnli}; do
         labelled_source "$task" "$(derived_language "$transforms")" > /dev/null

@@ -14,6 +14,10 @@ export WORK=${WORK:-runs/natural} SOURCE=${SOURCE:-en} TARGETS=${TARGETS:-fr}
 VOCABULARY=${VOCABULARY:-8000}       # pieces of all languages together
 SPLIT=${SPLIT:-1000}                 # sentences of valid and of test
 export WORKERS=${WORKERS:-2}
+# shellcheck disable=SC2046  # names of variables
+need_files $(for lang in $SOURCE $TARGETS; do
+    printf "%s_$lang " TEXT TOKENIZED POS NER XNLI LEXICON HELDOUT PARALLEL TATOEBA
+done)
 mkdir -p "$WORK"
 
 for lang in $SOURCE $TARGETS; do

@@ -8,7 +8,7 @@ source "$(dirname "$0")/../common.sh"
 source "$EXAMPLES/study.sh"
 
 WORK=${WORK:-runs/natural} SOURCE=${SOURCE:-en} TARGETS=${TARGETS:-fr}
-LEXICON_FLAGS=${LEXICON_FLAGS---lower}  # of preprocess/lexicon.py words
+LEXICON_FLAGS=${LEXICON_FLAGS---lower}  # of fairseq-align lexicon words
 PIVOT=${PIVOT-}                      # 1: lexicons of each two targets, too, through the source language
 LEXICONS=$WORK/lexicon
 

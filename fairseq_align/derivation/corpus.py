@@ -153,7 +153,7 @@ def _splits_of_pairs(source: Path) -> list[str]:
     if not splits:
         raise InputError(
             f"{source.parent}: found no subset of {source.name}, expected train_{source.name} or the like; "
-            "run preprocess/xnli.py first"
+            "run fairseq-align xnli first"
         )
     return splits
 

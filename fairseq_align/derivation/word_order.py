@@ -146,7 +146,7 @@ def load(path: str | Path, name: str) -> WordOrder:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         found = reason_of(error) if isinstance(error, OSError) else repr(error)
         raise InputError(
-            f"{path}: found {found}, expected the order of {name}; write the file with preprocess/syntax.py learn"
+            f"{path}: found {found}, expected the order of {name}; write the file with fairseq-align syntax learn"
         ) from error
     return order
 

@@ -162,7 +162,7 @@ class _Entries:
             if language(target) != language(self.target):
                 raise InputError(
                     f"{self.path}:{line}: found translations into {self.target} and {target}, expected one language; "
-                    "name source and target with --languages of preprocess/lexicon.py words"
+                    "name source and target with --languages of fairseq-align lexicon words"
                 )
 
 

@@ -49,7 +49,7 @@ def build(
     max_words: int = 0,
     progress: Callable[[int], object] = lambda n: None,
 ) -> Counter:
-    """Normalise and tokenise both sides as ``preprocess/corpus.py`` does, and write a line for each pair.
+    """Normalise and tokenise both sides as ``fairseq-align corpus`` does, and write a line for each pair.
 
     Args:
         files: each with its two columns.

@@ -20,6 +20,7 @@ DOCS = REPO / "docs"
 PAGES = sorted([*REPO.glob("*.md"), *DOCS.glob("*.md"), *REPO.glob("examples/*/README.md")])
 TREE = [path.relative_to(REPO) for folder in ("benchmarks", "docs", "examples", "fairseq_align", "preprocess", "tests")
         for path in (REPO / folder).rglob("*.*")] + [path.relative_to(REPO) for path in REPO.glob("*.*")]  # fmt: skip
+SCRIPTS = sorted(path.stem for path in REPO.glob("preprocess/*.py"))
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -89,27 +90,24 @@ def test_what_is_named_is_in_the_tree(page):
 
 
 def help_of(run, name: str) -> str:
-    words = name.split()
-    command = words if words[0] == "fairseq-align" else ["python", *words]
-    return run([*command, "--help"], COLUMNS=200).stdout
+    return run([*name.split(), "--help"], COLUMNS=200).stdout
 
 
 def flags_in(text: str) -> set[str]:
     return set(re.findall(r"(?<![\w-])--[a-z][\w-]*", text))
 
 
-def test_every_flag_of_every_command_and_script_is_in_the_tables(run, hooks):
+def test_every_flag_of_every_command_is_in_the_tables(run, hooks):
     """What the tables are made of is compared with what ``--help`` of the same command says."""
-    parsers = dict([*hooks.commands(), *hooks.scripts()])
-    text = "\n" + hooks.GENERATED["commands"]() + "\n" + hooks.GENERATED["scripts"]()
-    for command in ("alignment", "evaluate", "report", "export", "import", "doctor"):
-        assert f"fairseq-align {command}" in parsers
-    assert {name.split()[0] for name in parsers} >= {f"preprocess/{path.name}" for path in REPO.glob("preprocess/*.py")}
+    parsers = dict(hooks.commands())
+    text = "\n" + hooks.GENERATED["commands"]()
+    named = ("alignment", "evaluate", "report", "export", "import", "doctor")
+    assert parsers.keys() >= {f"fairseq-align {name}" for name in (*named, *SCRIPTS)}
     for name in parsers:
         section = text.split(f"\n### `{name}`\n")[1].split("\n### ")[0]
         shown = help_of(run, name)
         usage = shown.partition("\n\n")[0]
-        expected = flags_in(usage) - {"--help"}
+        expected = flags_in(usage) - {"--help", "--quiet", "--verbose"}  # of every command
         assert expected <= flags_in(section), name
         for group in re.findall(r"^\s+\{([\w,-]+)\}\s", shown, re.MULTILINE):  # names of commands of a script
             assert {f"{name} {command}" for command in group.split(",")} <= parsers.keys()
