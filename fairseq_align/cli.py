@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import nullcontext, redirect_stdout
 from importlib import import_module
 from typing import NamedTuple
@@ -44,6 +44,8 @@ COMMANDS = (
     Command("report", "fairseq_align.results.command", "table and figure from results"),
     Command("export", "fairseq_align.huggingface.command", "a checkpoint as a Hugging Face model", "add_export_parser"),
     Command("import", "fairseq_align.huggingface.command", "XLM-R as a fairseq checkpoint", "add_import_parser"),
+    Command("watch", "fairseq_align.commands.watch", "run a command, show how far its trainings are"),
+    Command("completion", "fairseq_align.commands.completion", "print the completion script of a shell"),
     Command("doctor", "fairseq_align.doctor", "show what is installed and what is wrong with it"),
 )
 
@@ -106,20 +108,31 @@ def add_verbosity(parser: argparse.ArgumentParser) -> None:
                 add_verbosity(command)
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse the arguments; only the chosen command is imported, the others are names with a line of help."""
+def parser_of(names: Collection[str]) -> Parser:
+    """The parser of the program; of the commands that are not named there is only the name and a line of help."""
     parser = Parser(
         prog="fairseq-align", description="Make data for models of fairseq_align, and score and compare the models."
     )
     parser.add_argument("--version", action="version", version=f"fairseq_align {fairseq_align.__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
     for command in COMMANDS:
-        if command.name == chosen:
+        if command.name in names:
             load(command)(subparsers)
         else:
             subparsers.add_parser(command.name, help=command.help)
     add_verbosity(parser)
+    return parser
+
+
+def whole() -> Parser:
+    """The parser with everything that all commands accept."""
+    return parser_of([command.name for command in COMMANDS])
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the arguments; only the chosen command is imported."""
+    parser = parser_of([argument for argument in arguments if not argument.startswith("-")][:1])
+    parser.set_defaults(whole=whole)
     return parser.parse_args(arguments)
 
 

@@ -10,6 +10,7 @@ XLMR=${XLMR:-FacebookAI/xlm-roberta-base}   # name on the hub, folder of Hugging
 IMPORT_FLAGS=${IMPORT_FLAGS-}        # e.g. --extend-vocab pieces.txt --extend-lexicon words.tsv
 CHECKSUMS=${CHECKSUMS-}              # lines of sha256sum over what was downloaded; they are checked first
 
+[ -z "${CHECK-}" ] || exec bash "$EXAMPLES/natural/prepare.sh"
 [ -z "$CHECKSUMS" ] || sha256sum --check --quiet "$CHECKSUMS"
 mkdir -p "$WORK/spm"
 # shellcheck disable=SC2086  # flags

@@ -41,6 +41,9 @@ def add_parser(subparsers) -> None:
         help="logs of fairseq-train, --log-format simple or json, for learning curves; those that differ only "
         "in a number at the end of a folder's name, the seed, share a colour; not given: no curves",
     )
+    parser.add_argument(
+        "--brief", action="store_true", help="print one narrow table and what it says, not all tables; default: all"
+    )
     parser.set_defaults(func=run)
 
 
@@ -58,6 +61,11 @@ def run(args: argparse.Namespace) -> int:
     from fairseq_align.results import report
 
     written = report.tabulate(request.results, request.out, request.logs)
-    print(written)  # before the figures: the tables are shown even without matplotlib
-    report.draw(written, request.out)
+    if not args.brief:
+        print(written)  # before the figures: the tables are shown even without matplotlib
+    drawn = report.draw(written, request.out)
+    if args.brief:
+        from fairseq_align.results.brief import brief
+
+        print(brief(written.cells, written.tables, (*written.paths, *drawn)))
     return 0

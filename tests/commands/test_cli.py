@@ -137,3 +137,32 @@ def test_a_reader_that_has_read_enough_is_no_error(toy):
     environment = os.environ | {"PYTHONPATH": str(REPO)}
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, timeout=120)
     assert done.stderr == ""
+
+
+def completed(line: str, script: str) -> list[str]:
+    """What bash would offer behind a line that ends where the cursor is."""
+    code = """
+        source /dev/stdin <<< "$1"; words=($2); [[ $2 != *" " ]] || words+=("")
+        COMP_WORDS=("${words[@]}") COMP_CWORD=$((${#words[@]} - 1))
+        _shtab_fairseq_align 2> /dev/null; printf '%s\\n' "${COMPREPLY[@]}"
+    """
+    done = subprocess.run(["bash", "-c", code, "bash", script, line], capture_output=True, text=True, timeout=60)
+    return done.stdout.split()
+
+
+def test_a_shell_completes_commands_and_flags(capsys):
+    pytest.importorskip("shtab", reason="waits for the extra shell: EXTRAS=shell bash install.sh")
+    assert main(["completion", "bash"]) == 0
+    script = capsys.readouterr().out
+    assert set(completed("fairseq-align ", script)) >= {command.name for command in COMMANDS}
+    assert completed("fairseq-align subw", script) == ["subword"]
+    assert completed("fairseq-align subword tr", script) == ["train"]
+    assert "--vocab-size" in completed("fairseq-align subword train --vo", script)
+    assert completed("fairseq-align subword train --model-type un", script) == ["unigram"]
+
+
+def test_completion_without_shtab_says_what_brings_it(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    assert main(["completion", "zsh"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and "run EXTRAS=shell bash install.sh" in error

@@ -192,7 +192,7 @@ def test_a_dry_run_prints_the_commands_of_a_study_and_changes_nothing(preset, tm
     own_seed = sum("SEED=1" in cell for cell in cells)
     assert len(trainings) == len(cells) > 0
     assert sum(" --seed 7 " in line for line in trainings) == len(cells) - own_seed
-    assert lines[-1] == "fairseq-align report work/results.jsonl --out work/report"
+    assert lines[-1] == "fairseq-align report work/results.jsonl --out work/report --brief"
 
 
 @pytest.mark.parametrize(
