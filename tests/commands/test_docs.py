@@ -3,6 +3,7 @@
 import ast
 import importlib
 import importlib.util
+import json
 import os
 import re
 import sys
@@ -176,9 +177,19 @@ def execute(command: list[object], folder: Path, environment: dict[str, str]) ->
     return done.stdout
 
 
+def test_the_notebook_is_the_python_page(tmp_path):
+    execute([sys.executable, DOCS / "notebook.py", "--out", tmp_path / "new.ipynb"], REPO, dict(os.environ))
+    written = (DOCS / "python.ipynb").read_text(encoding="utf-8")
+    assert written == (tmp_path / "new.ipynb").read_text(encoding="utf-8"), "run python docs/notebook.py"
+    cells = json.loads(written)["cells"]
+    code = ["".join(cell["source"]) + "\n" for cell in cells if cell["cell_type"] == "code"]
+    assert code == blocks(DOCS / "python.md", "python") and len(cells) > len(code) > 4
+
+
 @pytest.mark.timeout(900)
-def test_the_python_page_runs_from_top_to_bottom(tmp_path):
-    code = blocks(DOCS / "python.md", "python")
+def test_the_notebook_of_the_python_page_runs_from_top_to_bottom(tmp_path):
+    cells = json.loads((DOCS / "python.ipynb").read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     if not importlib.util.find_spec("safetensors"):
         code = code[:-1]  # waits for the extra hf
     (tmp_path / "page.py").write_text("\n".join(code), encoding="utf-8")

@@ -150,8 +150,8 @@ def test_a_grid_has_a_cell_for_each_choice_but_where_a_cell_has_its_own():
         (["derivd", "small"], "found study 'derivd', expected one of: derived natural xlmr"),
         ([], "found study '', expected one of: derived natural xlmr"),
         (["xlmr", "small"], "found preset 'small', expected one of: field gentle smoke"),
-        (["natural"], "found preset '', expected one of: paper small smoke tasks"),
-        (["natural", "../../x"], "found preset '../../x', expected one of: paper small smoke tasks"),
+        (["natural"], "found preset '', expected one of: own paper small smoke tasks"),
+        (["natural", "../../x"], "found preset '../../x', expected one of: own paper small smoke tasks"),
     ],
 )
 def test_an_unknown_study_or_preset_says_which_there_are(arguments, found, tmp_path):
@@ -275,6 +275,13 @@ def test_a_study_without_its_files_names_each_and_the_page_that_says_where_to_ge
     assert done.returncode == 1 and done.stderr.startswith(f"found no file at {len(missing)} of the places ")
     assert task in {name for name, _ in missing} and all(path.startswith("nowhere/") for _, path in missing)
     assert "docs/sources.md" in done.stderr.splitlines()[-1] and (REPO / "docs" / "sources.md").exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_study_of_own_files_says_which_it_needs(tmp_path):
+    study = ["bash", EXAMPLES / "grid.sh", "natural", "own"]
+    done = bash('"$@"', *study, check=False, folder=tmp_path, TEXT_en="en.txt")
+    assert done.returncode == 1 and done.stderr.startswith("error: found no TEXT_fr and LEXICON_fr, expected files")
     assert not list(tmp_path.iterdir())
 
 
