@@ -79,13 +79,15 @@ def _transfer(column: Column, plain: Row, best: Row, by_row: dict[Row, Cell]) ->
 
 
 def _alignment(cells: Cells, plain: Row, best: Row, by_row: dict[Row, Cell]) -> list[str]:
-    whole = Column("alignment", "p@1", "whole")
-    found = [cells.get(CellKey(row, None, whole)) for row in (plain, best)]
-    if not all(found):
-        return []
-    better = found[1].mean > found[0].mean and by_row[best].mean - by_row[plain].mean >= 0.01
-    return [
-        f"{whole.unit.show(found[1].mean)} % of all pieces find their translation among its word embeddings, "
-        f"{whole.unit.show(found[0].mean)} % among those of {plain.name}: "
-        f"{'the better aligned model transfers better' if better else 'alignment did not help transfer here'}."
-    ]
+    for split, queries in (("whole", "pieces"), ("heldout", "held-out words")):
+        column = Column("alignment", "p@1", split)
+        found = [cells.get(CellKey(row, None, column)) for row in (plain, best)]
+        if all(found):
+            shown = [column.unit.show(cell.mean) for cell in found]
+            better = found[1].mean > found[0].mean and by_row[best].mean - by_row[plain].mean >= 0.01
+            return [
+                f"{shown[1]} % of all {queries} find their translation among its word embeddings, {shown[0]} % among "
+                f"those of {plain.name}: "
+                f"{'the better aligned model transfers better' if better else 'alignment did not help transfer here'}."
+            ]
+    return []

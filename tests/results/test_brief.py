@@ -61,5 +61,8 @@ def test_the_sentences_say_what_the_numbers_say(mlm, aligned, found, says):
     said = " ".join(sentences(cells))
     assert all(part in said for part in says.split("|"))
     assert said.count("pieces") == (len(found) > 0)
+    heldout = Column("alignment", "p@1", "heldout")
+    cells |= {CellKey(row, None, heldout): Cell((1,), (0.25,), (9,)) for row in rows}
+    assert ("25.0 % of all held-out words" in " ".join(sentences(cells))) == (not found)
     del cells[CellKey(rows[0], None, transfer)]
     assert sentences(cells) == []  # nothing to compare with
