@@ -20,6 +20,7 @@ STAMP=$ENVIRONMENT/fairseq_align.sha256
 LOG=$ENVIRONMENT/fairseq_align.log
 BUILD_LOG=$ENVIRONMENT/fairseq_align.build.log
 STARTED="fairseq_cli.train, torch._dynamo, fairseq_align.evaluation.alignment, fairseq_align.results.report"
+BESIDE="hydra, sacrebleu, scipy.optimize, sklearn.metrics, torch._dynamo"  # what these import of other packages, most of it
 
 say() { printf '[%3d s] %s\n' "$SECONDS" "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
@@ -154,6 +155,10 @@ install_package() {
     DIST_EXTRA_CONFIG=$WORK/package.cfg install --no-deps --no-build-isolation --force-reinstall "$HERE"
 }
 
+bytecode() {  # MODULES; -P: not those of this clone
+    env PYTHONDONTWRITEBYTECODE= "$PY" -P -c "import $1"
+}
+
 WORK=$(mktemp -d)
 trap clean_up EXIT
 trap 'exit 130' INT
@@ -206,6 +211,10 @@ if [ -n "$rest" ]; then
     say "$(wc -l <<< "$rest") packages that they need"
     step "installing packages" install --no-deps $rest
 fi
+if [ -n "$rest" ]; then  # while a compiler has one file left, and the other core nothing to do; that all imports is said below
+    start "$WORK/bytecode.log" bytecode "$BESIDE"
+    importing=$!
+fi
 if [ -n "$sources" ]; then
     say "waiting for$sources"
     finish "$building" "$BUILD_LOG" "building$sources"
@@ -220,7 +229,7 @@ if [ -n "$(pick package)" ]; then
     echo "$sum" > "$STAMP"
 fi
 say "bytecode of what a training imports"
-# 10 seconds of every start where PYTHONDONTWRITEBYTECODE is set, as in many containers. -P: not of this clone
-step "importing what is installed ('$ENVIRONMENT/bin/fairseq-align doctor' looks into it)" \
-    env PYTHONDONTWRITEBYTECODE= "$PY" -P -c "import $STARTED"
+# 10 seconds of every start where PYTHONDONTWRITEBYTECODE is set, as in many containers
+[ -z "${importing-}" ] || wait "$importing" 2> /dev/null || true
+step "importing what is installed ('$ENVIRONMENT/bin/fairseq-align doctor' looks into it)" bytecode "$STARTED"
 say "done; 'fairseq-align doctor' shows what is installed"

@@ -2,6 +2,7 @@
 
 Whole processes, in an order drawn anew each round, beside ``python -c pass`` and ``python -c "import torch"``. Reported
 is the processor time, user and system, that a process of its own took; on a busy machine it says more than the clock.
+The record has the load of the machine, programs that want a processor, in the last minute.
 """
 
 import argparse
@@ -14,12 +15,12 @@ import sys
 from pathlib import Path
 
 from benchmarks.common.timing import RESULTS, save
+from fairseq_align import cli
 
 REPO = Path(__file__).resolve().parents[1]
-SCRIPTS = sorted(path.stem for path in (REPO / "preprocess").glob("*.py"))
 MISSING = "./not-there"
 ALIGN = ["-m", "fairseq_align.cli"]
-COMMANDS = ("alignment", "evaluate", "report", "export", "import")
+COMMANDS = [command.name for command in cli.COMMANDS if command.name != "doctor"]
 NAMED = {  # a command whose named files are not there
     "report": ["report", MISSING, "--out", "out"],
     "evaluate": ["evaluate", MISSING, "data-bin", "--subset", "test", "--objective", "mlm"],
@@ -36,8 +37,7 @@ def works() -> dict[str, list[str]]:
     asked |= {"fairseq-align nonsense": [*ALIGN, "nonsense"]}
     asked |= {f"fairseq-align {name} --help": [*ALIGN, name, "--help"] for name in COMMANDS}
     asked |= {f"fairseq-align {name}, no file": [*ALIGN, *words] for name, words in NAMED.items()}
-    asked |= {f"preprocess/{name}.py --help": [f"preprocess/{name}.py", "--help"] for name in SCRIPTS}
-    asked |= {f"preprocess/{name}.py --nonsense": [f"preprocess/{name}.py", "--nonsense"] for name in SCRIPTS}
+    asked |= {f"fairseq-align {name} --nonsense": [*ALIGN, name, "--nonsense"] for name in COMMANDS}
     return asked
 
 
@@ -69,7 +69,7 @@ def main() -> None:
     ]
     for row in rows:
         print(f"{row['asked']:40} {row['seconds']:6.2f} s  {row['of_import_torch']:5.2f} of import torch")
-    save("startup", {"rounds": args.rounds, "rows": rows}, args.results)
+    save("startup", {"rounds": args.rounds, "load": round(os.getloadavg()[0], 1), "rows": rows}, args.results)
 
 
 if __name__ == "__main__":

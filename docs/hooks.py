@@ -9,7 +9,6 @@ leaves only the text of those to files that the site does not have.
 import argparse
 import posixpath
 import re
-import runpy
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,46 +32,19 @@ MISSING = "???"  # omegaconf's, of a field that has to be given
 MARK = re.compile(r"<!-- generated: (\w+) -->")
 
 
-class _Stop(Exception):
-    """Carries the parser of a script out of it."""
-
-
-def parser_of(script: Path) -> argparse.ArgumentParser:
-    """The parser that a script makes in its function ``parse_args``."""
-
-    def stop(parser, *unused):
-        raise _Stop(parser)
-
-    parse_args, argparse.ArgumentParser.parse_args = argparse.ArgumentParser.parse_args, stop
-    try:
-        runpy.run_path(str(script), run_name=script.stem)["parse_args"]()
-    except _Stop as stopped:
-        parser = stopped.args[0]
-    finally:
-        argparse.ArgumentParser.parse_args = parse_args
-    parser.prog = f"{script.parent.name}/{script.name}"
-    return parser
-
-
 def commands() -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    """The commands of ``fairseq-align`` by name."""
+    """The commands of ``fairseq-align`` by name, and each of their own commands by its."""
     from fairseq_align import cli
 
     for command in cli.COMMANDS:
         subparsers = argparse.ArgumentParser(prog="fairseq-align").add_subparsers()
         cli.load(command)(subparsers)
-        yield f"fairseq-align {command.name}", subparsers.choices[command.name]
-
-
-def scripts() -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    """The scripts in ``preprocess/`` by name, each of their commands by its own."""
-    for script in sorted((REPO / "preprocess").glob("*.py")):
-        parser = parser_of(script)
-        yield f"preprocess/{script.name}", parser
+        parser = subparsers.choices[command.name]
+        yield f"fairseq-align {command.name}", parser
         for action in parser._actions:
             if isinstance(action, argparse._SubParsersAction):
-                for name, command in action.choices.items():
-                    yield f"preprocess/{script.name} {name}", command
+                for name, own in action.choices.items():
+                    yield f"fairseq-align {command.name} {name}", own
 
 
 def training() -> Iterator[tuple[str, argparse.ArgumentParser]]:
@@ -181,7 +153,6 @@ def patches() -> str:
 GENERATED = {
     "patches": patches,
     "commands": lambda: sections(commands()),
-    "scripts": lambda: sections(scripts()),
     "training": lambda: sections(training()),
     "api": api,
     "modules": modules,

@@ -10,7 +10,7 @@
 #   EXPERIMENTS  names of several grids in one study, e.g. "table overlap" (derived paper): GRID_overlap and so on
 # A word of GRID or OBJECTIVES may be followed by settings of its cells alone:
 #   OBJECTIVES="mlm tlm SEED=1 align_mlm ALIGN_LOSS=contrastive VARIANT=contrastive"
-# Out: $WORK/results.jsonl, $WORK/report/report.{md,csv,png}
+# Out: $WORK/results.jsonl, $WORK/report/report.{md,csv,png}; what is done meanwhile in $WORK/{data,models}.log
 set -euo pipefail
 source "$(dirname "$0")/common.sh"
 source "$EXAMPLES/objectives.sh"
@@ -32,11 +32,14 @@ set +a
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}   # one thread a cell, JOBS cells side by side
 
 list=$(set -e; cells)                # refuses an unknown objective before anything is made
-bash "$STUDY/prepare.sh"
 if [ -n "$DRY_RUN" ]; then
+    bash "$STUDY/prepare.sh"
     while read -r cell; do echo "# $cell"; xargs bash "$STUDY/run.sh" <<< "$cell"; done <<< "$list"
 else
-    xargs -P "${JOBS:-2}" -L 1 bash -c 'set -o pipefail; bash "$0" "$@" 2>&1 | sed -u "s|^|[$*] |"' \
+    CHECK=1 bash "$STUDY/prepare.sh"
+    watch() { fairseq-align watch "$WORK/runs" --title "$1" --output "$WORK/$1.log" -- "${@:2}"; }
+    watch data bash "$STUDY/prepare.sh"
+    watch models xargs -P "${JOBS:-2}" -L 1 bash -c 'set -o pipefail; bash "$0" "$@" 2>&1 | sed -u "s|^|[$*] |"' \
         "$STUDY/run.sh" <<< "$list"
 fi
-fairseq-align report "$WORK/results.jsonl" --out "$WORK/report"
+fairseq-align report "$WORK/results.jsonl" --out "$WORK/report" --brief

@@ -16,3 +16,7 @@ else
 fi
 [ -e "$WORK/toy/test.conllu" ] || python "$EXAMPLES/toy_language.py" --out "$WORK/toy"
 bash "$EXAMPLES/grid.sh" derived quickstart
+[ -n "$DRY_RUN" ] || cat << END
+next: three seeds                               SEEDS="1 2 3" bash examples/quickstart.sh
+      your own text, dictionary and treebank    docs/walk.md
+END

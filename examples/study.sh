@@ -1,6 +1,22 @@
 # What the studies share; sourced by their recipes. $WORK is the folder of the study, $CELL that of one of its models,
 # the array `about` what is recorded beside the scores of that model.
 
+need_files() {                       # NAME...: files in these variables have to be there, or are named all at once
+    [[ -z $DRY_RUN && ! -e $WORK/data-bin/dict.txt ]] || return 0
+    local name file missing=()
+    for name; do
+        # - stands for no file; "train" of XNLI is a,b,c, a table FILE:A,B
+        for file in $(sed -E 's/:[0-9]+,[0-9]+( |$)/ /g; s/,/ /g' <<< "${!name-}"); do
+            [[ $file = - || -e $file ]] || missing+=("$(printf '  %-12s %s' "$name" "$file")")
+        done
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    echo "found no file at ${#missing[@]} of the places that the settings of this study name:" >&2
+    printf '%s\n' "${missing[@]}" >&2
+    fail "expected text and labelled data there; docs/sources.md has the commands that fetch them," \
+        "or give your own in these variables"
+}
+
 binarize() {                         # TEXT DATA SPLIT...: tokenised TEXT/SPLIT.txt -> DATA/SPLIT.{bin,idx}
     [ ! -e "$2" ] || return 0
     local split files=()

@@ -1,9 +1,13 @@
 """The one error that users see: what was found, what was expected, how to mend it."""
 
+import logging
+import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
+
+INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 
 
 class InputError(ValueError):
@@ -30,12 +34,19 @@ def status_of(work: Callable[..., int | None], *args) -> int:
 
     Returns:
         exit status: what the work returned, 0 if nothing, 1 after an ``InputError``, whose message is shown, or after
-        an error of the system: a full disk, a folder that may not be written to.
+        an error of the system: a full disk, a folder that may not be written to; ``INTERRUPTED`` after Ctrl-C. With
+        debugging messages on, the call stack is shown, too.
     """
     try:
         return work(*args) or 0
     except InputError as error:
+        logging.getLogger(__name__).debug("where", exc_info=error)
         print(f"error: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("interrupted; nothing is left half-written, the same command starts again", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(

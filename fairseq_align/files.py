@@ -32,6 +32,29 @@ SUFFIXES = {"gzip": ".gz", "bzip2": ".bz2", "xz": ".xz"}
 UNREADABLE = (OSError, EOFError, zlib.error, LZMAError, ImportError, MemoryError)
 TEXT = "text, plain or .gz, .bz2, .xz; check the path and the copy"
 LONGEST_LINE = 1 << 24  # bytes; a small compressed file can hold a line that no memory has room for
+STANDARD = "-"  # the name of standard input, and of standard output
+
+_taken = False  # whether standard input has been read
+
+
+def is_standard(path: str | Path) -> bool:
+    """Whether a path is the name of standard input or output."""
+    return str(path) == STANDARD
+
+
+def _standard_input() -> BinaryIO:
+    """Standard input, which can be read once.
+
+    Raises:
+        InputError: it has been read.
+    """
+    global _taken
+    if _taken:
+        raise InputError(
+            f"{STANDARD}: found standard input named twice, expected it once; write one of the texts to a file"
+        )
+    _taken = True
+    return open(0, "rb", closefd=False)
 
 
 def check_exists(path: str | Path, expected: str = TEXT) -> None:
@@ -40,6 +63,8 @@ def check_exists(path: str | Path, expected: str = TEXT) -> None:
     Args:
         expected: end of the message: what the file should be, and what to do.
     """
+    if is_standard(path):
+        return
     try:
         os.stat(path)  # a pipe must not be opened twice
     except OSError as error:
@@ -79,6 +104,7 @@ def check_unpacked(path: str | Path, beginning: bytes) -> None:
 def read_lines(path: str | Path, expected: str = TEXT) -> Iterator[tuple[int, str]]:
     """Lines of a UTF-8 text file, plain or packed, with their numbers from 1, without the end of line.
 
+    ``-`` is standard input.
     Only "\\n" ends a line (U+2028 and U+0085 do not); a carriage return before it and a byte order mark are dropped.
 
     Args:
@@ -95,7 +121,7 @@ def read_lines(path: str | Path, expected: str = TEXT) -> Iterator[tuple[int, st
     """
     number = 0
     try:
-        with open_unpacked(path) as file:
+        with _standard_input() if is_standard(path) else open_unpacked(path) as file:
             for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1):
                 if len(line) == LONGEST_LINE:
                     raise InputError(
@@ -169,12 +195,18 @@ def replacing(path: str | Path) -> Iterator[Path]:
 def writing(path: str | Path) -> Iterator[TextIO]:
     """Context manager: a UTF-8 text file that appears under its name only if the block ends without an error.
 
+    ``-`` is standard output, of which nothing can be taken back.
+
     Example:
         >>> with writing("folder/greeting.txt") as file:
         ...     _ = file.write("hello")
         >>> Path("folder/greeting.txt").read_text()
         'hello'
     """
+    if is_standard(path):
+        with open(1, "w", encoding="utf-8", newline="\n", closefd=False) as file:
+            yield file
+        return
     with replacing(path) as part, open(part, "w", encoding="utf-8", newline="\n") as file:
         yield file
 

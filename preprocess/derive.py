@@ -1,66 +1,9 @@
 #!/usr/bin/env python3
-"""Make a derived language from a binarized one: same sentences in another script, another order, or both.
+"""The command ``fairseq-align derive``."""
 
-    python preprocess/derive.py data-bin/en data-bin/en-x --transforms transliterate,invert
-    python preprocess/derive.py pos-bin/en pos-bin/en-x --like data-bin/en-x/derivation.json
-    python preprocess/derive.py xnli-bin/en xnli-bin/en-x --like data-bin/en-x/derivation.json
+import sys
 
-The vocabulary is dict.txt in the folder that holds the languages; it is doubled once, by the first transliteration. The
-new folder gets every split of the source, labels that stand beside it, and derivation.json, which says what was done.
-In a folder of sentence pairs (preprocess/xnli.py), where a language is a subset, the subsets are derived.
-"""
+from fairseq_align.cli import main
 
-import argparse
-from pathlib import Path
-
-from fairseq_align.derivation.corpus import derive
-from fairseq_align.derivation.record import UNITS
-from fairseq_align.derivation.transforms import TRANSFORMS
-from fairseq_align.errors import status_of
-
-
-def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", type=Path, help="folder of the binarized source language, <data>/<lang>")
-    parser.add_argument("target", type=Path, help="folder to make, in the same <data>")
-    parser.add_argument(
-        "--transforms",
-        help=f"comma-separated, applied in this order, out of: {', '.join(TRANSFORMS)}",
-    )
-    parser.add_argument(
-        "--unit", choices=UNITS, default="word", help="what invert and permute move (default: %(default)s)"
-    )
-    parser.add_argument("--seed", type=int, default=1, help="seed of random transforms (default: %(default)s)")
-    parser.add_argument(
-        "--overlap",
-        type=float,
-        default=0.0,
-        help="fraction of the pieces that transliterate leaves in the source script; 0: none (default)",
-    )
-    parser.add_argument(
-        "--like",
-        type=Path,
-        help="derivation.json of a language: do the same to this data, which is of the same source language",
-    )
-    return parser.parse_args()
-
-
-def run(args) -> None:
-    from tqdm import tqdm
-
-    with tqdm(unit=" tokens", unit_scale=True, disable=None) as bar:
-
-        def progress(split: str, tokens: int) -> None:
-            bar.set_description_str(f"{args.target.name} {split}", refresh=False)
-            bar.update(tokens)
-
-        transforms = () if args.transforms is None else args.transforms.split(",")
-        derived = derive(
-            args.source, args.target, transforms, args.like, args.unit, args.seed, args.overlap, progress=progress
-        )
-    for split, tokens in derived.tokens.items():
-        print(f"{args.target / split}: {tokens:,} tokens, {' then '.join(derived.derivation.transforms)}")
-
-
-if __name__ == "__main__":
-    raise SystemExit(status_of(run, parse_args()))
+sys.argv[1:1] = ["derive"]
+raise SystemExit(main())

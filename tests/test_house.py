@@ -6,7 +6,7 @@ from pathlib import Path
 import fairseq_align
 
 FLOORS = (
-    "errors version",
+    "errors version lazy",
     "files objectives ranges",
     "text results",
     "lexicon training",
@@ -14,6 +14,7 @@ FLOORS = (
     "downstream alignment",
     "tasks models criterions derivation",
     "evaluation",
+    "commands",
     "cli doctor",
 )
 TOP = f"{FLOORS[0]} {FLOORS[1]} {FLOORS[-1]}"

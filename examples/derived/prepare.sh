@@ -34,11 +34,14 @@ derive() {                           # DATA SOURCE TARGET [flags...]
     [ -e "$WORK/$1/$3" ] || python "$PREPROCESS/derive.py" "$WORK/$1/$2" "$WORK/$1/$3" "${@:4}"
 }
 
+need_files TEXT TOKENIZED TRAIN VALID TEST {NER,XNLI}_{TRAIN,VALID,TEST}
+[[ $grid != *syntax* ]] || need_files SYNTAX_{NOUNS,VERBS,OTHERS}
 while read -r transforms _ <&3; do   # refuses what can have no labelled data before anything is made
     for task in ${NER_TRAIN:+ner} ${XNLI_TRAIN:+xnli}; do
         labelled_source "$task" "$(derived_language "$transforms")" > /dev/null
     done
 done 3<<< "$grid"
+[ -z "${CHECK-}" ] || exit 0         # whether it can begin is all that is asked
 if [ ! -e "$WORK/corpus/counts.json" ]; then
     # the words of the treebank's training part are text, too; its tags are not used here
     python "$EXAMPLES/derived/treebank.py" words "$TRAIN" "$WORK/treebank.txt"

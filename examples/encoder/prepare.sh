@@ -21,6 +21,7 @@ needed() {                           # the files of the study, one a line; of FI
         done
     done | sort -u
 }
+[ -z "${CHECK-}" ] || exec bash "$EXAMPLES/natural/prepare.sh"
 [ -z "$CHECKSUMS" ] || sha256sum --check --quiet "$CHECKSUMS"
 mkdir -p "$WORK/spm"
 keep=()

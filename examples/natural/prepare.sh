@@ -14,6 +14,17 @@ export WORK=${WORK:-runs/natural} SOURCE=${SOURCE:-en} TARGETS=${TARGETS:-fr}
 VOCABULARY=${VOCABULARY:-8000}       # pieces of all languages together
 SPLIT=${SPLIT:-1000}                 # sentences of valid and of test
 export WORKERS=${WORKERS:-2}
+for lang in $SOURCE $TARGETS; do
+    missing=
+    [[ -n $(of TEXT "$lang")$(of TOKENIZED "$lang") ]] || missing=TEXT_$lang
+    [[ $lang = "$SOURCE" || -n $(of LEXICON "$lang") ]] || missing+=${missing:+ and }LEXICON_$lang
+    [[ -n $DRY_RUN || -z $missing ]] || fail "found no $missing, expected files; docs/walk.md shows how to give them"
+done
+# shellcheck disable=SC2046  # names of variables
+need_files $(for lang in $SOURCE $TARGETS; do
+    printf "%s_$lang " TEXT TOKENIZED POS NER XNLI LEXICON HELDOUT PARALLEL TATOEBA
+done)
+[ -z "${CHECK-}" ] || exit 0         # whether it can begin is all that is asked
 mkdir -p "$WORK"
 
 for lang in $SOURCE $TARGETS; do

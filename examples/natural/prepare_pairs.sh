@@ -8,8 +8,8 @@ source "$(dirname "$0")/../common.sh"
 source "$EXAMPLES/study.sh"
 
 WORK=${WORK:-runs/natural} SOURCE=${SOURCE:-en} TARGETS=${TARGETS:-fr}
-LEXICON_FLAGS=${LEXICON_FLAGS---lower}  # of preprocess/lexicon.py words
-PARALLEL_FLAGS=${PARALLEL_FLAGS-}    # of preprocess/parallel.py, e.g. --tokenized for raw text
+LEXICON_FLAGS=${LEXICON_FLAGS---lower}  # of fairseq-align lexicon words
+PARALLEL_FLAGS=${PARALLEL_FLAGS-}    # of fairseq-align parallel, e.g. --tokenized for raw text
 PIVOT=${PIVOT-}                      # 1: lexicons of each two targets, too, through the source language
 LEXICONS=$WORK/lexicon
 
@@ -23,12 +23,12 @@ parallel() {                         # LANGUAGE SPLIT TEXT DATA TABLE...: both s
 }
 
 for lang in $TARGETS; do
-    pair=$SOURCE-$lang words=$(of LEXICON "$lang") table=$(of TATOEBA "$lang")
+    pair=$SOURCE-$lang words=$(of LEXICON "$lang") heldout=$(of HELDOUT "$lang") table=$(of TATOEBA "$lang")
     # shellcheck disable=SC2046,SC2086  # lists of files and flags
     {
         [ -z "$words" ] || [ -e "$LEXICONS/$pair.tsv" ] || python "$PREPROCESS/lexicon.py" words $words $LEXICON_FLAGS \
             --model "$WORK/spm/spm.model" --dict "$WORK/spm/dict.txt" --out "$LEXICONS/$pair.tsv" \
-            --heldout "$LEXICONS/$pair.heldout.tsv" --heldout-input $(of HELDOUT "$lang")
+            --heldout "$LEXICONS/$pair.heldout.tsv" ${heldout:+--heldout-input $heldout}
         parallel "$lang" train "$WORK/parallel/$pair" "$WORK/data-bin/$pair." $(of PARALLEL "$lang")
         parallel "$lang" test "$WORK/tatoeba/$pair" "$WORK/tatoeba-bin/$pair/" $table
     }

@@ -85,7 +85,7 @@ def read_labelled(prefix: str | Path) -> tuple[Corpus, Corpus]:
     if not np.array_equal(corpus.sizes, labels.sizes):
         raise InputError(
             f"{prefix}.label.idx: sizes differ from those of {prefix}.idx, expected one label a token; "
-            "run preprocess/tagging.py again"
+            "run fairseq-align tagging again"
         )
     return corpus, labels
 

@@ -61,7 +61,7 @@ class TaggingDataset(ItemDataset):
         )
         if not known.all():
             raise InputError(
-                f"{prefix}.label.bin: found labels that label/dict.txt lacks; run preprocess/tagging.py again"
+                f"{prefix}.label.bin: found labels that label/dict.txt lacks; run fairseq-align tagging again"
             )
         self.prefix = prefix
         self.tokens, self.labels, self.offsets = corpus.tokens, labels.tokens, corpus.offsets

@@ -19,13 +19,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from fairseq_align.derivation.record import RECORD, Derivation, check
 from fairseq_align.derivation.transforms import TRANSFORMS, Chunk, Deriver, scatter
 from fairseq_align.downstream import labels, nli
 from fairseq_align.errors import InputError
 from fairseq_align.files import new_folder
+from fairseq_align.lazy import np
 from fairseq_align.text import vocabulary
 
 if TYPE_CHECKING:
@@ -154,7 +153,7 @@ def _splits_of_pairs(source: Path) -> list[str]:
     if not splits:
         raise InputError(
             f"{source.parent}: found no subset of {source.name}, expected train_{source.name} or the like; "
-            "run preprocess/xnli.py first"
+            "run fairseq-align xnli first"
         )
     return splits
 

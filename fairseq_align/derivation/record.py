@@ -77,7 +77,7 @@ class Derivation:
         Raises:
             InputError: the file is missing, no JSON object, or has other fields or values than a ``Derivation``.
         """
-        advice = "expected the record that preprocess/derive.py writes beside its data; derive the language again"
+        advice = "expected the record that fairseq-align derive writes beside its data; derive the language again"
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
             derivation = cls(**{**content, "transforms": tuple(content["transforms"])})

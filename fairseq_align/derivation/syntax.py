@@ -13,6 +13,8 @@ Forms do not change: a word that began the sentence keeps its capital. Punctuati
 - any other mark stays after the dependent, or the head, that it follows.
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections import defaultdict
@@ -21,12 +23,12 @@ from hashlib import blake2b
 from itertools import islice
 from typing import NamedTuple
 
-import numpy as np
 from conllu import Token, TokenList
 
 from fairseq_align.derivation.word_order import EXACT, KEEP, Head, WordOrder, universal
 from fairseq_align.downstream.conllu import UPOS, Sentence
 from fairseq_align.errors import InputError
+from fairseq_align.lazy import np
 from fairseq_align.text.normalise import normalise
 from fairseq_align.text.sentences import TERMINATORS
 

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-import numpy as np
-
+from fairseq_align.lazy import np
 from fairseq_align.text import vocabulary
 
 if TYPE_CHECKING:
@@ -266,7 +265,7 @@ class Deriver:
         return tokens, positions
 
 
-Derived = tuple[np.ndarray, np.ndarray | None]  # tokens and positions, as Deriver.__call__ returns them
+Derived: TypeAlias = "tuple[np.ndarray, np.ndarray | None]"  # tokens and positions, as Deriver.__call__ returns them
 
 
 def transliterate(chunk: Chunk, deriver: Deriver) -> Derived:

@@ -105,7 +105,7 @@ def compare(before: dict[Key, Share], after: dict[Key, Share], target: dict[Key,
     if changed or len(after) != len(before):
         raise InputError(
             f"found other relations in the result than in the source ({', '.join((changed or sorted(after))[0])}), "
-            "expected the same trees in another order; give the file that preprocess/syntax.py apply made of the source"
+            "expected the same trees in another order; give the file that fairseq-align syntax apply made of the source"
         )
     rows = []
     for key in sorted(before):

@@ -18,16 +18,17 @@ so that ``she/nsubj reads/@ books/obj`` has (precede, nsubj, @), (precede, nsubj
 (next, ^, nsubj) and so on.
 """
 
+from __future__ import annotations
+
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from fairseq_align.errors import InputError, reason_of
 from fairseq_align.files import writing
+from fairseq_align.lazy import np
 
 KINDS = ("precede", "before", "around", "after", "next")
 PRECEDE, BEFORE, AROUND, AFTER, NEXT, NONE = range(6)
@@ -145,7 +146,7 @@ def load(path: str | Path, name: str) -> WordOrder:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         found = reason_of(error) if isinstance(error, OSError) else repr(error)
         raise InputError(
-            f"{path}: found {found}, expected the order of {name}; write the file with preprocess/syntax.py learn"
+            f"{path}: found {found}, expected the order of {name}; write the file with fairseq-align syntax learn"
         ) from error
     return order
 

@@ -8,11 +8,13 @@ Counts are an int64 array (K, 3) of ``tp`` (true positives), ``predicted`` and `
 batches, and of ranks, add up to those of the whole, which scores of batches do not.
 """
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import numpy as np
+from fairseq_align.lazy import np
 
 OUTSIDE = "O"
 BEGIN, INSIDE = "B-", "I-"

@@ -20,10 +20,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from fairseq_align.errors import InputError
 from fairseq_align.files import read_lines
+from fairseq_align.lazy import np
 from fairseq_align.text import parquet
 
 if TYPE_CHECKING:

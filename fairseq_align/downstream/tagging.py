@@ -17,10 +17,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fairseq_align.downstream import conllu, iob2
 from fairseq_align.downstream.labels import iob2_labels
+from fairseq_align.lazy import np
 from fairseq_align.text import subword, vocabulary
 from fairseq_align.text.encoder import WordEncoder
 

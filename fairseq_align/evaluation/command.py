@@ -153,7 +153,7 @@ class AlignmentRequest:
                 "fairseq-align alignment: found no --lexicon, which the mapping is learnt on; name that of the training"
             )
         for path in files.values():
-            check_exists(path, "a lexicon; make it with preprocess/lexicon.py")
+            check_exists(path, "a lexicon; make it with fairseq-align lexicon")
         layers = tuple(None if layer == EMBEDDINGS else int(layer) for layer in args.layers)
         return cls(
             Recording.of(args),

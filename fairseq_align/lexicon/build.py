@@ -91,7 +91,7 @@ def of_derivation(dictionary: Dictionary, rate: float, seed: int, shared: Collec
     if half is None:
         raise InputError(
             "found no derived pieces in dict.txt, expected a doubled one; "
-            "run preprocess/derive.py with transliterate first"
+            "run fairseq-align derive with transliterate first"
         )
     if not 0 < rate <= 1:
         raise InputError(f"found rate {rate}, expected a fraction above 0 and up to 1; 0.5 is the paper's")

@@ -46,7 +46,7 @@ def band(count: int) -> str:
 
 
 def count_words(path: str | Path) -> Counter[str]:
-    """Occurrences of the words of a tokenised text, as preprocess/corpus.py writes it.
+    """Occurrences of the words of a tokenised text, as fairseq-align corpus writes it.
 
     Raises:
         InputError: the file cannot be read.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fairseq.data import Dictionary
 
 DICTIONARY_COMMENT = "# dictionary: "
-EXPECTED = "a lexicon; make it with preprocess/lexicon.py"
+EXPECTED = "a lexicon; make it with fairseq-align lexicon"
 
 
 class Entry(NamedTuple):
@@ -60,7 +60,7 @@ def read(path: str | Path) -> tuple[list[Entry], str | None]:
             entries.append(_entry(path, number, line))
     if not entries:
         raise InputError(
-            f"{path}: found no translation pair, expected 'source<TAB>target' lines; make it with preprocess/lexicon.py"
+            f"{path}: found no translation pair, expected 'source<TAB>target' lines; make it with fairseq-align lexicon"
         )
     return entries, made_for
 

@@ -197,7 +197,7 @@ class _Entries:
             if language(target) != language(self.seen.target):
                 raise InputError(
                     f"{self.path}:{line}: found translations into {self.seen.target} and {target}, expected one "
-                    "language; name source and target with --languages of preprocess/lexicon.py words"
+                    "language; name source and target with --languages of fairseq-align lexicon words"
                 )
 
 

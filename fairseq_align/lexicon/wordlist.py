@@ -70,7 +70,7 @@ def _pair(where: str, line: str, fields: list[str], languages: tuple[str, str] |
     if languages is None:
         raise InputError(
             f"{where}: found columns of languages, {first} and {second}; name the two with --languages of "
-            "preprocess/lexicon.py words"
+            "fairseq-align lexicon words"
         )
     turned = is_turned(first, second, languages)
     if turned is None:

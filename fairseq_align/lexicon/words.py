@@ -151,7 +151,7 @@ def load(path: str | Path, dictionary: Dictionary) -> Pairs:
     if made_for is not None and made_for != present:
         raise InputError(
             f"{path}: made for dictionary {made_for}, found {present} with the data; make the lexicon again with "
-            "preprocess/lexicon.py and the dict.txt of this data"
+            "fairseq-align lexicon and the dict.txt of this data"
         )
     known = set(vocabulary.pieces(dictionary))
     source_oov = sum(not known.issuperset(entry.source) for entry in entries)
@@ -161,7 +161,7 @@ def load(path: str | Path, dictionary: Dictionary) -> Pairs:
         f"kept {len(kept)} of {len(entries)} pairs; {source_oov} source and {target_oov} target words out of vocabulary"
     )
     if not kept:
-        raise InputError(f"{path}: {report}; make the lexicon with preprocess/lexicon.py and the dict.txt of this data")
+        raise InputError(f"{path}: {report}; make the lexicon with fairseq-align lexicon and the dict.txt of this data")
     logger.log(logging.WARNING if len(kept) < len(entries) / 2 else logging.INFO, "lexicon %s: %s", path, report)
     return replace(pairs(kept, dictionary), oov=len(entries) - len(kept))
 

@@ -48,6 +48,9 @@ def add_parser(subparsers) -> None:
         metavar="MAP.json",
         help="maps of fairseq-align map; default: map.json beside the results; no name: none",
     )
+    parser.add_argument(
+        "--brief", action="store_true", help="print one narrow table and what it says, not all tables; default: all"
+    )
     parser.set_defaults(func=run)
 
 
@@ -66,6 +69,11 @@ def run(args: argparse.Namespace) -> int:
     from fairseq_align.results import report
 
     written = report.tabulate(request.results, request.out, request.logs, request.maps)
-    print(written)  # before the figures: the tables are shown even without matplotlib
-    report.draw(written, request.out)
+    if not args.brief:
+        print(written)  # before the figures: the tables are shown even without matplotlib
+    drawn = report.draw(written, request.out)
+    if args.brief:
+        from fairseq_align.results.brief import brief
+
+        print(brief(written.cells, written.tables, (*written.paths, *drawn)))
     return 0

@@ -321,7 +321,7 @@ class AlignMlmTask(PartsTask):
         if symbol not in self.dictionary:
             raise InputError(
                 f"dict.txt: found no {symbol}, expected it for --dict-mlm-mode target; add it with "
-                f"preprocess/subword.py masks --langs {lang}"
+                f"fairseq-align subword masks --langs {lang}"
             )
         return self.dictionary.index(symbol)
 

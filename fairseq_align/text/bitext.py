@@ -50,7 +50,7 @@ def build(
     progress: Callable[[int], object] = lambda n: None,
     tokenized: bool = False,
 ) -> Counter:
-    """Normalise and tokenise both sides as ``preprocess/corpus.py`` does, and write a line for each pair.
+    """Normalise and tokenise both sides as ``fairseq-align corpus`` does, and write a line for each pair.
 
     Args:
         files: each with its two columns.

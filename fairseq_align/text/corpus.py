@@ -8,6 +8,7 @@ and the number of workers move no sentence, and equal sentences, kept once, are 
 
 import heapq
 import json
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -85,7 +86,9 @@ def _map_in_order(function: Callable, items: Iterable, workers: int) -> Iterator
         return
     from concurrent.futures import ProcessPoolExecutor
 
-    with ProcessPoolExecutor(workers) as pool:
+    # Ctrl-C reaches workers, too, and each would print a call stack
+    pool = ProcessPoolExecutor(workers, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    try:
         pending = deque()
         for item in items:
             pending.append(pool.submit(function, item))
@@ -93,6 +96,8 @@ def _map_in_order(function: Callable, items: Iterable, workers: int) -> Iterator
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _digest(sentence: str, seed: int) -> int:

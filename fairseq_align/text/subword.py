@@ -13,9 +13,10 @@ from __future__ import annotations
 import io
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from random import Random
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from fairseq_align.errors import InputError
@@ -48,7 +49,7 @@ def load(path: str | Path) -> SentencePieceProcessor:
     """
     if not Path(path).is_file():
         raise InputError(
-            f"{path}: found no file, expected a SentencePiece model; train one with preprocess/subword.py train"
+            f"{path}: found no file, expected a SentencePiece model; train one with fairseq-align subword train"
         )
     from sentencepiece import SentencePieceProcessor
 
@@ -58,7 +59,7 @@ def load(path: str | Path) -> SentencePieceProcessor:
         first = [processor.id_to_piece(index) for index in range(min(3, len(processor)))]
     except RuntimeError as error:
         raise InputError(
-            f"{path}: found no SentencePiece model, expected the spm.model of preprocess/subword.py train"
+            f"{path}: found no SentencePiece model, expected the spm.model of fairseq-align subword train"
         ) from error
     if first != [UNKNOWN, "<s>", "</s>"]:
         raise InputError(
@@ -174,6 +175,23 @@ def parts(where: str, sentence: str) -> Iterator[str]:
         yield " ".join(part)
 
 
+def interruptible(work: Callable, **options) -> None:
+    """Run what does not return to Python for minutes, in a thread: Ctrl-C ends the wait for it."""
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            work(**options)
+        except Exception as error:
+            errors.append(error)
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+
+
 def train(
     files: Iterable[str | Path],
     out: str | Path,
@@ -213,11 +231,12 @@ def train(
     if not sentences:
         raise InputError(
             f"{', '.join(map(str, files))}: found no sentence, expected one a line; "
-            "make the files with preprocess/corpus.py"
+            "make the files with fairseq-align corpus"
         )
     model = io.BytesIO()
     try:
-        SentencePieceTrainer.train(
+        interruptible(
+            SentencePieceTrainer.train,
             sentence_iterator=iter(sentences),
             model_writer=model,
             vocab_size=vocab_size,

@@ -74,7 +74,7 @@ def load(path: str | Path) -> Dictionary:
         if match is None:
             raise InputError(
                 f"{path}:{number}: found {line!r:.60}, expected '<symbol> <count>'; make the file again with "
-                "preprocess/subword.py"
+                "fairseq-align subword"
             )
         symbol, overwrite = match["symbol"], match["flag"] is not None
         if symbol in dictionary and not overwrite:

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import importlib.util
+import json
 import os
 import re
 import sys
@@ -20,6 +21,7 @@ DOCS = REPO / "docs"
 PAGES = sorted([*REPO.glob("*.md"), *DOCS.glob("*.md"), *REPO.glob("examples/*/README.md")])
 TREE = [path.relative_to(REPO) for folder in ("benchmarks", "docs", "examples", "fairseq_align", "preprocess", "tests")
         for path in (REPO / folder).rglob("*.*")] + [path.relative_to(REPO) for path in REPO.glob("*.*")]  # fmt: skip
+SCRIPTS = sorted(path.stem for path in REPO.glob("preprocess/*.py"))
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -97,27 +99,24 @@ def test_what_is_named_is_in_the_tree(page):
 
 
 def help_of(run, name: str) -> str:
-    words = name.split()
-    command = words if words[0] == "fairseq-align" else ["python", *words]
-    return run([*command, "--help"], COLUMNS=200).stdout
+    return run([*name.split(), "--help"], COLUMNS=200).stdout
 
 
 def flags_in(text: str) -> set[str]:
     return set(re.findall(r"(?<![\w-])--[a-z][\w-]*", text))
 
 
-def test_every_flag_of_every_command_and_script_is_in_the_tables(run, hooks):
+def test_every_flag_of_every_command_is_in_the_tables(run, hooks):
     """What the tables are made of is compared with what ``--help`` of the same command says."""
-    parsers = dict([*hooks.commands(), *hooks.scripts()])
-    text = "\n" + hooks.GENERATED["commands"]() + "\n" + hooks.GENERATED["scripts"]()
-    for command in ("alignment", "evaluate", "report", "export", "import", "doctor"):
-        assert f"fairseq-align {command}" in parsers
-    assert {name.split()[0] for name in parsers} >= {f"preprocess/{path.name}" for path in REPO.glob("preprocess/*.py")}
+    parsers = dict(hooks.commands())
+    text = "\n" + hooks.GENERATED["commands"]()
+    named = ("alignment", "evaluate", "report", "export", "import", "doctor")
+    assert parsers.keys() >= {f"fairseq-align {name}" for name in (*named, *SCRIPTS)}
     for name in parsers:
         section = text.split(f"\n### `{name}`\n")[1].split("\n### ")[0]
         shown = help_of(run, name)
         usage = shown.partition("\n\n")[0]
-        expected = flags_in(usage) - {"--help"}
+        expected = flags_in(usage) - {"--help", "--quiet", "--verbose"}  # of every command
         assert expected <= flags_in(section), name
         for group in re.findall(r"^\s+\{([\w,-]+)\}\s", shown, re.MULTILINE):  # names of commands of a script
             assert {f"{name} {command}" for command in group.split(",")} <= parsers.keys()
@@ -186,9 +185,19 @@ def execute(command: list[object], folder: Path, environment: dict[str, str]) ->
     return done.stdout
 
 
+def test_the_notebook_is_the_python_page(tmp_path):
+    execute([sys.executable, DOCS / "notebook.py", "--out", tmp_path / "new.ipynb"], REPO, dict(os.environ))
+    written = (DOCS / "python.ipynb").read_text(encoding="utf-8")
+    assert written == (tmp_path / "new.ipynb").read_text(encoding="utf-8"), "run python docs/notebook.py"
+    cells = json.loads(written)["cells"]
+    code = ["".join(cell["source"]) + "\n" for cell in cells if cell["cell_type"] == "code"]
+    assert code == blocks(DOCS / "python.md", "python") and len(cells) > len(code) > 4
+
+
 @pytest.mark.timeout(900)
-def test_the_python_page_runs_from_top_to_bottom(tmp_path):
-    code = blocks(DOCS / "python.md", "python")
+def test_the_notebook_of_the_python_page_runs_from_top_to_bottom(tmp_path):
+    cells = json.loads((DOCS / "python.ipynb").read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     if not importlib.util.find_spec("safetensors"):
         code = code[:-1]  # waits for the extra hf
     (tmp_path / "page.py").write_text("\n".join(code), encoding="utf-8")

@@ -108,7 +108,7 @@ def test_the_wheel_brings_the_console_script(wheel):
 
 
 def test_every_import_of_the_package_and_its_scripts_is_declared(repo, metadata):
-    declared = names(applying(metadata.get_all("Requires-Dist"), "plot", "hf", "parquet", "umap"))
+    declared = names(applying(metadata.get_all("Requires-Dist"), "plot", "hf", "parquet", "shell", "umap"))
     folders = (repo / "fairseq_align", repo / "preprocess", repo / "examples")
     assert undeclared(imports(*folders), declared | ELSEWHERE) == {}
 
@@ -134,10 +134,7 @@ def unpinned(needs: list[Requirement], pinned: dict[str, str]) -> list[str]:
 
 def test_every_requirement_is_pinned_to_a_version_that_satisfies_it(constraints, metadata):
     assert (
-        unpinned(
-            applying(metadata.get_all("Requires-Dist"), "docs", "hf", "parquet", "plot", "test", "umap"),
-            pins(constraints),
-        )
+        unpinned(applying(metadata.get_all("Requires-Dist"), *metadata.get_all("Provides-Extra")), pins(constraints))
         == []
     )
 
@@ -387,3 +384,14 @@ def test_an_interrupt_stops_what_was_started(repo, full_environment, tmp_path, w
     finally:
         process.terminate()
     assert running(str(tmp_path)) == []
+
+
+def test_the_dockerfile_installs_the_tested_torch_by_install_sh(repo, constraints):
+    lines = (repo / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    (torch,) = (line for line in lines if "torch==" in line)
+    assert f"torch=={pins(constraints)['torch']} " in torch
+    assert any(line.startswith("RUN ") and "bash install.sh && fairseq-align doctor" in line for line in lines)
+    folder = next(line.split()[1] for line in lines if line.startswith("WORKDIR"))
+    assert f":{folder}/runs" in (repo / "docs" / "installation.md").read_text(encoding="utf-8")
+    left_out = (repo / ".dockerignore").read_text(encoding="utf-8").split()
+    assert ".git" in left_out and not {"install.sh", "constraints.txt", "fairseq_align", "examples"} & set(left_out)

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from fairseq_align.cli import COMMANDS
 from tests.support import processes
 from tests.support.warm import REPO
 
@@ -21,10 +22,10 @@ def imported(*words: object) -> tuple[int, set[str]]:
     )
 
 
-@pytest.mark.parametrize("script", ["corpus", "lexicon", "parallel", "subword"])
-def test_help_and_usage_errors_are_light(script):
-    assert imported(f"preprocess/{script}.py", "--help") == (0, set())
-    assert imported(f"preprocess/{script}.py", "--no-such-flag") == (2, set())
+@pytest.mark.parametrize("command", [command.name for command in COMMANDS])
+def test_help_and_usage_errors_are_light(command):
+    assert imported("-m", "fairseq_align.cli", command, "--help") == (0, set())
+    assert imported("-m", "fairseq_align.cli", command, "--no-such-flag") == (2, set())
 
 
 @pytest.mark.parametrize(
@@ -57,8 +58,6 @@ def test_a_lexicon_is_inspected_lightly(tmp_path):
 @pytest.mark.parametrize(
     ("command", "status"),
     [
-        *((f"{script}.py --help", 0) for script in ("derive", "syntax", "tagging", "xnli")),
-        *((f"{script}.py --no-such-flag", 2) for script in ("derive", "syntax", "tagging", "xnli")),
         ("syntax.py apply --help", 0),
         ("derive.py NONE/en NONE/x", 1),
         ("derive.py NONE/en NONE/x --transforms mirror", 1),
@@ -72,8 +71,7 @@ def test_a_lexicon_is_inspected_lightly(tmp_path):
         ("syntax.py compare --source NONE --result NONE --target NONE", 1),
     ],
 )
-def test_scripts_of_derivations_and_labelled_data_import_little(command, status, tmp_path):
+def test_commands_of_derivations_and_labelled_data_are_light(command, status, tmp_path):
     words = command.replace("NONE", str(tmp_path / "none")).replace("OUT", str(tmp_path / "out")).split()
-    found, packages = imported(f"preprocess/{words[0]}", *words[1:])
-    assert found == status and packages <= {"numpy", "tqdm"}  # 0.1 s
+    assert imported(f"preprocess/{words[0]}", *words[1:]) == (status, set())
     assert not any(tmp_path.iterdir())

@@ -96,7 +96,7 @@ def truncate(data):
         (break_dictionary, ["--transforms", "invert"], "another dictionary than .*dict.txt.*binarize"),
         (shorten_dictionary, ["--transforms", "invert"], r"found token id \d+, expected ids below 7.*binarize it"),
         (lambda data: (data / "dict.txt").unlink(), ["--transforms", "invert"], "dict.txt: found no dictionary"),
-        (forget_labels, ["--transforms", "invert"], "one label a token; run preprocess/tagging.py again"),
+        (forget_labels, ["--transforms", "invert"], "one label a token; run fairseq-align tagging again"),
         (truncate, ["--transforms", "invert"], r"found 19 bytes, expected 20"),
         (lambda data: None, ["--transforms", "mirror"], "mirror.*expected transforms out of"),
         (lambda data: None, [], "expected one of them"),

@@ -108,7 +108,7 @@ def test_a_bad_treebank_leaves_no_data(model, tmp_path, monkeypatch, capsys):
     ("changed", "advice"),
     [
         ({"dict": "none/dict.txt"}, "none/dict.txt: found no dictionary"),
-        ({"model": "none.model"}, "none.model: found no file.*subword.py train"),
+        ({"model": "none.model"}, "none.model: found no file.*fairseq-align subword train"),
         ({"train": "none.conllu"}, "none.conllu: found .*No such file"),
         ({"dict": "small.txt"}, "small.txt: found no .* other pieces of the model.*of the same training"),
     ],

@@ -29,7 +29,7 @@ def test_lexicon_of_a_derivation_splits_the_vocabulary(rate, seed):
 
 
 def test_derived_lexicon_needs_a_doubled_dictionary_and_a_rate():
-    with pytest.raises(InputError, match="run preprocess/derive.py"):
+    with pytest.raises(InputError, match="run fairseq-align derive"):
         build.of_derivation(make_dictionary(), 0.5, 1)
     with pytest.raises(InputError, match="found rate 0, expected a fraction"):
         build.of_derivation(vocabulary.double(make_dictionary()), 0, 1)

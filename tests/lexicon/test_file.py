@@ -35,7 +35,7 @@ def test_a_line_that_starts_with_a_hash_and_holds_a_tab_is_a_pair(tmp_path):
 
 
 def test_a_missing_lexicon_and_bytes_that_are_no_text_are_refused(tmp_path):
-    advice = "expected a lexicon; make it with preprocess/lexicon.py"
+    advice = "expected a lexicon; make it with fairseq-align lexicon"
     with pytest.raises(InputError, match=f"nowhere.tsv: found .*No such file.*, {advice}"):
         file.read(tmp_path / "nowhere.tsv")
     (tmp_path / "binary.tsv").write_bytes(b"\xff\xfe\t\x00\n")

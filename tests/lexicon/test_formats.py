@@ -1,15 +1,12 @@
 """Dictionary files are read by the reader of their suffix, also by one from outside the package."""
 
-import runpy
-import sys
 from pathlib import Path
 
+from fairseq_align import cli
 from fairseq_align.lexicon import file, formats
 from fairseq_align.lexicon.wordlist import Pair
 from tests.lexicon.test_dictd import ENTRIES, pairs, write_dictd
 from tests.lexicon.test_tei import TEI
-
-SCRIPT = Path(__file__).parents[2] / "preprocess" / "lexicon.py"
 
 
 def test_the_suffix_chooses_the_reader(tmp_path):
@@ -21,7 +18,7 @@ def test_the_suffix_chooses_the_reader(tmp_path):
 
 
 def test_a_form_from_outside_the_package_becomes_a_lexicon(subwords, tmp_path, monkeypatch):
-    """A row of ``READERS`` is all that a new form needs: the script makes a lexicon of its files."""
+    """A row of ``READERS`` is all that a new form needs: the command makes a lexicon of its files."""
 
     def read_xyz(path: Path):
         for line in path.read_text().splitlines():
@@ -31,9 +28,7 @@ def test_a_form_from_outside_the_package_becomes_a_lexicon(subwords, tmp_path, m
     (tmp_path / "en-fr.xyz").write_text("house = maison\ncat = chat\n")
     out = tmp_path / "lexicon.tsv"
     flags = ["--model", subwords / "spm.model", "--dict", subwords / "dict.txt", "--out", out]
-    monkeypatch.setattr(sys, "argv", [str(word) for word in ["lexicon.py", "words", tmp_path / "en-fr.xyz", *flags]])
-    main = runpy.run_path(str(SCRIPT))["main"]
-    assert main() == 0
+    assert cli.main([str(word) for word in ["lexicon", "words", tmp_path / "en-fr.xyz", *flags]]) == 0
     entries, _ = file.read(out)
     assert [tuple("".join(side) for side in entry[:2]) for entry in entries] == [
         ("▁house", "▁maison"),

@@ -247,8 +247,8 @@ def test_pre_training_has_the_adam_of_the_papers_code(tmp_path):
         (["derivd", "small"], "found study 'derivd', expected one of: derived encoder natural"),
         ([], "found study '', expected one of: derived encoder natural"),
         (["encoder", "big"], "found preset 'big', expected one of: field gentle gpu small smoke"),
-        (["natural"], "found preset '', expected one of: paper small smoke tasks"),
-        (["natural", "../../x"], "found preset '../../x', expected one of: paper small smoke tasks"),
+        (["natural"], "found preset '', expected one of: own paper small smoke tasks"),
+        (["natural", "../../x"], "found preset '../../x', expected one of: own paper small smoke tasks"),
     ],
 )
 def test_an_unknown_study_or_preset_says_which_there_are(arguments, found, tmp_path):
@@ -292,7 +292,7 @@ def test_a_dry_run_prints_the_commands_of_a_study_and_changes_nothing(preset, tm
     assert len(trainings) + len(alone) + imported == len(cells) > 0
     made = [*trainings, *alone]
     assert sum(" --seed 7 " in line for line in made) == len(cells) - own_seed
-    assert lines[-1] == "fairseq-align report work/results.jsonl --out work/report"
+    assert lines[-1] == "fairseq-align report work/results.jsonl --out work/report --brief"
 
 
 @pytest.mark.parametrize(
@@ -373,3 +373,36 @@ def test_parts_of_a_treebank(run, tmp_path):
         line.replace("\tP\tA=B", "\t_\t_").replace("\tD\tA=B", "\t_\t_").replace("\tN\tA=B", "\t_\t_") for line in lines
     ]
     assert (tmp_path / "universal").read_text(encoding="utf-8").splitlines() == expected
+
+
+@pytest.mark.parametrize(("preset", "task"), [("derived tasks", "XNLI_TRAIN"), ("natural tasks", "PARALLEL_fr")])
+def test_a_study_without_its_files_names_each_and_the_page_that_says_where_to_get_it(preset, task, tmp_path):
+    study = ["bash", EXAMPLES / "grid.sh", *preset.split()]
+    done = bash('"$@"', *study, check=False, folder=tmp_path, FAIRSEQ_ALIGN_DATA="nowhere")
+    missing = [line.split() for line in done.stderr.splitlines()[1:-1]]
+    assert done.returncode == 1 and done.stderr.startswith(f"found no file at {len(missing)} of the places ")
+    assert task in {name for name, _ in missing} and all(path.startswith("nowhere/") for _, path in missing)
+    assert "docs/sources.md" in done.stderr.splitlines()[-1] and (REPO / "docs" / "sources.md").exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_study_of_own_files_says_which_it_needs(tmp_path):
+    study = ["bash", EXAMPLES / "grid.sh", "natural", "own"]
+    done = bash('"$@"', *study, check=False, folder=tmp_path, TEXT_en="en.txt")
+    assert done.returncode == 1 and done.stderr.startswith("error: found no TEXT_fr and LEXICON_fr, expected files")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_page_of_sources_gives_every_study_its_files():
+    """Blocks are Bash; what they give to studies is what the presets read."""
+    page = (REPO / "docs" / "sources.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```bash\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    for block in blocks:
+        bash('bash -n -c "$1"', block)
+    given = set(re.findall(r"\b([A-Z]+(?:_[A-Za-z]+)?)=", "".join(blocks[-2:])))
+    kinds = "SYNTAX|TEXT|TOKENIZED|TRAIN|VALID|TEST|POS|NER|XNLI|LEXICON|HELDOUT|PARALLEL|TATOEBA"
+    for study in ("derived", "natural"):
+        presets = "".join((EXAMPLES / study / "presets" / f"{name}.sh").read_text() for name in ("small", "tasks"))
+        read = set(re.findall(rf"^((?:{kinds})(?:_\w+)?)=", presets, re.MULTILINE))
+        assert {"derived": "TRAIN", "natural": "POS_fr"}[study] in read
+        assert {name for name in read if not name.endswith(("_ar", "_hi"))} <= given

@@ -162,7 +162,7 @@ def test_a_file_that_is_no_model_is_named(tmp_path, content):
     path = tmp_path / "spm.model"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(InputError, match=r"spm.model: found no .*expected .*preprocess/subword.py train"):
+    with pytest.raises(InputError, match=r"spm.model: found no .*expected .*fairseq-align subword train"):
         subword.load(path)
 
 
@@ -254,7 +254,7 @@ def test_the_script_trains_applies_and_feeds_fairseq(run, tmp_path):
     [
         (
             ["apply", "--model", "none.model", "--input", "a", "--output", "b"],
-            "none.model: found no file.*subword.py train",
+            "none.model: found no file.*fairseq-align subword train",
         ),
         (["train", "--input", "none.txt", "--vocab-size", "9", "--out", "spm"], "none.txt: found .*No such file"),
     ],
