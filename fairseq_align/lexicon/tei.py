@@ -7,8 +7,8 @@
 Also read are TEI Lex-0 (``<cit type="translationEquivalent">``, which may hold a ``<form>``), ``<quote type="trans">``
 and TEI P4 (``<trans><tr>``). An entry has the translations of its own senses, and so has an entry inside another one
 (``<re>`` or ``<entry>``). A ``<def>`` is a translation where an entry has no other one. Examples, inflected forms,
-notes and grammar are left out; a list between commas is several translations. Files that it includes (XInclude) are
-read, too.
+notes and grammar are left out; a list between commas is several translations. Files that a dictionary includes
+(XInclude) are read, too.
 
 Format: https://tei-c.org/release/doc/tei-p5-doc/en/html/DI.html; https://lex0.org
 """
