@@ -48,7 +48,9 @@ OTHERS = {
     "dataset": ("train_subset", "batch_size", "max_tokens", "required_batch_size_multiple"),
     "optimization": ("clip_norm", "sentence_avg"),
 }
-REPEATED = ("data", "allow_changed", "seed", "tpu", "fp16", "amp", "find_unused_parameters", "lr", "_name")
+# settings that say again what another one says, or that change nothing that is learnt
+LEFT_OUT = ("data", "allow_changed", "seed", "tpu", "fp16", "amp", "find_unused_parameters", "lr", "_name")
+LEFT_OUT += ("score_seen",)
 SCHEDULE = {"optimization": ("lr", "max_update", "max_epoch", "stop_min_lr"), "checkpoint": ("patience",)}
 
 _of: WeakKeyDictionary[Trainer, Fingerprints] = WeakKeyDictionary()
@@ -100,7 +102,7 @@ def take(cfg: dict, task: FairseqTask, ranks: int) -> Fingerprints:
     lexicons, settings = _settings(cfg, ranks)
     schedule = {flag(name): str(cfg[group].get(name)) for group, names in SCHEDULE.items() for name in names}
     scheduler = cfg.get("lr_scheduler") or {}
-    schedule |= {flag(name): str(value) for name, value in scheduler.items() if name not in REPEATED}
+    schedule |= {flag(name): str(value) for name, value in scheduler.items() if name not in LEFT_OUT}
     schedule[flag("lr_scheduler")] = str(scheduler.get("_name"))
     return {
         "vocabulary": of_vocabulary(task, cfg),
@@ -151,7 +153,7 @@ def _settings(cfg: dict, ranks: int) -> tuple[dict[str, str], dict[str, str]]:
             if paths.get(name):
                 named = paths[name](value) if value else []
                 lexicons |= {flag(name): ",".join(label + checksum(path) for label, path in named)} if named else {}
-            elif name not in REPEATED:
+            elif name not in LEFT_OUT:
                 settings[flag(name)] = str(value)
     return lexicons, settings
 
