@@ -58,6 +58,9 @@ COUNT = Range(0, MOST)
 SHARE = Range(0, 1)
 LENGTH = Range(2, 1_000_000)  # of an item: <s> and a token
 FLAGS = {  # of the commands of fairseq-align: a name means the same in all of them
+    "--align-pairs": COUNT,
+    "--align-temperature": Range(0.001, 1000),
+    "--anchor-weight": Range(0, 1_000_000),
     "--block": Range(1, MOST),
     "--character-coverage": Range(0.98, 1),  # SentencePiece's own
     "--frequency-power": SHARE,
@@ -68,6 +71,7 @@ FLAGS = {  # of the commands of fairseq-align: a name means the same in all of t
     "--l2": Range(1e-6, 1e6),
     "--layer": COUNT,
     "--lexicon-rate": SHARE,
+    "--lr": Range(1e-6, 10),
     "--max-tokens": Range(5, 1_000_000),  # of a pair: <s>, two </s> between, </s>, and a token
     "--max-words": COUNT,
     "--min-words": COUNT,
@@ -77,6 +81,7 @@ FLAGS = {  # of the commands of fairseq-align: a name means the same in all of t
     "--rate": SHARE,
     "--seed": COUNT,
     "--test": COUNT,
+    "--updates": COUNT,
     "--valid": COUNT,
     "--vocab-size": Range(4, 10_000_000),  # <unk>, <s>, </s> and a piece
     "--workers": Range(1, 1000),

@@ -22,6 +22,6 @@ if [ "$PRETRAIN" = none ]; then
 else
     # shellcheck disable=SC2086  # flags
     fairseq-align align "$START" "$DATA" "$SAVE/model.pt" --lexicon "$LEXICON" --seed "${SEED:-1}" \
-        --updates "${UPDATES:-150}" --pairs "${ALIGN_PAIRS:-1024}" --align-loss "${ALIGN_LOSS:-contrastive}" \
+        --updates "${UPDATES:-150}" --align-pairs "${ALIGN_PAIRS:-1024}" --align-loss "${ALIGN_LOSS:-contrastive}" \
         --align-temperature "${ALIGN_TEMPERATURE:-0.1}" ${ORTHOGONAL:+--start "$LANGS"} $ALIGN_FLAGS
 fi

@@ -31,7 +31,10 @@ def add_parser(subparsers) -> None:
     )
     parser.add_argument("--updates", type=int, default=150, help="steps; 0: only --start (default: %(default)s)")
     parser.add_argument(
-        "--pairs", type=int, default=512, help="pairs drawn from each lexicon for a step; 0: all (default: %(default)s)"
+        "--align-pairs",
+        type=int,
+        default=512,
+        help="pairs drawn from each lexicon for a step; 0: all (default: %(default)s)",
     )
     parser.add_argument(
         "--lr",
@@ -61,19 +64,13 @@ def run(args: argparse.Namespace) -> None:
     """Align a checkpoint and say what was written.
 
     Raises:
-        InputError: as ``checkpoint.align``, or a flag is out of its range.
+        InputError: as ``checkpoint.align``, or nothing is asked for.
     """
     lexicons = args.lexicon.split(":")
     check_exists(args.checkpoint, "a checkpoint of fairseq-train; check the path")
     for path in lexicons:
         check_exists(path, "a lexicon; make it with preprocess/lexicon.py")
     check_free(args.out)
-    for flag, value, least in (
-        ("--updates", args.updates, 0), ("--pairs", args.pairs, 0), ("--anchor-weight", args.anchor_weight, 0),
-        ("--lr", args.lr, None), ("--align-temperature", args.align_temperature, None),
-    ):  # fmt: skip
-        if not (value > 0 or value == least) or value == float("inf"):
-            raise InputError(f"found {flag} {value}, expected a number {'of at least' if least == 0 else 'above'} 0")
     if not args.updates and not args.start:
         raise InputError("found --updates 0 without --start, expected one of them to change anything")
     from fairseq_align.alignment import checkpoint
@@ -83,7 +80,7 @@ def run(args: argparse.Namespace) -> None:
     if args.align_loss not in LOSSES:
         raise InputError(f"found --align-loss {args.align_loss}, expected one of {', '.join(LOSSES)}")
     pair_loss = LOSSES[args.align_loss](args.align_temperature)
-    settings = Settings(pair_loss, args.updates, args.pairs, args.lr, args.anchor_weight, args.seed)
+    settings = Settings(pair_loss, args.updates, args.align_pairs, args.lr, args.anchor_weight, args.seed)
     began = time.monotonic()
     langs = args.start.split(",") if args.start else ()
     aligned = checkpoint.align(args.checkpoint, args.data, args.out, lexicons, settings, langs)

@@ -78,8 +78,8 @@ def test_what_cannot_be_is_refused_in_one_line(work, capsys):
     torch.save({"model": {}}, work / "empty.pt")
     for flags, message in (
         (["--updates", 0], "found --updates 0 without --start"),
-        (["--lr", 0], "found --lr 0.0, expected a number above 0"),
-        (["--pairs", -1], "found --pairs -1, expected a number of at least 0"),
+        (["--lr", 0], "--lr: found 0, expected a number from 1e-06 to 10"),
+        (["--align-pairs", -1], "--align-pairs: found -1, expected a number of at least 0"),
         (["--align-loss", "l1"], "found --align-loss l1, expected one of cosine, l2, contrastive"),
         (["--start", "en"], "found languages  for 1 lexicons, expected one for each"),
         (["--start", "en,de"], "de/train.idx: found no binarized data"),

@@ -7,6 +7,7 @@ import pytest
 import torch
 from fairseq.data import Dictionary
 from fairseq.models.roberta.model import base_architecture
+from omegaconf import OmegaConf
 
 from fairseq_align.criterions.align_mlm import AlignMlmLoss
 from fairseq_align.errors import InputError
@@ -32,14 +33,16 @@ class Run:
             dictionary.add_symbol(piece)
         pair = lexicon.Entry((PIECES[4],), (PIECES[5],))
         lexicon.write(tmp_path / "lexicon.tsv", [pair], dictionary)
-        self.task = AlignMlmTask(AlignMlmTaskConfig(data=str(tmp_path), langs="en", **settings), dictionary)
+        cfg = AlignMlmTaskConfig(data=str(tmp_path), langs="en", **settings)
+        cfg.seed, cfg.fp16, cfg.amp = 1, False, False  # those that follow another setting
+        self.task = AlignMlmTask(OmegaConf.structured(cfg), dictionary)
         args = Namespace(encoder_layers=LAYERS, encoder_embed_dim=8, encoder_ffn_embed_dim=8, encoder_attention_heads=2)
         args.max_positions, args.dropout, args.attention_dropout, args._name = 12, 0.0, 0.0, "roberta"
         base_architecture(args)
         torch.manual_seed(1)
         self.model = self.task.build_model(args)
         self.criterion = AlignMlmLoss(self.task, str(tmp_path / "lexicon.tsv"), align_weight=align_weight)
-        cfg = AdamWConfig(lr=[0.01], weight_decay=0.1)
+        cfg = OmegaConf.structured(AdamWConfig(lr=[0.01], weight_decay=0.1))
         trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimizer = optimizer(cfg, trained)
 
@@ -132,7 +135,8 @@ def test_steps_of_rows_are_those_of_adam_on_these_rows():
     """Against AdamW written out in float64; a row that is left out keeps its means of gradients."""
     torch.manual_seed(1)
     table = torch.nn.Parameter(torch.randn(5, 3))
-    optimizer = AdamW(AdamWConfig(lr=[0.05], adam_betas="(0.9, 0.99)", weight_decay=0.1), [table])
+    cfg = OmegaConf.structured(AdamWConfig(lr=[0.05], adam_betas="(0.9, 0.99)", weight_decay=0.1))
+    optimizer = AdamW(cfg, [table])
     value, mean, square = table.detach().double().clone(), torch.zeros(5, 3).double(), torch.zeros(5, 3).double()
     for step, rows in enumerate(([0, 1], [1, 3], [0, 1, 2, 3, 4], [3]), 1):
         grad = torch.randn(5, 3)
@@ -152,7 +156,7 @@ def test_all_rows_are_the_plain_step():
     start, grads = torch.randn(6, 4), torch.randn(3, 6, 4)
     tables = [torch.nn.Parameter(start.clone()) for _ in range(2)]
     for table, rows in zip(tables, (None, torch.arange(6)), strict=True):
-        optimizer = AdamW(AdamWConfig(lr=[0.05], weight_decay=0.1), [table])
+        optimizer = AdamW(OmegaConf.structured(AdamWConfig(lr=[0.05], weight_decay=0.1)), [table])
         for grad in grads:
             table.grad = grad.clone()
             adamw.note(table, rows=rows)
@@ -165,7 +169,7 @@ def test_settings_that_cannot_be_are_refused_in_one_line(tmp_path):
         ({"freeze_layers": "0-3"}, "found --freeze-layers 0-3, expected numbers from 0 to 2"),
         ({"freeze_layers": "1,a"}, "found --freeze-layers 1,a, expected"),
         ({"freeze_layers": "2-1"}, "found --freeze-layers 2-1, expected"),
-        ({"head_lr": 0.0}, "found --head-lr 0.0, expected a number above 0"),
+        ({"head_lr": 0.0}, "found --head-lr 0.0, expected a number from 0.001 to 100"),
         ({"layer_lr_decay": 1.5}, "found --layer-lr-decay 1.5, expected"),
         ({"head_warmup": -1}, "found --head-warmup -1, expected"),
     ):
