@@ -1,14 +1,21 @@
 """Learning curves from the logs of ``fairseq-train``, with ``--log-format simple`` or ``json``."""
 
 import json
+import logging
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from fairseq_align.errors import InputError, reason_of
+from fairseq_align.errors import InputError
+from fairseq_align.files import LONGEST_ROW, read_lines
+
+logger = logging.getLogger(__name__)
 
 METRICS = ("mlm_loss", "align_cos")
+LARGEST = 1e30  # of a value that is drawn
+MOST_UPDATES = 1e15
 _LINE = re.compile(r"\| train_inner \| (.*)")
 _VALUE = re.compile(r"(\w+)=([^,\s]+)")
 
@@ -18,7 +25,7 @@ class Curve(NamedTuple):
 
     Attributes:
         updates: at which the values were logged, ascending.
-        values: means since the update before.
+        values: means since the update before; NaN where the log has none that can be drawn.
     """
 
     updates: list[int]
@@ -37,22 +44,25 @@ def read_all(paths: Sequence[Path]) -> dict[str, dict[str, Curve]]:
 def read(path: str | Path) -> dict[str, Curve]:
     """Curves of ``METRICS`` in a log; a metric that the run did not log is left out.
 
-    Where training was resumed and repeats updates, the last value of an update counts.
+    Where training was resumed and repeats updates, the last value of an update counts. A line that breaks off, as where
+    a run was killed, is left out, and the log says so.
 
     Raises:
-        InputError: there is no such file, or it holds no line of training.
+        InputError: there is no such file, it holds no line of training, or a number of updates is none.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: found {reason_of(error)}, expected a log of fairseq-train") from error
     values: dict[str, dict[int, float]] = {metric: {} for metric in METRICS}
-    for line in text.split("\n"):
+    for number, line in read_lines(path, "a log of fairseq-train"):
         if match := _LINE.search(line):
             logged = _logged(match[1])
+            if logged is None:
+                logger.warning("%s:%d: left out a line that breaks off", path, number)
+                continue
             for metric in METRICS:
                 if metric in logged and "num_updates" in logged:
-                    values[metric][int(float(logged["num_updates"]))] = float(logged[metric])
+                    value = _number(logged[metric])
+                    values[metric][_update(f"{path}:{number}", logged["num_updates"])] = (
+                        value if abs(value) < LARGEST else math.nan
+                    )
     curves = {metric: Curve(sorted(by_update), [by_update[update] for update in sorted(by_update)])
               for metric, by_update in values.items() if by_update}  # fmt: skip
     if not curves:
@@ -63,12 +73,31 @@ def read(path: str | Path) -> dict[str, Curve]:
     return curves
 
 
-def _logged(text: str) -> dict[str, str | float]:
-    """The values that one line logs, by name."""
+def _logged(text: str) -> dict[str, object] | None:
+    """The values that one line logs, by name; None for JSON that is not whole."""
     start = text.find("{")
-    if start >= 0 and text.rstrip().endswith("}"):
-        return json.loads(text[start:])
-    return dict(_VALUE.findall(text))
+    if start < 0:
+        return dict(_VALUE.findall(text))
+    try:
+        logged = json.loads(text[start:]) if len(text) < LONGEST_ROW else None
+    except (ValueError, RecursionError):
+        return None
+    return logged if isinstance(logged, dict) else None
+
+
+def _number(value: object) -> float:
+    """A logged value, which JSON logs have as a string; NaN for what is no number."""
+    try:
+        return float(value) if isinstance(value, str | int | float) else math.nan
+    except (ValueError, OverflowError):
+        return math.nan
+
+
+def _update(where: str, value: object) -> int:
+    number = _number(value)
+    if not 0 <= number <= MOST_UPDATES:
+        raise InputError(f"{where}: found num_updates {value!r:.40}, expected a number of updates; delete the line")
+    return int(number)
 
 
 def names(paths: Sequence[Path]) -> list[str]:

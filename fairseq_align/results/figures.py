@@ -14,6 +14,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from fairseq_align.errors import InputError
 from fairseq_align.objectives import OBJECTIVES
 from fairseq_align.results.aggregate import Cell, Cells, Column, Row, columns_of, rows_of
 from fairseq_align.results.comparison import Comparison, Points, paper_points, points
@@ -31,6 +32,8 @@ BARS = {  # of fine-tuned tasks, by role and whether the word embeddings were fr
 }  # fmt: skip
 OTHER_BARS = (GREEN, PINK, BLUE, ORANGE, SKY, RED, GREY)  # of other tasks, in the order of their columns
 OBJECTIVE_COLOURS = (GREY, SKY, ORANGE, RED, BLUE, GREEN, PINK)  # in the order of OBJECTIVES, then from the first again
+TALLEST = 400  # inches of a figure; matplotlib draws up to 2^16 pixels
+LONGEST = 100  # characters of a name in a figure
 MARKERS = "osD^vP*X"
 LINES = (GREY, RED, BLUE, ORANGE, GREEN, PINK, SKY, "#000000")
 DASHES = ("-", "--", ":", "-.")
@@ -59,7 +62,7 @@ def bars(cells: Cells) -> Figure:
     down = -(-len(scored) // across)
     most = max(len(titles.intersection(colours)) for colours in scored.values())
     with rc_context(STYLE):
-        height = down * (1.6 + max(0.9, 0.3 * most) * len(rows))
+        height = _drawable(down * (1.6 + max(0.9, 0.3 * most) * len(rows)), f"{len(rows):,} rows")
         figure = Figure(figsize=(12, height), dpi=150, layout="constrained")
         grid = figure.subplots(down, across, sharey=True, squeeze=False)
         for axes, (label, colours) in zip(grid.flat, scored.items(), strict=False):
@@ -70,6 +73,23 @@ def bars(cells: Cells) -> Figure:
         for axes in grid[:, 0]:
             _name_rows(axes, rows)
     return figure
+
+
+def _drawable(height: float, found: str) -> float:
+    """A height in inches if matplotlib can draw it.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if height > TALLEST:
+        raise InputError(f"found {found}, expected fewer in a figure; the tables are written, for figures give fewer")
+    return height
+
+
+def _plain(name: str) -> str:
+    """A name whose dollars begin no formula, without the middle of one too long to draw."""
+    name = name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[-LONGEST // 2 :]}"
+    return name.replace("$", r"\$")
 
 
 def panels() -> dict[str, dict[str, str]]:
@@ -143,7 +163,7 @@ def _name_rows(axes, rows: Sequence[Row]) -> None:
 
 def _row_label(row: Row, with_derivation: bool) -> list[str]:
     label = [row.name] if row.lexicon_rate is None else [f"{row.name}, {row.lexicon}"]
-    return [*label, row.derivation or "no derivation"] if with_derivation else label
+    return list(map(_plain, [*label, row.derivation or "no derivation"] if with_derivation else label))
 
 
 # alignment against gap
@@ -204,7 +224,7 @@ def _point_legend(objectives: Iterable[str], derivations: Sequence[str | None], 
         handle(OBJECTIVES[name].label, marker="s", color=_colour_of(name)) for name in OBJECTIVES if name in objectives
     ]
     handles += [
-        handle(name or "no derivation", marker=MARKERS[i % len(MARKERS)], markerfacecolor="none", color="black")
+        handle(_plain(name or "no derivation"), marker=MARKERS[i % len(MARKERS)], markerfacecolor="none", color="black")
         for i, name in enumerate(derivations)
     ]
     handles.append(handle("ours", marker="o", color="black"))
@@ -222,7 +242,8 @@ def learning_curves(logged: dict[str, dict[str, Curve]]) -> Figure:
     styles = {group: _line_style(number, len(groups)) for number, group in enumerate(groups)}
     shown = [metric for metric in METRICS if any(metric in curves for curves in logged.values())]
     with rc_context(STYLE):
-        figure = Figure(figsize=(12, 5.2 + 0.3 * -(-len(groups) // 2)), dpi=150, layout="constrained")
+        height = _drawable(5.2 + 0.3 * -(-len(groups) // 2), f"{len(groups):,} logs")
+        figure = Figure(figsize=(12, height), dpi=150, layout="constrained")
         for axes, metric in zip(figure.subplots(1, len(shown), squeeze=False).flat, shown, strict=True):
             for name, curves in logged.items():
                 if metric in curves:
@@ -232,7 +253,7 @@ def learning_curves(logged: dict[str, dict[str, Curve]]) -> Figure:
             axes.grid(color="#DDDDDD")
             axes.spines[["top", "right"]].set_visible(False)
         figure.legend(
-            handles=[Line2D([], [], linewidth=2.5, label=group, **styles[group]) for group in groups],
+            handles=[Line2D([], [], linewidth=2.5, label=_plain(group), **styles[group]) for group in groups],
             loc="outside lower center", ncols=2, frameon=False, fontsize=SMALL,
         )  # fmt: skip
     return figure
