@@ -319,28 +319,39 @@ def growth(reader: Reader, size: int) -> tuple[int, int, str]:
             (where / name).write_bytes(content)
         there = sum(map(len, files.values()))
         del files
-        out, into = os.pipe()
-        process = os.fork()
-        if not process:
-            said = "killed"
+        return there, *measured(reader.read, where)
+
+
+def measured(read: Callable[[Path], object], where: Path) -> tuple[int, str]:
+    """Read something in a process of its own.
+
+    Returns:
+        bytes by which its memory grew at most, and what was answered: ``read``, ``refused``, ``killed``, or the name of
+        an exception.
+    """
+    out, into = os.pipe()
+    process = os.fork()
+    if not process:
+        try:
+            Path("/proc/self/clear_refs").write_text("5")  # the highest mark becomes what is used now
+            before = _memory("VmHWM")
+            signal.signal(signal.SIGPROF, _hang)
+            signal.setitimer(signal.ITIMER_PROF, 6 * SECONDS)
             try:
-                Path("/proc/self/clear_refs").write_text("5")  # the highest mark becomes what is used now
-                before = _memory("VmHWM")
-                try:
-                    reader.read(where)
-                    said = "read"
-                except InputError:
-                    said = "refused"
-                except BaseException as error:
-                    said = type(error).__name__
-                os.write(into, json.dumps([_memory("VmHWM") - before, said]).encode())
-            finally:
-                os._exit(0)
-        os.close(into)
-        with os.fdopen(out, "rb") as pipe:
-            grew, said = json.loads(pipe.read() or b'[0, "killed"]')
-        os.waitpid(process, 0)
-        return there, grew, said
+                read(where)
+                said = "read"
+            except InputError:
+                said = "refused"
+            except BaseException as error:
+                said = type(error).__name__
+            os.write(into, json.dumps([_memory("VmHWM") - before, said]).encode())
+        finally:
+            os._exit(0)
+    os.close(into)
+    with os.fdopen(out, "rb") as pipe:
+        grew, said = json.loads(pipe.read() or b'[0, "killed"]')
+    os.waitpid(process, 0)
+    return grew, said
 
 
 def _memory(name: str) -> int:
