@@ -13,6 +13,7 @@ import torch
 
 from tests.stress import fuzz
 
+FACTOR = 20  # times the size of the files that import may take, besides ``fuzz.CONSTANT``
 DEEP = "[" * 100_000
 NUMBERS = (10**9, 2**63, 10**400, -1, 0, 1e308, True, None, "many", [], {}, 0.5)
 SIZES = (

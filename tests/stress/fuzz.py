@@ -334,7 +334,7 @@ def measured(read: Callable[[Path], object], where: Path) -> tuple[int, str]:
     if not process:
         try:
             Path("/proc/self/clear_refs").write_text("5")  # the highest mark becomes what is used now
-            before = _memory("VmHWM")
+            before = memory("VmHWM")
             signal.signal(signal.SIGPROF, _hang)
             signal.setitimer(signal.ITIMER_PROF, 6 * SECONDS)
             try:
@@ -344,7 +344,7 @@ def measured(read: Callable[[Path], object], where: Path) -> tuple[int, str]:
                 said = "refused"
             except BaseException as error:
                 said = type(error).__name__
-            os.write(into, json.dumps([_memory("VmHWM") - before, said]).encode())
+            os.write(into, json.dumps([memory("VmHWM") - before, said]).encode())
         finally:
             os._exit(0)
     os.close(into)
@@ -354,7 +354,7 @@ def measured(read: Callable[[Path], object], where: Path) -> tuple[int, str]:
     return grew, said
 
 
-def _memory(name: str) -> int:
+def memory(name: str) -> int:
     """A line of the status of this process, in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) << 10 for line in lines if line.startswith(f"{name}:"))

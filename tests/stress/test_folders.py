@@ -30,7 +30,7 @@ def test_a_crafted_folder_is_read_or_refused_in_bounded_memory(plain, tmp_path):
         shutil.copytree(plain, folder)
         cases[name](folder)
         there, grew, said = folders.answer(folder)
-        if said not in ("read", "refused") or grew > fuzz.CONSTANT + 20 * there:
+        if said not in ("read", "refused") or grew > fuzz.CONSTANT + folders.FACTOR * there:
             failed[name] = said, grew >> 20
         refused += said == "refused"
         shutil.rmtree(folder)
