@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor
 
-from fairseq_align.errors import InputError, needed
+from fairseq_align.errors import InputError, needed, reason_of
 from fairseq_align.files import read_json
 from fairseq_align.huggingface import fairseq_checkpoint, tokenizer
 from fairseq_align.huggingface.adapters import adapter_of, from_huggingface

@@ -27,14 +27,14 @@ def unpack(archive: Path, folder: Path) -> None:
     """Extract fairseq's files from an archive, whatever folder they are in.
 
     Raises:
-        InputError: the archive is damaged or holds more than it may (see ``files.opened``), or a member is no plain
-            file or folder inside it.
+        InputError: the archive is damaged or holds more than it may (see ``files.open_unpacked``), or a member is no
+            plain file or folder inside it.
     """
     try:
         with open(archive, "rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
         with (
-            files.opened(archive, packed=packed) as file,
+            files.open_unpacked(archive, "gzip" if packed else "") as file,
             tarfile.open(fileobj=file, mode="r|" if packed else "r|*") as tar,
         ):
             for member in tar:
