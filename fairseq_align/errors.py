@@ -8,6 +8,7 @@ from importlib import import_module
 from types import ModuleType
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
+LONGEST = 1000  # characters of a message; what is found may be a whole file
 
 
 class InputError(ValueError):
@@ -15,8 +16,16 @@ class InputError(ValueError):
 
     Messages follow ``path:line: found X, expected Y; do Z``. Scripts of this package print the line and exit with
     status 1; fairseq's commands do the same through ``show_in_one_line``, so that the line does not drown in a call
-    stack of the trainer.
+    stack of the trainer. What would break the line, and the middle of what is longer than ``LONGEST``, is left out.
+
+    Example:
+        >>> InputError("a.txt:1: found a line\\nof two, expected one; mend it")
+        InputError('a.txt:1: found a line of two, expected one; mend it')
     """
+
+    def __init__(self, message: str):
+        line = "".join(c if c.isprintable() else " " for c in str(message))
+        super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}")
 
 
 def reason_of(error: BaseException) -> str:

@@ -1,7 +1,9 @@
-"""Files: packed or not, lines read with their numbers, bounded; files and folders written whole or not at all."""
+"""Files: packed or not, lines and JSON read within bounds; files and folders written whole or not at all."""
 
 import functools
 import hashlib
+import io
+import json
 import os
 import shutil
 import zlib
@@ -31,7 +33,12 @@ SUFFIXES = {"gzip": ".gz", "bzip2": ".bz2", "xz": ".xz"}
 # what reading raises where a file is damaged, or is not what its suffix says
 UNREADABLE = (OSError, EOFError, zlib.error, LZMAError, ImportError, MemoryError)
 TEXT = "text, plain or .gz, .bz2, .xz; check the path and the copy"
-LONGEST_LINE = 1 << 24  # bytes; a small compressed file can hold a line that no memory has room for
+LONGEST_LINE = 1 << 24  # bytes of a line of running text, which may be a whole book
+LONGEST_ROW = 1 << 20  # bytes of a line with columns or fields, which takes many times as much once they are apart
+UNPACKED = "FAIRSEQ_ALIGN_UNPACKED"  # what a compressed file may hold: RATIO,BYTES
+RATIO, MOST = 100, 1 << 40  # its defaults; text is packed to a tenth, word lists to a thirtieth
+ROOM = 1 << 26  # bytes that any compressed file may hold, whatever its size
+MOST_JSON = 1 << 24  # bytes of a JSON document; configurations have thousands, tokenizers of XLM-R nine million
 STANDARD = "-"  # the name of standard input, and of standard output
 
 _taken = False  # whether standard input has been read
@@ -71,14 +78,75 @@ def check_exists(path: str | Path, expected: str = TEXT) -> None:
         raise InputError(f"{path}: found {error.strerror}, expected {expected}") from error
 
 
-def open_unpacked(path: str | Path) -> BinaryIO:
+class _Counted:
+    """A file that counts the bytes that were read."""
+
+    def __init__(self, file: BinaryIO):
+        self.file, self.taken = file, 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self.file.read(size)
+        self.taken += len(data)
+        return data
+
+
+class _Unpacked(io.RawIOBase):
+    """The content of a packed file, up to a bound."""
+
+    def __init__(self, path: str | Path, module: str, ratio: int, room: int, most: int):
+        self.path, self.ratio, self.room, self.most = path, ratio, room, most
+        self.packed = _Counted(open(path, "rb"))
+        self.unpacked = import_module(module).open(self.packed, "rb")
+        self.given = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        data = self.unpacked.read(len(buffer))
+        self.given += len(data)
+        bound = min(self.most, max(self.room, self.ratio * self.packed.taken))
+        if self.given > bound:
+            raise InputError(
+                f"{self.path}: found more than {bound:,} bytes in {self.packed.taken:,} compressed ones, expected at "
+                f"most {self.ratio} times as many; if they are right, unpack the file or set {UNPACKED}=RATIO,BYTES"
+            )
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self.packed.file.close()
+        super().close()
+
+
+def open_unpacked(path: str | Path, module: str | None = None, ratio: int = 0, room: int = ROOM) -> BinaryIO:
     """Open a file to read its bytes, unpacked if it ends in a suffix of ``PACKED``.
 
+    A packed file may hold ``ratio`` times its size or ``room`` bytes, whichever is more; the environment variable
+    ``FAIRSEQ_ALIGN_UNPACKED=RATIO,BYTES`` sets the ratio and the most bytes of all.
+
+    Args:
+        module: one of ``PACKED`` that unpacks it; None: as its suffix says; empty: it is not packed.
+        ratio: 0: that of the environment variable, or else ``RATIO``.
+
     Raises:
-        ImportError: this Python was built without the module that unpacks it.
+        UNREADABLE: it cannot be read, on opening or while reading, or this Python was built without the module.
+        InputError: it holds more than it may, while reading; or the variable is not two numbers.
     """
-    module = PACKED.get(Path(path).suffix)
-    return import_module(module).open(path, "rb") if module else open(path, "rb")
+    module = PACKED.get(Path(path).suffix) if module is None else module
+    if not module:
+        return open(path, "rb")
+    given, most = _bounds()
+    return io.BufferedReader(_Unpacked(path, module, ratio or given, room, most), 1 << 16)
+
+
+def _bounds() -> tuple[int, int]:
+    """Ratio and most bytes of a compressed file."""
+    text = os.environ.get(UNPACKED) or f"{RATIO},{MOST}"
+    parts = text.split(",")
+    if len(parts) != 2 or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
+        raise InputError(f"{UNPACKED}: found {text!r}, expected RATIO,BYTES such as {RATIO},{MOST}; mend the variable")
+    return int(parts[0]), int(parts[1])
 
 
 def unpacked_name(path: str | Path) -> str:
@@ -101,7 +169,7 @@ def check_unpacked(path: str | Path, beginning: bytes) -> None:
             raise InputError(f"{path}: found what {program} packed, expected text, plain or .gz, .bz2, .xz; {advice}")
 
 
-def read_lines(path: str | Path, expected: str = TEXT) -> Iterator[tuple[int, str]]:
+def read_lines(path: str | Path, expected: str = TEXT, longest: int = LONGEST_LINE) -> Iterator[tuple[int, str]]:
     """Lines of a UTF-8 text file, plain or packed, with their numbers from 1, without the end of line.
 
     ``-`` is standard input.
@@ -109,9 +177,11 @@ def read_lines(path: str | Path, expected: str = TEXT) -> Iterator[tuple[int, st
 
     Args:
         expected: end of the message for a file that is missing or cannot be read, as ``check_exists``.
+        longest: bytes of a line from which on it is refused.
 
     Raises:
-        InputError: the file is missing or cannot be read, or a line is not UTF-8 or longer than ``LONGEST_LINE``.
+        InputError: the file is missing or cannot be read or holds more than it may (see ``opened``), or a line is not
+            UTF-8 or too long.
 
     Example:
         >>> with writing("two.txt") as file:
@@ -122,16 +192,16 @@ def read_lines(path: str | Path, expected: str = TEXT) -> Iterator[tuple[int, st
     number = 0
     try:
         with _standard_input() if is_standard(path) else open_unpacked(path) as file:
-            for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1):
-                if len(line) == LONGEST_LINE:
+            for number, line in enumerate(iter(lambda: file.readline(longest), b""), 1):
+                if len(line) == longest:
                     raise InputError(
-                        f"{path}:{number}: found a line of {LONGEST_LINE:,} bytes or more, expected a text of shorter "
+                        f"{path}:{number}: found a line of {longest:,} bytes or more, expected a text of shorter "
                         "ones; break the line"
                     )
                 if number == 1:
                     check_unpacked(path, line)
-                text = line.decode("utf-8")
-                yield number, text.removeprefix("\ufeff" if number == 1 else "").rstrip("\r\n")
+                    line = line.removeprefix(b"\xef\xbb\xbf")
+                yield number, line.rstrip(b"\r\n").decode("utf-8")
     except UnicodeDecodeError as error:
         byte = f"byte 0x{error.object[error.start]:02x}"
         raise InputError(f"{path}:{number}: found {byte}, expected UTF-8; convert the file, e.g. with iconv") from error
@@ -173,6 +243,37 @@ def _checksum(path: str | Path, size: int, changed: int) -> str:
     """The checksum of a file, remembered while its size and time of change stay the same."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+
+
+def read_json(path: str | Path, expected: str, most: int = MOST_JSON) -> dict:
+    """A JSON object that a whole file holds.
+
+    Args:
+        expected: end of the message: what the file should be, and what to do.
+        most: bytes from which on it is refused.
+
+    Raises:
+        InputError: the file is missing, cannot be read, is too large, nested too deep or no JSON object.
+
+    Example:
+        >>> with writing("one.json") as file:
+        ...     _ = file.write('{"a": 1}')
+        >>> read_json("one.json", "an object")
+        {'a': 1}
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(most)
+        if len(data) == most:
+            raise InputError(f"{path}: found {most:,} bytes or more, expected {expected}")
+        content = json.loads(data)
+    except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: found {reason_of(error)}, expected {expected}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: found a {type(content).__name__}, expected {expected}")
+    return content
 
 
 @contextmanager

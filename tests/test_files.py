@@ -141,3 +141,39 @@ def test_packed_text_under_another_name_is_not_called_another_encoding(tmp_path,
     for read in (read_lines, tei.read, conllu.read):
         with pytest.raises(InputError, match=rf"a.zip: found what {program} packed, expected text, .*; .*{advice}$"):
             list(read(path))
+
+
+def bomb(path, size=files.ROOM + (1 << 20)):
+    path.write_bytes(gzip.compress(b"word\n" * (size // 5), 9))
+    return path
+
+
+def test_a_compressed_file_that_holds_more_than_it_may_is_refused(tmp_path, monkeypatch):
+    path = bomb(tmp_path / "a.txt.gz")
+    with pytest.raises(InputError, match=r"a.txt.gz: found more than 67,108,864 bytes in [\d,]+ compressed ones"):
+        sum(1 for _ in read_lines(path))
+    monkeypatch.setenv(files.UNPACKED, "2000,1000000000")
+    assert sum(1 for _ in read_lines(path)) == (files.ROOM + (1 << 20)) // 5
+    monkeypatch.setenv(files.UNPACKED, "2000,1000000")
+    with pytest.raises(InputError, match="found more than 1,000,000 bytes"):
+        sum(1 for _ in read_lines(path))
+    monkeypatch.setenv(files.UNPACKED, "many")
+    with pytest.raises(InputError, match="FAIRSEQ_ALIGN_UNPACKED: found 'many', expected RATIO,BYTES"):
+        list(read_lines(path))
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"[1]", b'{"a": ', b"[" * 100_000, b"\xff", b"9" * 5000, b" " * 3000, b'{"a": "\\ud8"}']
+)
+def test_json_that_is_no_object_or_too_large_is_refused_in_one_line(tmp_path, content):
+    path = tmp_path / "a.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a.json: found .*, expected an object; mend it$"):
+        files.read_json(path, "an object; mend it", most=2000)
+
+
+def test_what_is_found_cannot_break_or_fill_the_line_of_a_message():
+    message = str(InputError("a.txt:1: found " + "\x1b[31m\r\n\u2028\ud800x" * 1000 + ", expected text; mend it"))
+    assert message.isprintable() and len(message) < 1100
+    assert message.startswith("a.txt:1: found ") and message.endswith(", expected text; mend it")

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from fairseq_align.derivation.transforms import TRANSFORMS
 from fairseq_align.errors import InputError, reason_of
-from fairseq_align.files import writing
+from fairseq_align.files import read_json, writing
 
 RECORD = "derivation.json"
+MOST = 1 << 16  # bytes of the file
+MOST_PIECES = 1 << 24  # of a vocabulary; a table of ids takes 8 bytes for each
 UNITS = ("word", "subword")
 KINDS = {"transforms": tuple, "overlap": (int, float)}  # types of these fields; the others have plain annotations
 
@@ -78,15 +80,16 @@ class Derivation:
             InputError: the file is missing, no JSON object, or has other fields or values than a ``Derivation``.
         """
         advice = "expected the record that fairseq-align derive writes beside its data; derive the language again"
+        content = read_json(path, advice.removeprefix("expected "), MOST)
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
             derivation = cls(**{**content, "transforms": tuple(content["transforms"])})
             for field in fields(cls):
                 value, kind = getattr(derivation, field.name), KINDS.get(field.name, field.type)
-                if not isinstance(value, kind) or (kind is int and value < 0):
+                if not isinstance(value, kind) or isinstance(value, bool) or (kind is int and value < 0):
                     raise ValueError(f"{field.name} {value!r:.40}")
+            for name in ("source_pieces", "pieces"):
+                if getattr(derivation, name) > MOST_PIECES:
+                    raise ValueError(f"{name} {getattr(derivation, name)!r:.40}")
             return derivation
-        except FileNotFoundError as error:
-            raise InputError(f"{path}: found no file, {advice}") from error
-        except (OSError, TypeError, KeyError, ValueError, RecursionError) as error:
+        except (TypeError, KeyError, ValueError) as error:
             raise InputError(f"{path}: found {reason_of(error)}, {advice}") from error

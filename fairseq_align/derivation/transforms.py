@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from fairseq_align.errors import InputError
 from fairseq_align.lazy import np
 from fairseq_align.text import vocabulary
 
@@ -225,12 +226,20 @@ class Deriver:
         derivation: what to do.
         dictionary: the vocabulary after derivation.
 
+    Raises:
+        InputError: the derivation is of a larger vocabulary.
+
     Attributes:
         rng: random numbers of this derivation, drawn chunk by chunk.
     """
 
     def __init__(self, derivation: Derivation, dictionary: Dictionary):
         self.derivation, self.dictionary = derivation, dictionary
+        if derivation.source_pieces > len(dictionary):
+            raise InputError(
+                f"found source_pieces {derivation.source_pieces:,} in the record of a derivation, expected at most the "
+                f"{len(dictionary):,} symbols of dict.txt; derive the language again"
+            )
         self.rng = np.random.default_rng([derivation.seed, 1])
         self._starts = vocabulary.word_starts(dictionary)
         self._edge = vocabulary.sentence_final(dictionary)

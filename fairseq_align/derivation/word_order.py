@@ -26,8 +26,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from fairseq_align.errors import InputError, reason_of
-from fairseq_align.files import writing
+from fairseq_align.errors import InputError
+from fairseq_align.files import read_json, writing
 from fairseq_align.lazy import np
 
 KINDS = ("precede", "before", "around", "after", "next")
@@ -36,6 +36,8 @@ FIRST, LAST = ("^", "^"), ("$", "$")  # the edges of a phrase
 IN_SEQUENCE = frozenset({"conj", "fixed", "flat", "goeswith", "list"})  # UD puts the head first: a, b and c
 
 FORMAT = "fairseq_align word order, version 1"
+MOST_SYMBOLS = 1500  # 110 MB of weights; all treebanks of UD together have some hundred tags with relations
+MOST_WEIGHT = 1e6  # nats
 EXACT = 8  # dependents up to which all orders are counted; 99.9 % of the nouns and verbs of UD treebanks have no more
 KNOWN = 5  # occurrences from which on a relation has an order of its own
 KEEP = 0.3  # default log odds by which a pair of elements prefers its order in the source
@@ -101,13 +103,21 @@ class WordOrder:
 
     @cached_property
     def _dense(self) -> tuple[dict[str, int], np.ndarray]:
-        """Number of each symbol; weights as an array (kind, first, second), with a last row and column of 0."""
+        """Number of each symbol; weights as an array (kind, first, second), with a last row and column of 0.
+
+        Raises:
+            ValueError: there are more than ``MOST_SYMBOLS``, or a weight is no number.
+        """
         names = sorted({name for rows in self.weights.values() for first in rows for name in (first, *rows[first])})
+        if len(names) > MOST_SYMBOLS:
+            raise ValueError(f"{len(names):,} symbols, more than {MOST_SYMBOLS:,}")
         number = {name: index for index, name in enumerate(names)}
         dense = np.zeros((len(KINDS) + 1, len(names) + 1, len(names) + 1))
         for kind, rows in self.weights.items():
             for first, row in rows.items():
                 for second, weight in row.items():
+                    if isinstance(weight, bool) or not isinstance(weight, int | float) or not abs(weight) < MOST_WEIGHT:
+                        raise ValueError(f"the weight {weight!r:.40} of {first:.40} and {second:.40}")
                     dense[KINDS.index(kind), number[first], number[second]] = weight
         return number, dense
 
@@ -136,17 +146,16 @@ def load(path: str | Path, name: str) -> WordOrder:
         >>> load("fr.order.json", "nouns").relations
         {'amod': 9}
     """
+    content = read_json(path, f"the order of {name}; write the file with preprocess/syntax.py learn")
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
-            raise ValueError(f"format {content['format']!r}")
+            raise ValueError(f"format {content['format']!r:.40}")
         order = WordOrder(**content[name])
         order.scores([FIRST])
         order.fixes_side(FIRST)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        found = reason_of(error) if isinstance(error, OSError) else repr(error)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{path}: found {found}, expected the order of {name}; write the file with fairseq-align syntax learn"
+            f"{path}: found {error!r}, expected the order of {name}; write the file with fairseq-align syntax learn"
         ) from error
     return order
 

@@ -17,7 +17,7 @@ from conllu.exceptions import ParseException
 from conllu.parser import DEFAULT_FIELD_PARSERS, DEFAULT_FIELDS, parse_comment_line, parse_line
 
 from fairseq_align.errors import InputError
-from fairseq_align.files import read_lines
+from fairseq_align.files import LONGEST_ROW, read_lines
 from fairseq_align.text.normalise import normalise
 
 # https://universaldependencies.org/u/pos/, alphabetical
@@ -25,6 +25,8 @@ UPOS = tuple("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCON
 
 ABSENT = "_"  # stands for text that may not be distributed, once a word or once a letter
 SIGNS = frozenset({"PUNCT", "SYM", "X"})  # tags of words that may be an underscore
+
+MOST_LINES, LONGEST = 10_000, 1 << 20  # lines and characters of a sentence; the treebanks have hundreds of words
 
 _NUMBER = "[1-9][0-9]{0,8}"  # Python reads no number of thousands of digits
 _ID = re.compile(rf"(?P<word>{_NUMBER})|(?P<first>{_NUMBER})-(?P<last>{_NUMBER})|(?P<before>0|{_NUMBER})\.{_NUMBER}")
@@ -81,16 +83,22 @@ def read(path: str | Path) -> Iterator[Sentence]:
         >>> [(sentence, sentence.lines) for sentence in read("she-runs.conllu")]
         [(TokenList<She, runs>, [1, 2])]
     """
-    block, comments = [], []
-    for number, line in chain(read_lines(path), [(0, "")]):
+    block, comments, length = [], [], 0
+    for number, line in chain(read_lines(path, longest=LONGEST_ROW), [(0, "")]):
         if line.strip():
             block.append((number, line))
+            length += len(line)
+            if len(block) + len(comments) > MOST_LINES or length > LONGEST:
+                raise InputError(
+                    f"{path}:{number}: found a sentence of more than {MOST_LINES:,} lines or {LONGEST:,} characters, "
+                    "expected a shorter one; separate sentences by empty lines"
+                )
         elif all(line.startswith("#") for _, line in block):  # comments of the document, before an empty line
             comments += [line for _, line in block]
             block = []
         else:
             yield _sentence(path, block, comments)
-            block, comments = [], []
+            block, comments, length = [], [], 0
 
 
 def _sentence(path: str | Path, block: list[tuple[int, str]], comments: list[str]) -> Sentence:
@@ -132,7 +140,7 @@ def _check_id(place: str, text: str, words: int) -> None:
     match = _ID.fullmatch(text)
     if match is None:
         raise InputError(
-            f"{place}: found id {text!r}, expected a number (3), a range (3-4) or an empty node (3.1); mend the line"
+            f"{place}: found id {text!r:.40}, expected a number (3), a range (3-4) or an empty node (3.1); mend it"
         )
     if match["before"] is not None:
         if int(match["before"]) != words:
@@ -167,7 +175,7 @@ def words_and_tags(sentence: Sentence, labels: Iterable[str] = UPOS) -> tuple[li
             continue
         if token["upos"] not in labels:
             raise InputError(
-                f"{sentence.path}:{number}: found UPOS {token['upos']!r} of {token['form']!r}, "
+                f"{sentence.path}:{number}: found UPOS {token['upos']!r:.40} of {token['form']!r:.40}, "
                 f"expected one of {' '.join(labels)}; tag the word, or leave the sentence out"
             )
         words.append(normalise(token["form"]))

@@ -15,14 +15,16 @@ reference, predicted``) is read with the predicted tags. What a file says of its
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from fairseq_align.downstream.labels import BEGIN, INSIDE, OUTSIDE, iob2_labels
 from fairseq_align.errors import InputError
-from fairseq_align.files import read_lines
+from fairseq_align.files import LONGEST_ROW, read_lines
 from fairseq_align.text.normalise import normalise
 
+MOST_LINES, LONGEST = 10_000, 1 << 20  # words and characters of a sentence, and of those that are read ahead
 SCHEMES = ("iob2", "iob1")
 DOCUMENT = "-DOCSTART-"  # separates the documents of CoNLL 2003
 ENDS = {"E-": INSIDE, "L-": INSIDE, "S-": BEGIN, "U-": BEGIN}  # prefixes of BIOES and BILOU, and those of IOB2
@@ -70,12 +72,16 @@ def read(
         [(['Mary', 'left'], ['B-PER', 'O'])]
     """
     known = iob2_labels(list(types))
-    sentences = _sentences(path)
+    rest = _sentences(path)
+    first = _ahead(rest)
+    numbered = columns is None and _are_numbered(first)
     if columns is None:
-        columns = (2, 3) if _are_numbered(sentences) else (1, 0)
-    language = _language(path, sentences, columns[0] - 1)
-    for rows in sentences:
-        sentence = [_line(path, row, columns, language, known) for row in rows]
+        columns = (2, 3) if numbered else (1, 0)
+    language = _language(path, first, columns[0] - 1)
+    for rows in chain(first, rest):
+        sentence = [
+            _line(path, row, columns, language, known, count if numbered else None) for count, row in enumerate(rows, 1)
+        ]
         tags = [line.tag for line in sentence]
         if scheme == "iob1":
             tags = list(from_iob1(tags))
@@ -84,13 +90,28 @@ def read(
         yield [line.word for line in sentence], tags
 
 
-def _sentences(path: str | Path) -> list[list[Row]]:
-    """The sentences of a file as rows of equally many columns, comments left out."""
-    sentences: list[list[Row]] = [[]]
+def _ahead(sentences: Iterator[list[Row]]) -> list[list[Row]]:
+    """The first sentences, which tell what is true of all: ``MOST_LINES`` words, or all there are."""
+    first, words, length = [], 0, 0
+    for sentence in sentences:
+        first.append(sentence)
+        words += len(sentence)
+        length += sum(len(field) for row in sentence for field in row.fields)
+        if words >= MOST_LINES or length >= LONGEST:
+            break
+    return first
+
+
+def _sentences(path: str | Path) -> Iterator[list[Row]]:
+    """The sentences of a file as rows of equally many columns, comments left out; one at a time is in memory."""
+    sentence: list[Row] = []
     first: Row | None = None
-    for number, text in read_lines(path):
+    length = 0
+    for number, text in read_lines(path, longest=LONGEST_ROW):
         if not text.strip() or text.startswith(DOCUMENT):
-            sentences.append([])
+            if sentence:
+                yield sentence
+            sentence, length = [], 0
             continue
         if _is_comment(text):
             continue
@@ -103,8 +124,15 @@ def _sentences(path: str | Path) -> list[list[Row]]:
                 f"{path}:{number}: found {len(row.fields)} columns, expected {len(first.fields)} as in line "
                 f"{first.number}; mend the line, and separate columns by tabs if words hold spaces"
             )
-        sentences[-1].append(row)
-    return [sentence for sentence in sentences if sentence]
+        sentence.append(row)
+        length += len(text)
+        if len(sentence) > MOST_LINES or length > LONGEST:
+            raise InputError(
+                f"{path}:{number}: found a sentence of more than {MOST_LINES:,} words or {LONGEST:,} characters, "
+                "expected a shorter one; separate sentences by empty lines"
+            )
+    if sentence:
+        yield sentence
 
 
 def _is_comment(text: str) -> bool:
@@ -129,27 +157,45 @@ def _language(path: str | Path, sentences: list[list[Row]], column: int) -> str:
     if without is None:
         return match[0]
     if len(sentences[0]) > 1 and all(row.fields[column].startswith(match[0]) for row in sentences[0]):
-        raise InputError(
-            f"{path}:{without.number}: found {without.fields[column]!r} without the {match[0]} of the words before, "
-            "expected it before every word or none; mend the line"
-        )
+        raise _mixed(path, without.number, without.fields[column], match[0])
     return ""
 
 
-def _line(path: str | Path, row: Row, columns: tuple[int, int], language: str, known: tuple[str, ...]) -> Line:
-    """The word and the tag of a row."""
+def _mixed(path: str | Path, number: int, word: str, language: str) -> InputError:
+    return InputError(
+        f"{path}:{number}: found {word!r:.60} without the {language} of the words before, expected it before every "
+        "word or none; mend the line"
+    )
+
+
+def _line(
+    path: str | Path, row: Row, columns: tuple[int, int], language: str, known: tuple[str, ...], count: int | None
+) -> Line:
+    """The word and the tag of a row.
+
+    Args:
+        count: what the first column must be; None: anything.
+    """
     number, fields = row
+    if count is not None and fields[0] != str(count):
+        raise InputError(
+            f"{path}:{number}: found {fields[0]!r:.40} in the first column, expected {count}, as it numbers the words "
+            "before; mend the line, or name the columns of word and tag with --columns"
+        )
     if len(fields) < max(columns):
         raise InputError(
             f"{path}:{number}: found {len(fields)} columns, expected {max(columns)} or more; check --columns"
         )
-    word, tag = fields[columns[0] - 1].removeprefix(language), fields[columns[1] - 1].strip()
+    word, tag = fields[columns[0] - 1], fields[columns[1] - 1].strip()
+    if not word.startswith(language):
+        raise _mixed(path, number, word, language)
+    word = word.removeprefix(language)
     if not word.strip():
         raise InputError(f"{path}:{number}: found no word in {fields!r:.60}, expected 'word<TAB>tag'; mend the line")
     tag = ENDS.get(tag[:2], tag[:2]) + tag[2:]
     if tag not in known:
         raise InputError(
-            f"{path}:{number}: found tag {tag!r} of {word!r}, expected one of {' '.join(known)}; "
+            f"{path}:{number}: found tag {tag!r:.40} of {word!r:.40}, expected one of {' '.join(known)}; "
             "mend the tag, or name its type with --types"
         )
     return Line(number, normalise(word) or word, tag)
@@ -161,8 +207,8 @@ def _check(path: str | Path, sentence: list[Line]) -> None:
     for number, word, tag in sentence:
         if tag.startswith(INSIDE) and previous not in (tag, BEGIN + tag[2:]):
             raise InputError(
-                f"{path}:{number}: found {tag} of {word!r} after {previous}, expected {BEGIN}{tag[2:]}: in IOB2 every "
-                "entity begins with B-; if the file is IOB1, give --scheme iob1"
+                f"{path}:{number}: found {tag} of {word!r:.40} after {previous}, expected {BEGIN}{tag[2:]}: in IOB2 "
+                "every entity begins with B-; if the file is IOB1, give --scheme iob1"
             )
         previous = tag
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from fairseq_align.errors import InputError
-from fairseq_align.files import read_lines
+from fairseq_align.files import LONGEST_ROW, read_lines
 from fairseq_align.lazy import np
 from fairseq_align.text import parquet
 
@@ -42,6 +42,7 @@ COLUMNS = {
     "label": ("gold_label", "label"),
 }
 ANNOTATORS = ("label1", "label2", "label3", "label4", "label5")  # columns of their labels
+MOST_LANGS = 100  # that a message names
 INPUTS = ("input0", "input1")
 SEPARATORS = 2  # <s> before the premise and the second </s> between the sentences
 
@@ -78,12 +79,15 @@ def read(path: str | Path, lang: str, counts: Counter) -> Iterator[Pair]:
         rows = _table_rows(path, lang)
     else:
         rows = _json_rows(path) if ".jsonl" in Path(path).suffixes else _tsv_rows(path)
-    langs = set()
+    langs, here = set(), False
     for number, row in rows:
-        langs.add(row.get("language", lang))
-        if row.get("language", lang) != lang:
+        found = row.get("language", lang)
+        if len(langs) < MOST_LANGS:
+            langs.add(str(found)[:40])
+        if found != lang:
             counts["other"] += 1
             continue
+        here = True
         premise, hypothesis, label = (_field(path, number, row, name) for name in COLUMNS)
         if label in (NO_CONSENSUS, NUMBER_OF_NONE):
             counts["no_consensus"] += 1
@@ -91,11 +95,11 @@ def read(path: str | Path, lang: str, counts: Counter) -> Iterator[Pair]:
         if label not in SPELLINGS and label not in NUMBERS:
             numbers = ", ".join(f"{number} ({name})" for number, name in NUMBERS.items())
             raise InputError(
-                f"{path}:{number}: found label {label!r}, expected one of {', '.join(LABELS)} or {NO_CONSENSUS}, or "
-                f"{numbers} or {NUMBER_OF_NONE}; mend the line"
+                f"{path}:{number}: found label {label!r:.60}, expected one of {', '.join(LABELS)} or {NO_CONSENSUS}, "
+                f"or {numbers} or {NUMBER_OF_NONE}; mend the line"
             )
         yield Pair(premise, hypothesis, SPELLINGS.get(label) or NUMBERS[label])
-    if lang not in langs:
+    if not here:
         languages = f"languages {' '.join(sorted(langs))}" if langs else "no pair"
         raise InputError(f"{path}: found {languages}, expected pairs of {lang}; check --lang and the file")
 
@@ -103,7 +107,7 @@ def read(path: str | Path, lang: str, counts: Counter) -> Iterator[Pair]:
 def _tsv_rows(path: str | Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Rows below the header, with their line numbers; quotation marks mean nothing."""
     header: list[str] = []
-    for number, line in read_lines(path):
+    for number, line in read_lines(path, longest=LONGEST_ROW):
         columns = line.split("\t")
         if not header:
             header = columns
@@ -143,7 +147,7 @@ def _named(path: str | Path, number: int, header: list[str], columns: list[str])
 
 
 def _json_rows(path: str | Path) -> Iterator[tuple[int, dict]]:
-    for number, line in read_lines(path):
+    for number, line in read_lines(path, longest=LONGEST_ROW):
         if not line.strip():
             continue
         try:

@@ -3,6 +3,7 @@
 A new task is a row of ``SCORERS``.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,8 +13,10 @@ from fairseq.criterions.masked_lm import MaskedLmConfig, MaskedLmLoss
 from fairseq.tasks import FairseqTask
 from fairseq.tasks.sentence_prediction import SentencePredictionTask
 
+from fairseq_align.data import binarized
 from fairseq_align.data.masked_lm import MaskedLmDataset
 from fairseq_align.downstream import labels as tags
+from fairseq_align.downstream import nli
 from fairseq_align.errors import InputError
 from fairseq_align.evaluation import predictions
 from fairseq_align.evaluation.checkpoint import Checkpoint, batches, summed
@@ -22,6 +25,8 @@ from fairseq_align.evaluation.sentence_retrieval import accuracy, sentence_vecto
 from fairseq_align.lexicon.frequency import unigrams
 from fairseq_align.tasks.align_mlm import AlignMlmTask
 from fairseq_align.tasks.sequence_tagging import SequenceTaggingTask
+
+logger = logging.getLogger(__name__)
 
 
 def split_and_lang(subset: str, lang: str | None = None) -> tuple[str, str]:
@@ -61,7 +66,7 @@ def score_mlm(checkpoint: Checkpoint, subset: str) -> Iterator[Score]:
     split, lang = split_and_lang(subset, checkpoint.cfg.task.langs.replace(",", "+"))
     task = checkpoint.task
     total = summed(checkpoint, MaskedLmLoss(MaskedLmConfig(tpu=False), task), subset)
-    masked = int(total["sample_size"])
+    masked = int(total.get("sample_size", 0))
     if not masked:
         raise InputError(
             f"--subset: found no token to predict in {subset} with --mask-prob {task.cfg.mask_prob} of the training, "
@@ -92,14 +97,49 @@ def score_tagging(checkpoint: Checkpoint, subset: str, folder: Path | None = Non
 
 
 def score_nli(checkpoint: Checkpoint, subset: str) -> Iterator[Score]:
-    """Share of sentence pairs with the correct class."""
+    """Share of sentence pairs with the correct class; a pair longer than the model takes is cut at its end.
+
+    Raises:
+        InputError: the model gives a number in place of a class, or the data lack the subset.
+    """
     cfg = checkpoint.cfg
+    if cfg.task.regression_target:
+        raise InputError(
+            f"{checkpoint.path}: found a regression (--regression-target), expected a classifier; what is scored is "
+            "the share of pairs with the correct class"
+        )
+    _shorten(checkpoint, subset)
     source_lang = split_and_lang(cfg.dataset.train_subset)[1]
     split, lang = split_and_lang(subset)
     total = summed(checkpoint, checkpoint.task.build_criterion(cfg.criterion), subset)
     pairs = int(total["sample_size"])
     tuned = {"source_lang": source_lang, "freeze_embeddings": False}
     yield Score("xnli", "accuracy", total["ncorrect"] / pairs, pairs, lang, split, **tuned)
+
+
+def _shorten(checkpoint: Checkpoint, subset: str) -> None:
+    """Let the task cut pairs of a subset to the length that the model takes, where fairseq would refuse them all.
+
+    Raises:
+        InputError: the data lack the subset.
+    """
+    task, data = checkpoint.task, checkpoint.data
+    for folder in (*nli.INPUTS, "label"):
+        if not binarized.exists(data / folder / subset):
+            there = sorted(path.stem for path in (data / folder).glob("*.idx"))
+            raise InputError(
+                f"{data / folder / subset}.idx: found no binarized data, expected one of {', '.join(there) or 'none'}; "
+                "check --subset, or run preprocess/xnli.py"
+            )
+    longest = min(task.max_positions(), checkpoint.model.max_positions())
+    added = sum(symbol is not None for symbol in (task.cfg.init_token, task.cfg.separator_token))
+    sizes = sum(binarized.read(data / folder / subset).sizes for folder in nli.INPUTS) + added
+    if not len(sizes):
+        raise InputError(f"--subset {subset}: found no sentence pair, expected some; check the data")
+    if over := int((sizes > longest).sum()):
+        logger.warning("%s: %d of %d pairs are longer than %d tokens and cut", subset, over, len(sizes), longest)
+        task.cfg.max_positions = longest
+        task.cfg.shorten_method, task.cfg.shorten_data_split_list = "truncate", ""
 
 
 class Scorer(NamedTuple):

@@ -76,10 +76,10 @@ def adapter_of(where: str, model_type: object) -> Adapter:
     Raises:
         InputError: there is none.
     """
-    if model_type not in ADAPTERS:
+    if not isinstance(model_type, str) or model_type not in ADAPTERS:
         expected = " or ".join(map(repr, ADAPTERS))
         raise InputError(
-            f"{where}: found model_type {model_type!r}, expected {expected}; fairseq's roberta has no other"
+            f"{where}: found model_type {model_type!r:.40}, expected {expected}; fairseq's roberta has no other"
         )
     return ADAPTERS[model_type]
 
@@ -110,7 +110,7 @@ def _check_epsilon(where: str, model: Model, eps: object) -> None:
     if eps == LAYER_NORM_EPS:
         return
     if isinstance(eps, bool) or not isinstance(eps, int | float) or not 0 <= eps < 1:
-        raise InputError(f"{where}: found layer_norm_eps {eps!r}, expected {LAYER_NORM_EPS}; mend the settings")
+        raise InputError(f"{where}: found layer_norm_eps {eps!r:.40}, expected {LAYER_NORM_EPS}; mend the settings")
     found = epsilon.difference(model, eps)
     if not found <= MOST_DIFFERENT:
         raise InputError(

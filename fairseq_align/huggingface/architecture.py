@@ -6,9 +6,10 @@ at 1, so the table of positions has two rows more than a sentence can have token
 ``Bert*``. What one side cannot express is refused.
 """
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
+from itertools import chain
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from fairseq_align.errors import InputError
 
+LARGEST = 1 << 31  # of a size
 LAYER_NORM_EPS = 1e-5  # torch's default, which fairseq's LayerNorm has
 OFFSET = 2  # rows of the table of positions before the first token's: pad + 1
 HEAD_NAME = "sentence_classification_head"  # what fairseq's sentence_prediction calls its head
@@ -56,7 +58,8 @@ class Architecture:
         activation: ``gelu`` or ``relu``; the masked-LM head has the same, where Hugging Face knows ``gelu`` alone.
         tied: the output layer of the masked-LM head is the word embeddings.
         dropout, attention_dropout, head_dropout: probabilities in training.
-        labels: names in the order of the logits; none for ``masked_lm``.
+        labels: names in the order of the logits; none for ``masked_lm`` and a regression.
+        regression: the classifier gives one number, which is no logit.
         dtype: of all tensors, one of ``DTYPES``.
     """
 
@@ -74,6 +77,12 @@ class Architecture:
     head_dropout: float = 0.0
     labels: tuple[str, ...] = ()
     dtype: str = "float32"
+    regression: bool = False
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that a tagger or classifier gives."""
+        return 1 if self.regression else len(self.labels)
 
 
 class Model(NamedTuple):
@@ -115,10 +124,10 @@ def _head(size: Architecture) -> Iterator[tuple[str, tuple[int, ...]]]:
         if not size.tied:
             yield "encoder.lm_head.weight", (size.vocabulary, size.dim)
     elif size.head == "tagger":
-        yield from _linear("tagging_head.out_proj", size.dim, len(size.labels))
+        yield from _linear("tagging_head.out_proj", size.dim, size.outputs)
     else:
         yield from _linear(f"classification_heads.{HEAD_NAME}.dense", size.dim, size.dim)
-        yield from _linear(f"classification_heads.{HEAD_NAME}.out_proj", size.dim, len(size.labels))
+        yield from _linear(f"classification_heads.{HEAD_NAME}.out_proj", size.dim, size.outputs)
 
 
 def shapes(size: Architecture) -> dict[str, tuple[int, ...]]:
@@ -130,6 +139,26 @@ def shapes(size: Architecture) -> dict[str, tuple[int, ...]]:
         (3, 16)
     """
     return {**dict(_encoder(size)), **dict(_head(size))}
+
+
+def check_stored(path: str | Path, tensors: object) -> dict[str, Tensor]:
+    """Return a mapping if it holds plain tensors alone, by name, each with as many numbers as it says.
+
+    A tensor may be a view that repeats what is stored, so that a small file claims any size.
+
+    Raises:
+        InputError: it does not.
+    """
+    for name, tensor in tensors.items() if isinstance(tensors, dict) else ():
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            raise InputError(f"{path}: found more than tensors, expected weights alone; get the weights of the model")
+        plain = tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
+        if not plain or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            raise InputError(
+                f"{path}: found {name:.80} of shape {tuple(tensor.shape)} without as many numbers in the file, "
+                "expected plain tensors; get the weights of the model"
+            )
+    return tensors
 
 
 def take(
@@ -150,7 +179,7 @@ def take(
         InputError: a tensor is missing, left over, or has another shape or type.
     """
     left, taken = set(tensors), {}
-    for fairseq_name, shape in shapes(size).items():
+    for fairseq_name, shape in chain(_encoder(size), _head(size)):  # settings may name any number of layers
         name = name_of(fairseq_name)
         if name not in tensors:
             raise InputError(f"{where}: found no tensor {name}, expected it in {model}; get a whole copy")
@@ -177,21 +206,27 @@ def check(where: str, size: Architecture) -> Architecture:
     """
     for field in fields(size):
         value = getattr(size, field.name)
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
         if (field.type is int and not (number and isinstance(value, int) and value > 0)) or (
             field.type is float and not (number and 0 <= value <= 1)
         ):
-            raise InputError(f"{where}: found {field.name} {value!r}, expected a number that fits; mend the settings")
+            raise InputError(
+                f"{where}: found {field.name} {value!r:.40}, expected a number that fits; mend the settings"
+            )
     if size.dim % size.heads:
         raise InputError(
             f"{where}: found dim {size.dim} and {size.heads} heads, expected a multiple; mend the settings"
         )
     allowed = ("gelu",) if size.head == "masked_lm" else ("gelu", "relu")
     if size.activation not in allowed:
-        raise InputError(f"{where}: found activation {size.activation!r}, expected {' or '.join(allowed)}")
+        raise InputError(f"{where}: found activation {size.activation!r:.40}, expected {' or '.join(allowed)}")
     if size.dtype not in DTYPES:
         raise InputError(f"{where}: found weights of type {size.dtype}, expected one of {', '.join(DTYPES)}")
-    if size.head != "masked_lm" and not size.labels:
+    if size.head == "tagger" and len(size.labels) == 1:
+        raise InputError(
+            f"{where}: found a tagger with one label, expected two or more; a model with this head is none"
+        )
+    if size.head != "masked_lm" and not size.outputs:
         raise InputError(f"{where}: found no labels, expected those of the {size.head}")
     return size
 

@@ -106,7 +106,7 @@ def export(
     _, cfg = fairseq_checkpoint.settings(checkpoint, state)
     data_folder = _data_folder(checkpoint, cfg, data)
     dict_path, dictionary = dictionary_of(data_folder, model.architecture.vocabulary)
-    if model.architecture.head == "classifier":
+    if model.architecture.labels and model.architecture.head == "classifier":
         model = with_labels(model, data_folder)
     subword.load(sentencepiece)
     pieces = Path(sentencepiece).read_bytes()

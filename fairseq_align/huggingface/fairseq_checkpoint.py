@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+import zipfile
 from argparse import Namespace
 from pathlib import Path
 
@@ -10,7 +11,18 @@ from torch import Tensor
 
 from fairseq_align.errors import InputError
 from fairseq_align.huggingface import UNKNOWN_LANG
-from fairseq_align.huggingface.architecture import HEAD_NAME, HEADS, Architecture, Model, check, fresh_lm_head, take
+from fairseq_align.huggingface.architecture import (
+    HEAD_NAME,
+    HEADS,
+    Architecture,
+    Model,
+    check,
+    check_stored,
+    fresh_lm_head,
+    take,
+)
+
+LONGEST_PICKLE = 1 << 23  # bytes of names and settings; a model of 400 tensors has 50,000
 
 # settings of fairseq for which Hugging Face's architecture has one value
 FIXED = {
@@ -42,6 +54,7 @@ def read_torch(path: str | Path) -> dict:
     found = changed_on_disk(path)
     if found:
         raise InputError(f"{path}: found a damaged file ({found}), expected one of torch.save; get a whole copy")
+    _check_archive(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -56,6 +69,22 @@ def read_torch(path: str | Path) -> dict:
     if not isinstance(state, dict):
         raise InputError(f"{path}: found a {type(state).__name__}, expected a mapping of names; get another file")
     return state
+
+
+def _check_archive(path: str | Path) -> None:
+    """Raise ``InputError`` for an archive that torch.save has not written: compressed, or with a pickle without end."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
+        return  # no archive, or a damaged one, which torch refuses
+    for member in members:
+        pickled = member.filename.endswith("/data.pkl") and member.file_size > LONGEST_PICKLE
+        if pickled or member.compress_type != zipfile.ZIP_STORED or member.file_size > member.compress_size:
+            raise InputError(
+                f"{path}: found {member.filename!r:.80} of {member.file_size:,} bytes in {member.compress_size:,}, "
+                "expected what torch.save writes; take the weights from someone who gives safetensors"
+            )
 
 
 def _first_line(error: Exception) -> str:
@@ -86,7 +115,7 @@ def _upgrade(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         name = name.replace("emb_layer_norm.", "layernorm_embedding.")
         if name.startswith("decoder."):
             name = "encoder." + name.removeprefix("decoder.")
-        if ".in_proj_" in name:
+        if ".in_proj_" in name and tensor.dim() and len(tensor) % 3 == 0 and len(tensor):
             for letter, part in zip("qkv", tensor.chunk(3), strict=True):
                 upgraded[name.replace(".in_proj_", f".{letter}_proj.")] = part.clone()
         elif not name.endswith(".version"):
@@ -105,7 +134,7 @@ def from_fairseq(path: str | Path, state: dict) -> Model:
     from fairseq.models.roberta.model import base_architecture
 
     args, _ = settings(path, state)
-    tensors = _upgrade(state["model"])
+    tensors = _upgrade(check_stored(path, state["model"]))
     words = tensors.get("encoder.sentence_encoder.embed_tokens.weight")
     if not isinstance(words, Tensor) or words.dim() != 2:
         raise InputError(f"{path}: found no embeddings of a RoBERTa encoder, expected --arch roberta or roberta_tagger")
@@ -116,12 +145,14 @@ def from_fairseq(path: str | Path, state: dict) -> Model:
             raise InputError(
                 f"{path}: found {name} {getattr(args, name)}, expected {value}; XLM-R of Hugging Face has no other"
             )
+    tensors = _with_head_name(path, tensors)
     head, labels = _head(path, tensors, state)
+    regression = head == "classifier" and _is_regression(state)
     output = tensors.get("encoder.lm_head.weight")
     if head != "masked_lm":
         tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith("encoder.lm_head.")}
     elif not args.untie_weights_roberta:
-        if output is not None and not torch.equal(output, words):
+        if output is not None and (output.dtype != words.dtype or not torch.equal(output, words)):
             raise InputError(f"{path}: found an output layer that is not the word embeddings; train it again")
         tensors.pop("encoder.lm_head.weight", None)
     size = Architecture(
@@ -137,7 +168,8 @@ def from_fairseq(path: str | Path, state: dict) -> Model:
         dropout=args.dropout,
         attention_dropout=args.attention_dropout,
         head_dropout=args.pooler_dropout,
-        labels=labels,
+        labels=() if regression else labels,
+        regression=regression,
         dtype=str(words.dtype).removeprefix("torch."),
     )
     return take(str(path), check(str(path), size), tensors, f"a fairseq model with the head {head}")
@@ -146,15 +178,35 @@ def from_fairseq(path: str | Path, state: dict) -> Model:
 def _head(path: str | Path, tensors: dict[str, Tensor], state: dict) -> tuple[str, tuple[str, ...]]:
     """Name of the head, by its tensors, and its labels."""
     if "tagging_head.out_proj.bias" in tensors:
-        names = (state.get("task_state") or {}).get("labels") or range(len(tensors["tagging_head.out_proj.bias"]))
-        return "tagger", tuple(map(str, names))
-    heads = sorted({name.split(".")[1] for name in tensors if name.startswith("classification_heads.")})
-    if heads not in ([], [HEAD_NAME]):
-        raise InputError(f"{path}: found heads {', '.join(heads)}, expected {HEAD_NAME} alone; train it alone")
-    if heads:
+        state = state.get("task_state")
+        names = state.get("labels") if isinstance(state, dict) else None
+        named = names if isinstance(names, list) else range(tensors["tagging_head.out_proj.bias"].numel())
+        return "tagger", tuple(map(str, named))
+    if any(name.startswith("classification_heads.") for name in tensors):
         bias = tensors.get(f"classification_heads.{HEAD_NAME}.out_proj.bias", torch.empty(0))
-        return "classifier", tuple(map(str, range(len(bias))))
+        return "classifier", tuple(map(str, range(bias.numel())))
     return "masked_lm", ()
+
+
+def _with_head_name(path: str | Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors whose classification head has fairseq's own name, whatever ``--classification-head-name`` was."""
+    heads = sorted({name.split(".")[1] for name in tensors if name.startswith("classification_heads.")})
+    if len(heads) > 1:
+        raise InputError(f"{path}: found heads {', '.join(heads)}, expected one; train it alone")
+    if not heads or heads == [HEAD_NAME]:
+        return tensors
+    own, ours = f"classification_heads.{heads[0]}.", f"classification_heads.{HEAD_NAME}."
+    return {ours + name.removeprefix(own) if name.startswith(own) else name: tensors[name] for name in tensors}
+
+
+def _is_regression(state: dict) -> bool:
+    """Whether a classifier was trained with ``--regression-target``."""
+    cfg = state.get("cfg")
+    groups = (
+        [cfg.get(name) for name in ("task", "criterion", "model")] if isinstance(cfg, dict) else [state.get("args")]
+    )
+    groups = [vars(group) if isinstance(group, Namespace) else group for group in groups]
+    return any(bool(group.get("regression_target")) for group in groups if isinstance(group, dict))
 
 
 def model_flags(size: Architecture) -> list[str]:
@@ -178,8 +230,9 @@ def flags(size: Architecture, data: str, lang: str) -> list[str]:
     of_task = {
         "masked_lm": ["--criterion", "masked_lm", "--langs", lang, "--tokens-per-sample", size.positions],
         "tagger": ["--criterion", task, "--lang", lang, "--tokens-per-sample", size.positions],
-        "classifier": ["--criterion", task, "--num-classes", len(size.labels), "--init-token", 0]
-        + ["--separator-token", 2, "--train-subset", f"train_{lang}"],
+        "classifier": ["--criterion", task, "--num-classes", size.outputs, "--init-token", 0]
+        + ["--separator-token", 2, "--train-subset", f"train_{lang}"]
+        + ["--regression-target", "--best-checkpoint-metric", "loss"] * size.regression,
     }[size.head]
     dropout = ["--dropout", size.dropout, "--attention-dropout", size.attention_dropout]
     dropout += ["--pooler-dropout", size.head_dropout]

@@ -36,6 +36,7 @@ EMBEDDINGS = {
     "layernorm_embedding": "LayerNorm",
 }
 FIXED = {"position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False}
+REGRESSION = "LABEL_0"  # as transformers calls what has no name
 WIDENED = (torch.float16, torch.bfloat16)  # float32 holds all their values
 
 
@@ -123,6 +124,9 @@ def to_config(form: Form, size: Architecture) -> dict:
         "tie_word_embeddings": size.tied,
         "torch_dtype": size.dtype,  # read by transformers 4 and 5
     }
+    if size.regression:
+        config["problem_type"] = "regression"
+        config["id2label"], config["label2id"] = {"0": REGRESSION}, {REGRESSION: 0}
     if size.labels:
         config["id2label"] = {str(index): label for index, label in enumerate(size.labels)}
         config["label2id"] = {label: index for index, label in enumerate(size.labels)}
@@ -153,7 +157,7 @@ def from_config(form: Form, where: str, config: dict, tensors: dict[str, Tensor]
     for name, value in (FIXED | dict(form.fixed)).items():
         if config.get(name, value) != value:
             raise InputError(
-                f"{where}: found {name} {config.get(name)!r}, expected {value!r}; fairseq's roberta has no other"
+                f"{where}: found {name} {config.get(name)!r:.40}, expected {value!r}; fairseq's roberta has no other"
             )
     tensors = _with_prefix(form, tensors)
     words = tensors.get(f"{form.embeddings}.word_embeddings.weight")
@@ -161,7 +165,9 @@ def from_config(form: Form, where: str, config: dict, tensors: dict[str, Tensor]
         raise InputError(
             f"{where}: found no {form.embeddings}.word_embeddings.weight, expected weights of {form.model_type}"
         )
-    head = _head(form, tensors)
+    head = _head(form, where, config, tensors)
+    _check_widths(form, where, config, tensors)
+    regression = head == "classifier" and _is_regression(form, where, config, tensors)
     dropout, head_dropout = config.get("hidden_dropout_prob", 0.1), config.get("classifier_dropout")
     return Architecture(
         head=head,
@@ -176,7 +182,8 @@ def from_config(form: Form, where: str, config: dict, tensors: dict[str, Tensor]
         dropout=dropout,
         attention_dropout=config.get("attention_probs_dropout_prob", 0.1),
         head_dropout=dropout if head_dropout is None else head_dropout,
-        labels=_labels(form, where, config, tensors, head),
+        labels=() if regression else _labels(form, where, config, tensors, head),
+        regression=regression,
         dtype=_dtype(form, tensors, words),
     )
 
@@ -191,6 +198,9 @@ def from_weights(form: Form, size: Architecture, tensors: dict[str, Tensor]) -> 
     tensors = _without_rest(form, size, _with_prefix(form, tensors))
     if size.dtype == "float32":
         tensors = {name: tensor.float() if tensor.dtype in WIDENED else tensor for name, tensor in tensors.items()}
+    query = tensors.get(weight_name(form, "encoder.sentence_encoder.layers.0.self_attn.q_proj.weight"))
+    if query is None or tuple(query.shape) != (size.dim, size.dim):
+        return tensors  # refused; a head of a size that the settings alone name could take any memory
     if _lacks_head(form, size.head, tensors):
         logger.info("a masked-LM head of new weights (seed 1), tied to the embeddings: the model has none")
         tensors |= {weight_name(form, name): tensor for name, tensor in fresh_lm_head(size).items()}
@@ -235,10 +245,61 @@ def _weights(modules: Iterable[str]) -> list[str]:
     return [f"{module}.weight" for module in modules]
 
 
-def _head(form: Form, tensors: dict[str, Tensor]) -> str:
-    """The head whose modules are there; the classifier is asked for first, as BERT's has the tagger's and one more."""
-    there = (h for h in ("classifier", "tagger") if tensors.keys() >= set(_weights(form.heads[h].values())))
-    return next(there, "masked_lm")
+def _head(form: Form, where: str, config: dict, tensors: dict[str, Tensor]) -> str:
+    """The head of the class that config.json names, or else the one whose modules are there.
+
+    Tensors do not tell all heads apart: one of multiple choice looks like a classifier's or a tagger's of one label.
+
+    Raises:
+        InputError: the class has another head than those of ``form``, or its modules are not there.
+    """
+    there = [h for h in ("classifier", "tagger") if tensors.keys() >= set(_weights(form.heads[h].values()))]
+    by_tensors = next(iter(there), "masked_lm")  # the classifier first, as BERT's has the tagger's and one more
+    named = config.get("architectures") or []
+    if named == []:
+        return by_tensors
+    stem = form.classes["masked_lm"].removesuffix("ForMaskedLM")
+    heads = {name: head for head, name in form.classes.items()}
+    without = {f"{stem}Model": by_tensors, f"{stem}ForPreTraining": "masked_lm"}
+    known = {**without, **heads}
+    if not isinstance(named, list) or len(named) != 1 or not isinstance(named[0], str) or named[0] not in known:
+        raise InputError(
+            f"{where}: found architectures {named!r:.80}, expected one of {', '.join(heads)}; fairseq has no other head"
+        )
+    head = known[named[0]]
+    if head != "masked_lm" and head not in there:
+        raise InputError(f"{where}: found no head of {named[0]}, expected its tensors; get a whole copy")
+    return head
+
+
+def _check_widths(form: Form, where: str, config: dict, tensors: dict[str, Tensor]) -> None:
+    """Raise ``InputError`` unless positions and segments, which are added to each other, have rows of one width."""
+    width = config.get("hidden_size")
+    if not isinstance(width, int):
+        return  # refused with the other sizes
+    for name in (form.positions, form.segments):
+        shape = tuple(tensors[name].shape) if name in tensors else (1, width)
+        if len(shape) != 2 or shape[0] < 1 or shape[1] != width:
+            raise InputError(
+                f"{where}: found {name} of shape {shape}, expected rows of {width!r:.40}; get a whole copy"
+            )
+
+
+def _is_regression(form: Form, where: str, config: dict, tensors: dict[str, Tensor]) -> bool:
+    """Whether the one output of a classifier is a number; transformers takes it so unless told otherwise.
+
+    Raises:
+        InputError: the outputs are several labels that may hold at once.
+    """
+    *_, output = form.heads["classifier"].values()
+    kind, bias = config.get("problem_type"), tensors.get(f"{output}.bias")
+    count = 0 if bias is None else bias.numel()
+    if kind not in (None, "single_label_classification") and (kind != "regression" or count != 1):
+        raise InputError(
+            f"{where}: found problem_type {kind!r:.40} of {count} outputs, expected classes of which one is right, or "
+            "a regression of one number; fairseq has no other"
+        )
+    return count == 1
 
 
 def _lacks_head(form: Form, head: str, tensors: dict[str, Tensor]) -> bool:
@@ -259,7 +320,9 @@ def _dtype(form: Form, tensors: dict[str, Tensor], words: Tensor) -> str:
 def _positions(form: Form, where: str, config: dict) -> int:
     rows = config.get("max_position_embeddings")
     if not isinstance(rows, int) or rows <= form.first_position:
-        raise InputError(f"{where}: found max_position_embeddings {rows!r}, expected more than {form.first_position}")
+        raise InputError(
+            f"{where}: found max_position_embeddings {rows!r:.40}, expected more than {form.first_position}"
+        )
     return rows - form.first_position
 
 
@@ -268,10 +331,10 @@ def _labels(form: Form, where: str, config: dict, tensors: dict[str, Tensor], he
         return ()
     *_, output = form.heads[head].values()
     bias = tensors.get(f"{output}.bias")
-    count = 0 if bias is None else len(bias)
+    count = 0 if bias is None or bias.dim() != 1 else len(bias)
     names = config.get("id2label") or {str(index): f"LABEL_{index}" for index in range(count)}
     labels = tuple(str(names.get(str(index))) for index in range(count)) if isinstance(names, dict) else ()
-    bad = [label for label in labels if label.split() != [label]]
+    bad = [label for label in labels if label.split() != [label] or not label.isprintable()]
     if not labels or len(names) != count or len(set(labels)) < count or bad:
         raise InputError(
             f"{where}: found id2label {names!r:.80}, expected {count} different names without spaces; mend config.json"

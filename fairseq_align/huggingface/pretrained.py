@@ -6,8 +6,8 @@ no text is tokenized into, ``<mask>`` last. XLM-R has this order already.
 
 from __future__ import annotations
 
-import json
 import logging
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from torch import Tensor
 
 from fairseq_align.errors import InputError, needed, reason_of
-from fairseq_align.huggingface import fairseq_checkpoint
+from fairseq_align.files import read_json
+from fairseq_align.huggingface import fairseq_checkpoint, tokenizer
 from fairseq_align.huggingface.adapters import adapter_of, from_huggingface
-from fairseq_align.huggingface.architecture import Model, with_rows
+from fairseq_align.huggingface.architecture import Model, check_stored, with_rows
 from fairseq_align.text import subword, vocabulary
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+JSON = "a JSON object; get a whole copy"
+MOST_TOKENIZER = 1 << 27  # bytes of tokenizer.json; XLM-R's has nine million, one of a million symbols fifty
+MOST_HEADER = 1 << 22  # bytes of the header of safetensors; a model of 400 tensors has 50,000
 SENTENCEPIECE = ("sentencepiece.bpe.model", "spm.model", "spiece.model")  # names of XLM-R, this project, other models
 
 
@@ -62,35 +66,20 @@ def _read_fairseq(folder: Path) -> Pretrained:
 
 
 def _read_huggingface(folder: Path) -> Pretrained:
-    config = read_json(folder / "config.json")
+    config = read_json(folder / "config.json", JSON)
     spelling = adapter_of(str(folder), config.get("model_type")).tokenizer
     model = from_huggingface(str(folder), config, read_weights(folder))
     pieces, document = _sentencepiece(folder), folder / "tokenizer.json"
-    parts = spelling.parts(read_json(document), str(document)) if document.is_file() else None
+    parts = spelling.parts(read_json(document, JSON, MOST_TOKENIZER), str(document)) if document.is_file() else None
     if parts is None and pieces is None:
         raise InputError(f"{folder}: found no tokenizer, expected {SENTENCEPIECE[0]} or tokenizer.json; copy it there")
     if (folder / "dict.txt").is_file():
         return _with_dictionary(model, folder, pieces or parts.model)
     if parts is None:
-        return arranged(model, spelling.ids(pieces), pieces, str(folder))
+        return arranged(model, spelling.ids(pieces) | _added(folder), pieces, str(folder))
     if pieces and subword.pieces(processor_of(pieces)) != subword.pieces(processor_of(parts.model)):
         raise InputError(f"{folder}: found other pieces in tokenizer.json than in SentencePiece's model; remove one")
     return arranged(model, parts.ids, pieces or parts.model, str(folder))
-
-
-def read_json(path: Path) -> dict:
-    """A JSON object.
-
-    Raises:
-        InputError: the file is damaged or holds something else.
-    """
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: found {reason_of(error)}, expected a JSON object; get a whole copy") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: found a {type(content).__name__}, expected a JSON object; get a whole copy")
-    return content
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
@@ -105,9 +94,10 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
         if (folder / name).is_file():
             return _tensors(folder / name, read_file)
         if index.is_file():
-            shards = read_json(index).get("weight_map")
-            names = sorted(set(shards.values())) if isinstance(shards, dict) else []
-            if not names or not all(isinstance(shard, str) and Path(shard).name == shard for shard in names):
+            shards = read_json(index, JSON).get("weight_map")
+            found = list(shards.values()) if isinstance(shards, dict) else []
+            names = sorted(set(found)) if all(isinstance(shard, str) for shard in found) else []
+            if not names or not all(shard and Path(shard).name == shard and "\0" not in shard for shard in names):
                 raise InputError(f"{index}: found no shards in this folder, expected weight_map; get a whole copy")
             return {key: value for shard in names for key, value in _tensors(folder / shard, read_file).items()}
     raise InputError(f"{folder}: found no weights, expected model.safetensors or pytorch_model.bin; copy them there")
@@ -116,22 +106,49 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     library = needed("safetensors")
     try:
+        with open(path, "rb") as file:
+            (header,) = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))
+        if header > MOST_HEADER:
+            raise ValueError(f"a header of {header:,} bytes")
         return needed("safetensors.torch").load_file(path)
     except (library.SafetensorError, OSError, ValueError, KeyError) as error:
         raise InputError(f"{path}: found {reason_of(error)}, expected whole safetensors; get the file again") from error
 
 
 def _tensors(path: Path, read_file: Callable[[Path], dict]) -> dict[str, Tensor]:
-    tensors = read_file(path)
-    if not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in tensors.items()):
-        raise InputError(f"{path}: found more than tensors, expected weights alone; get the weights of the model")
-    return tensors
+    return check_stored(path, read_file(path))
+
+
+def _added(folder: Path) -> dict[str, int]:
+    """Symbols that a tokenizer without tokenizer.json has besides those of its SentencePiece model, with their rows.
+
+    They stand in added_tokens.json, or in tokenizer_config.json by their ids.
+
+    Raises:
+        InputError: a file is damaged.
+    """
+    path = folder / "added_tokens.json"
+    if path.is_file():
+        return tokenizer.added_tokens(read_json(path, JSON).items(), str(path))
+    path = folder / "tokenizer_config.json"
+    decoder = read_json(path, JSON).get("added_tokens_decoder") if path.is_file() else None
+    if not isinstance(decoder, dict):
+        return {}
+    pairs = [
+        (
+            token.get("content") if isinstance(token, dict) else None,
+            int(row) if row.isdecimal() and len(row) < 10 else None,
+        )
+        for row, token in decoder.items()
+    ]
+    return tokenizer.added_tokens(pairs, str(path))
 
 
 def _sentencepiece(folder: Path) -> bytes | None:
     path = next((folder / name for name in SENTENCEPIECE if (folder / name).is_file()), None)
     if path is not None:
         subword.load(path)
+        tokenizer.check(tokenizer.ModelProto.FromString(path.read_bytes()), str(path))
     return path and path.read_bytes()
 
 

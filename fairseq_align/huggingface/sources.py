@@ -4,10 +4,12 @@ import re
 import shutil
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from fairseq_align import files
 from fairseq_align.errors import InputError, needed
 
 FAIRSEQ_FILES = ("model.pt", "dict.txt", "sentencepiece.bpe.model")  # of xlmr.base.tar.gz
@@ -25,18 +27,29 @@ def unpack(archive: Path, folder: Path) -> None:
     """Extract fairseq's files from an archive, whatever folder they are in.
 
     Raises:
-        InputError: the archive is damaged, or a member is no plain file or folder inside it.
+        InputError: the archive is damaged or holds more than it may (see ``files.open_unpacked``), or a member is no
+            plain file or folder inside it.
     """
     try:
-        with tarfile.open(archive) as tar:
+        with open(archive, "rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        with (
+            files.open_unpacked(archive, "gzip" if packed else "") as file,
+            tarfile.open(fileobj=file, mode="r|" if packed else "r|*") as tar,
+        ):
             for member in tar:
                 path = Path(member.name)
-                if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
+                if (
+                    path.is_absolute()
+                    or ".." in path.parts
+                    or not (member.isfile() or member.isdir())
+                    or member.issparse()
+                ):
                     raise InputError(f"{archive}: found {member.name!r}, expected plain files inside; do not unpack it")
                 if member.isfile() and path.name in FAIRSEQ_FILES:
                     with open(folder / path.name, "wb") as file:
                         shutil.copyfileobj(tar.extractfile(member), file)
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(f"{archive}: found {reason}, expected a whole archive; check its checksum") from error
 

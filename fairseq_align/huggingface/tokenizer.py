@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 from sentencepiece.sentencepiece_model_pb2 import ModelProto, TrainerSpec
 
 from fairseq_align.errors import InputError, needed
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 SPECIALS = ("<s>", "<pad>", "</s>", subword.UNKNOWN)  # ids 0 to 3 of fairseq
 UNREACHABLE_SUFFIX = " "  # appended to derived symbols, so that no text is tokenized into them
 UNKNOWN_PENALTY = 10  # SentencePiece: the score of an unknown character is lower than the lowest piece's by this
+LONGEST_PIECE = 512  # characters; those of XLM-R have 16
+LOWEST_SCORE = 1e6  # nats; log probabilities of pieces are above -20
 GAIN = 0.125  # log probability that a new piece has over each piece it saves
 # what SentencePiece does, too, or what our text has gone through
 NORMALIZERS = ("Sequence", "Precompiled", "NFC", "Replace", "Strip")
@@ -165,9 +168,11 @@ def parts(document: dict, where: str) -> Parts:
     entries = model.get("vocab") if isinstance(model, dict) and model.get("type", "Unigram") == "Unigram" else None
     try:
         scores = [(str(symbol), float(score)) for symbol, score in entries or ()]
-        added = {str(token["content"]): int(token["id"]) for token in document.get("added_tokens") or ()}
+        added = added_tokens([(token["content"], token["id"]) for token in document.get("added_tokens") or ()], where)
         charsmap = _charsmap(document.get("normalizer"), where)
-    except (TypeError, ValueError, KeyError, AttributeError, binascii.Error) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError, RecursionError, binascii.Error) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{where}: found {error}, expected a tokenizer.json of XLM-R; get a whole copy") from error
     if not scores or model.get("byte_fallback"):
         raise InputError(f"{where}: found no unigram model, expected the tokenizer of XLM-R; get one with its pieces")
@@ -175,8 +180,87 @@ def parts(document: dict, where: str) -> Parts:
     missing = [symbol for symbol in SPECIALS if symbol not in ids]
     if missing:
         raise InputError(f"{where}: found no {missing[0]}, expected {' '.join(SPECIALS)} among its symbols")
+    spelt = [(symbol.removesuffix(UNREACHABLE_SUFFIX), score) for symbol, score in scores]
+    _check_pieces(spelt, where)
     reachable = [entry for entry in scores if entry[0] not in added and not entry[0].endswith(UNREACHABLE_SUFFIX)]
-    return Parts(ids, _model([entry for entry in reachable if entry[0] not in SPECIALS], charsmap))
+    proto = _proto([entry for entry in reachable if entry[0] not in SPECIALS], charsmap)
+    check(proto, where)
+    return Parts(ids, proto.SerializeToString())
+
+
+def added_tokens(tokens: Iterable[tuple[object, object]], where: str) -> dict[str, int]:
+    """The ids of symbols that were added to a tokenizer.
+
+    Raises:
+        InputError: a symbol cannot be one, or its id is no row; or two ids are given to one.
+    """
+    added: dict[str, int] = {}
+    for symbol, index in tokens:
+        right = (
+            isinstance(symbol, str) and isinstance(index, int) and not isinstance(index, bool) and 0 <= index < 1 << 31
+        )
+        if not right or added.setdefault(symbol, index) != index:
+            raise InputError(
+                f"{where}: found the added token {symbol!r:.40} with the id {index!r:.40}, expected text and one id "
+                "from 0 on; get the tokenizer of the model"
+            )
+    _check_pieces([(symbol, 0.0) for symbol in added], where)
+    return added
+
+
+def _check_pieces(pieces: Sequence[tuple[str, float]], where: str) -> None:
+    """Raise ``InputError`` unless symbols are different, printable somehow, and have scores of log probabilities."""
+    seen = set()
+    for piece, score in pieces:
+        broken = (
+            not piece or "\0" in piece or len(piece) > LONGEST_PIECE or any("\ud800" <= c <= "\udfff" for c in piece)
+        )
+        if broken or piece in seen or not abs(score) <= LOWEST_SCORE:
+            raise InputError(
+                f"{where}: found the piece {piece!r:.40} with the score {score}, expected each once, of 1 to "
+                f"{LONGEST_PIECE} characters, with a log probability; get the tokenizer of the model"
+            )
+        seen.add(piece)
+
+
+def check(proto: ModelProto, where: str) -> None:
+    """Raise ``InputError`` unless pieces and rules of normalisation of a SentencePiece model can be what they are."""
+    _check_pieces([(piece.piece, piece.score) for piece in proto.pieces], where)
+    charsmap = proto.normalizer_spec.precompiled_charsmap
+    if charsmap and not _is_charsmap(charsmap):
+        raise InputError(
+            f"{where}: found damaged rules of normalisation (precompiled_charsmap), expected SentencePiece's; get the "
+            "tokenizer of the model"
+        )
+
+
+def _is_charsmap(charsmap: bytes) -> bool:
+    """Whether no text leads a reader of these rules beyond their end.
+
+    They are the length of a trie in bytes, the trie, and texts that end with a zero byte. The trie is a double array of
+    Darts-clone: of the unit ``i`` with the offset ``o`` and the byte ``c`` follows the unit ``i ^ o ^ c``, whose label
+    must be ``c``; a unit with a leaf has the value in the unit ``i ^ o``.
+
+    Source: https://github.com/s-yata/darts-clone; ``Normalizer`` of https://github.com/google/sentencepiece
+    """
+    size = int.from_bytes(charsmap[:4], "little")
+    texts = charsmap[4 + size :]
+    if size < 1024 or size % 1024 or not texts or texts[-1]:
+        return False
+    try:
+        texts.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    units = np.frombuffer(charsmap, dtype="<u4", count=size // 4, offset=4).astype(np.int64)
+    offsets = (units >> 10) << ((units & (1 << 9)) >> 6)
+    inner = units >> 31 == 0  # the others are values
+    following = (np.arange(len(units)) ^ offsets)[inner]
+    if (following | 255).max(initial=0) >= len(units):
+        return False
+    leaves = following[(units[inner] >> 8) & 1 == 1]
+    values = units[leaves] & ((1 << 31) - 1)
+    starts = np.append(True, np.frombuffer(texts, dtype=np.uint8) == 0)  # a text begins here
+    return bool((values < len(texts)).all() and starts[values].all())
 
 
 def _charsmap(normalizer: dict | None, where: str) -> bytes:
@@ -186,11 +270,11 @@ def _charsmap(normalizer: dict | None, where: str) -> bytes:
     if normalizer["type"] not in NORMALIZERS:
         raise InputError(f"{where}: found normalizer {normalizer['type']}, expected SentencePiece's Precompiled alone")
     if normalizer["type"] == "Precompiled":
-        return base64.b64decode(normalizer["precompiled_charsmap"] or "")
+        return base64.b64decode(normalizer["precompiled_charsmap"] or "", validate=True)
     return b"".join(_charsmap(step, where) for step in normalizer.get("normalizers", ()))
 
 
-def _model(entries: Sequence[tuple[str, float]], charsmap: bytes) -> bytes:
+def _proto(entries: Sequence[tuple[str, float]], charsmap: bytes) -> ModelProto:
     proto = ModelProto()
     proto.trainer_spec.model_type = TrainerSpec.UNIGRAM
     proto.trainer_spec.vocab_size = len(entries) + 3
@@ -200,7 +284,7 @@ def _model(entries: Sequence[tuple[str, float]], charsmap: bytes) -> bytes:
         proto.pieces.add(piece=symbol, score=0.0, type=kind)
     for symbol, score in entries:
         proto.pieces.add(piece=symbol, score=score)
-    return proto.SerializeToString()
+    return proto
 
 
 class Extension(NamedTuple):

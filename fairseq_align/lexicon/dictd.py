@@ -12,7 +12,6 @@ the other file, which may be compressed by dictzip, a kind of gzip. An entry as 
 Format: dictd(8); https://freedict.org
 """
 
-import gzip
 import re
 import zlib
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase, digits
 
 from fairseq_align.errors import InputError, reason_of
+from fairseq_align.files import LONGEST_ROW, open_unpacked, read_lines
 from fairseq_align.lexicon.wordlist import Pair, senses, without_notes
 
 DIGITS = {digit: value for value, digit in enumerate(ascii_uppercase + ascii_lowercase + digits + "+/")}
@@ -32,7 +32,9 @@ PRONUNCIATION = re.compile(_SOUND)
 # `Folio <neut> fo,  /fəʊ/`: an abbreviation of the translation; where no note parts them, both are written as one
 ABBREVIATION = re.compile(rf"(?<![^,;>\]])(?:[^,;>\]]*,\s*{_SOUND})+")
 NUMBER = re.compile(r"^(\d+|[a-z])[.)]\s+")
-UNPACKED, ROOM = 10, 1 << 20  # a compressed dictionary holds up to this many times its size, and this many bytes
+UNPACKED, ROOM = 10, 1 << 20  # a compressed dictionary holds up to this many times its size, or this many bytes
+LONGEST = 1 << 20  # bytes of an entry; those of FreeDict have thousands
+REPEATED = 100  # entries are read up to this many times, once for each headword that the index has of them
 
 
 def read(path: str | Path) -> Iterator[Pair]:
@@ -46,20 +48,23 @@ def read(path: str | Path) -> Iterator[Pair]:
     """
     path = Path(path)
     entries = _entries(path.with_suffix(""))
-    seen = set()
-    for number, line in enumerate(_text(path, path.read_bytes() if path.exists() else None).splitlines(), 1):
+    seen: set[int] = set()  # hashes, which are a fraction of the pairs; two of 10^8 are equal with probability 3e-4
+    left = REPEATED * len(entries)
+    for number, line in read_lines(path, "the index of a dictd dictionary", LONGEST_ROW):
         headword, *place = line.split("\t")
         if headword.startswith(ABOUT):
             continue
         start, length = map(_number, place[:2]) if len(place) >= 2 else (None, None)
-        if start is None or length is None or start + length > len(entries):
+        left -= length or 0
+        if start is None or length is None or start + length > len(entries) or length > LONGEST or left < 0:
             raise InputError(
-                f"{path}:{number}: found {line!r}, expected 'headword<TAB>offset<TAB>length' within the entries; "
-                "the index is not that of the .dict file beside it"
+                f"{path}:{number}: found {line!r:.200}, expected 'headword<TAB>offset<TAB>length' within the entries, "
+                f"of at most {LONGEST:,} bytes; the index is not that of the .dict file beside it"
             )
-        if (headword.lower(), start) in seen:  # an index may hold a headword in two spellings of one entry
+        same = hash((headword.lower(), start))
+        if same in seen:  # an index may hold a headword in two spellings of one entry
             continue
-        seen.add((headword.lower(), start))
+        seen.add(same)
         yield from _pairs(_text(path, entries[start : start + length]), headword)
 
 
@@ -82,23 +87,17 @@ def _entries(path: Path) -> bytes:
     try:
         if not packed.exists():
             return plain.read_bytes()
-        room = ROOM + UNPACKED * packed.stat().st_size
-        with gzip.open(packed) as file:
-            content = file.read(room + 1)
+        with open_unpacked(packed, "gzip", UNPACKED, ROOM) as file:
+            return file.read()
     except FileNotFoundError as error:
         raise InputError(f"{plain}: found no such file nor {packed.name}, expected the entries of the index") from error
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(
             f"{packed}: found {reason_of(error)}, expected what dictzip compressed; fetch the file again"
         ) from error
-    if len(content) > room:
-        raise InputError(f"{packed}: found more than {room:,} bytes inside, expected a dictionary; fetch another one")
-    return content
 
 
-def _text(path: Path, data: bytes | None) -> str:
-    if data is None:
-        raise InputError(f"{path}: found no such file, expected the index of a dictd dictionary")
+def _text(path: Path, data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -109,8 +108,8 @@ def _text(path: Path, data: bytes | None) -> str:
 def _number(text: str) -> int | None:
     """A number in base 64, the most significant digit first; None: not one."""
     value = 0
-    for digit in text:
+    for digit in text[:12]:
         if digit not in DIGITS:
             return None
         value = 64 * value + DIGITS[digit]
-    return value if text else None
+    return value if 0 < len(text) <= 11 else None

@@ -12,12 +12,12 @@ provenance, and ``# dictionary: <checksum>`` names the vocabulary that the piece
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from fairseq_align.errors import InputError
-from fairseq_align.files import read_lines, writing
+from fairseq_align.files import LONGEST_ROW, read_lines, writing
 from fairseq_align.text import vocabulary
 
 if TYPE_CHECKING:
@@ -50,19 +50,33 @@ def read(path: str | Path) -> tuple[list[Entry], str | None]:
         >>> read("lexicon.tsv")
         ([Entry(source=('▁cat',), target=('▁ch', 'at'), weight=0.5)], '52f1c0a8d3e7')
     """
-    entries, made_for = [], None
-    for number, line in read_lines(path, EXPECTED):
+    made_for: list[str] = []
+    entries = list(stream(path, made_for.append))
+    return entries, made_for[-1] if made_for else None
+
+
+def stream(path: str | Path, made_for: Callable[[str], object] = lambda checksum: None) -> Iterator[Entry]:
+    """The entries of a lexicon in file order, one at a time in memory.
+
+    Args:
+        made_for: called with the checksum of each comment that names a vocabulary.
+
+    Raises:
+        InputError: as ``read``.
+    """
+    count = 0
+    for number, line in read_lines(path, EXPECTED, LONGEST_ROW):
         line = line.lstrip("\ufeff")  # files that were joined have their byte order marks inside
         if line.startswith("#") and "\t" not in line:
             if line.startswith(DICTIONARY_COMMENT):
-                made_for = line.removeprefix(DICTIONARY_COMMENT).strip()
+                made_for(line.removeprefix(DICTIONARY_COMMENT).strip())
         elif line.strip():
-            entries.append(_entry(path, number, line))
-    if not entries:
+            count += 1
+            yield _entry(path, number, line)
+    if not count:
         raise InputError(
             f"{path}: found no translation pair, expected 'source<TAB>target' lines; make it with fairseq-align lexicon"
         )
-    return entries, made_for
 
 
 def _entry(path: str | Path, number: int, line: str) -> Entry:
@@ -70,7 +84,7 @@ def _entry(path: str | Path, number: int, line: str) -> Entry:
     source, target = (tuple(field.split(" ")) for field in (fields + ["", ""])[:2])
     if len(fields) not in (2, 3) or "" in source or "" in target:
         raise InputError(
-            f"{path}:{number}: found {line!r}, expected 'source<TAB>target[<TAB>weight]'; "
+            f"{path}:{number}: found {line!r:.200}, expected 'source<TAB>target[<TAB>weight]'; "
             "separate the two words by one tab and the pieces of a word by one space"
         )
     return Entry(source, target, parse_weight(f"{path}:{number}", fields[2]) if len(fields) == 3 else 1.0)
@@ -95,7 +109,7 @@ def parse_weight(where: str, text: str) -> float:
         weight = math.nan
     if not (weight > 0 and math.isfinite(weight)):
         raise InputError(
-            f"{where}: found weight {text!r}, expected a positive number; the last column is for weights only"
+            f"{where}: found weight {text!r:.40}, expected a positive number; the last column is for weights only"
         )
     return weight
 

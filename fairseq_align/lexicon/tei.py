@@ -26,7 +26,10 @@ from fairseq_align.lexicon.wordlist import Pair, senses, without_notes
 
 CHUNK = 1 << 16  # bytes read at a time
 DEEPEST = 100  # elements inside each other
-LONGEST = 1 << 20  # characters of an entry
+LONGEST = 1 << 20  # characters of an entry, and bytes of a tag
+ELEMENT = 64  # characters of its entry that an element counts for, besides its attributes
+NAMES = 10_000  # different names of elements, attributes and prefixes, all of which the parser keeps
+MOST_PAIRS = 10_000  # of an entry
 ENTRIES = frozenset({"entry", "entryFree", "re"})
 TRANSLATIONS = frozenset({"trans", "translation", "translationEquivalent"})  # types of cit and quote
 INFLECTED = frozenset({"infl", "inflected", "paradigm"})  # types of form
@@ -47,8 +50,8 @@ def read(path: str | Path, languages: tuple[str, str] | None = None) -> Iterator
             pairs in the opposite direction are swapped. A file without ``xml:lang`` is named in the log.
 
     Raises:
-        InputError: the file is missing, or is no well-formed XML; or it has translations into several languages, and
-            ``languages`` does not say which.
+        InputError: the file is missing, is no well-formed XML, or an entry or a tag is larger than any dictionary's; or
+            it has translations into several languages, and ``languages`` does not say which.
 
     Example:
         >>> entry = '<entry><form><orth>house</orth></form><cit type="trans"><quote>maison, logis</quote></cit></entry>'
@@ -79,14 +82,15 @@ class _Seen:
 
 def _read(path: Path, seen: _Seen, outer: tuple[Path, ...] = ()) -> Iterator[Pair]:
     """The pairs of a file and of those that it includes, in their order; ``outer`` are those that it is included by."""
-    parser = expat.ParserCreate(namespace_separator="}")
-    entries = _Entries(path, parser, seen)
+    names: dict[str, str] = {}
+    parser = expat.ParserCreate(namespace_separator="}", intern=names)
+    entries = _Entries(path, parser, names, seen)
     try:
         with open_unpacked(path) as file:
             for number, chunk in enumerate(iter(lambda: file.read(CHUNK), b"")):
                 if not number:
                     check_unpacked(path, chunk)
-                parser.Parse(chunk)
+                entries.parse(chunk)
                 yield from entries.pairs()
                 for part in entries.parts():
                     if part in (path, *outer) or len(outer) == DEEPEST_FILES:
@@ -104,29 +108,47 @@ def _read(path: Path, seen: _Seen, outer: tuple[Path, ...] = ()) -> Iterator[Pai
 
 
 class _Entries:
-    """Builds the tree of each entry of a file, and of nothing else, from the events of a parser."""
+    """Builds the tree of each entry of a file, and of nothing else, from the events of a parser.
 
-    def __init__(self, path: Path, parser: expat.XMLParserType, seen: _Seen):
-        self.path, self.parser, self.seen = path, parser, seen
+    Attributes:
+        names: that the parser has met.
+    """
+
+    def __init__(self, path: Path, parser: expat.XMLParserType, names: dict[str, str], seen: _Seen):
+        self.path, self.parser, self.names, self.seen = path, parser, names, seen
+        self.given = self.nested = 0
         self.included: list[str] = []  # names of files
         self.builder: ElementTree.TreeBuilder | None = None  # of the entry that is being read
         self.depth = self.length = 0
         self.complete: list[tuple[int, ElementTree.Element]] = []  # line of the end of each entry, and its tree
         parser.StartElementHandler, parser.EndElementHandler = self.start, self.end
         parser.CharacterDataHandler, parser.EntityDeclHandler = self.data, self.entity
+        parser.StartNamespaceDeclHandler = self.namespace
         parser.buffer_text = True
 
+    def parse(self, chunk: bytes) -> None:
+        self.given += len(chunk)
+        self.parser.Parse(chunk)
+        self._check(self.given - self.parser.CurrentByteIndex <= LONGEST, f"a tag of more than {LONGEST:,} bytes")
+
+    def namespace(self, prefix: str | None, uri: str) -> None:
+        self.names[f"xmlns:{prefix}"] = uri
+
     def start(self, name: str, attributes: dict[str, str]) -> None:
+        self.nested += 1
+        self._check(self.nested <= DEEPEST, f"more than {DEEPEST} elements inside each other")
+        self._check(len(self.names) <= NAMES, f"more than {NAMES:,} names of elements and attributes")
         if self.builder is None and name == INCLUDE:
             self.included.append(attributes.get("href", ""))
         if self.builder is None and name.rpartition("}")[2] in ENTRIES:
             self.builder, self.depth, self.length = ElementTree.TreeBuilder(), 0, 0
         if self.builder is not None:
             self.depth += 1
-            self._check(self.depth <= DEEPEST, f"more than {DEEPEST} elements inside each other")
+            self._grow(ELEMENT + sum(len(key) + len(value) for key, value in attributes.items()))
             self.builder.start(name, attributes)
 
     def end(self, name: str) -> None:
+        self.nested -= 1
         if self.builder is None:
             return
         self.builder.end(name)
@@ -137,9 +159,12 @@ class _Entries:
 
     def data(self, text: str) -> None:
         if self.builder is not None:
-            self.length += len(text)
-            self._check(self.length <= LONGEST, f"an entry of more than {LONGEST:,} characters")
+            self._grow(len(text))
             self.builder.data(text)
+
+    def _grow(self, characters: int) -> None:
+        self.length += characters
+        self._check(self.length <= LONGEST, f"an entry of more than {LONGEST:,} characters")
 
     def entity(self, name: str, *_) -> None:
         self._check(False, f"the declaration of the entity {name}")
@@ -147,10 +172,12 @@ class _Entries:
     def _check(self, right: bool, found: str) -> None:
         if not right:
             line = self.parser.CurrentLineNumber
-            raise InputError(f"{self.path}:{line}: found {found}, expected a dictionary in TEI; write it out plainly")
+            raise InputError(
+                f"{self.path}:{line}: found {found:.200}, expected a dictionary in TEI; write it out plainly"
+            )
 
     def pairs(self) -> Iterator[Pair]:
-        """The pairs of the entries that were completed since the last call."""
+        """Every spelling with every translation of the entries that were completed since the last call."""
         entries, self.complete = self.complete, []
         for line, outer in entries:
             for entry in outer.iter():
@@ -171,7 +198,9 @@ class _Entries:
         for _, target in translations:
             self._check_target(line, target)
         translations = translations or [word for word in _definitions(entry) if self._may_be_target(word[1])]
-        for word, source in _headwords(entry):
+        words = list(_headwords(entry))
+        self._check(len(words) * len(translations) <= MOST_PAIRS, f"more than {MOST_PAIRS:,} pairs before it")
+        for word, source in words:
             self.seen.named.update(filter(None, [language(source), *(language(target) for _, target in translations)]))
             found = False
             for translation, target in translations:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fairseq_align.errors import InputError
-from fairseq_align.files import read_lines
+from fairseq_align.files import LONGEST_ROW, read_lines
 from fairseq_align.lexicon.file import parse_weight
 from fairseq_align.lexicon.languages import is_turned, warn_without
 
@@ -47,7 +47,7 @@ def read(path: str | Path, languages: tuple[str, str] | None = None) -> Iterator
         [('house', 'maison', 1.0), ('ice cream', 'glace', 0.5)]
     """
     named = False
-    for number, line in read_lines(path):
+    for number, line in read_lines(path, longest=LONGEST_ROW):
         line = line.strip("\ufeff\r ")  # files that were joined have their byte order marks inside
         if line:
             fields = [field.strip() for field in (line.split("\t") if "\t" in line else line.split(" "))]
@@ -60,7 +60,7 @@ def read(path: str | Path, languages: tuple[str, str] | None = None) -> Iterator
 def _pair(where: str, line: str, fields: list[str], languages: tuple[str, str] | None) -> Pair:
     if "" in fields[:4] or len(fields) not in ((2, 3, 4, 5) if "\t" in line else (2,)):
         raise InputError(
-            f"{where}: found {line!r}, expected 'source target', 'source<TAB>target[<TAB>weight]' or "
+            f"{where}: found {line!r:.200}, expected 'source target', 'source<TAB>target[<TAB>weight]' or "
             "'language<TAB>source<TAB>language<TAB>target[<TAB>weight]'; separate words of several tokens by a tab"
         )
     weight = parse_weight(where, fields[-1]) if len(fields) % 2 else 1.0
@@ -69,7 +69,7 @@ def _pair(where: str, line: str, fields: list[str], languages: tuple[str, str] |
     first, source, second, target = fields[:4]
     if languages is None:
         raise InputError(
-            f"{where}: found columns of languages, {first} and {second}; name the two with --languages of "
+            f"{where}: found columns of languages, {first:.20} and {second:.20}; name the two with --languages of "
             "fairseq-align lexicon words"
         )
     turned = is_turned(first, second, languages)

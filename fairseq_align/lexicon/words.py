@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,10 +43,10 @@ class Words(NamedTuple):
             >>> Words.of([[4], [5, 6]])
             Words(ids=tensor([4, 5, 6]), offsets=tensor([0, 1]))
         """
-        words = [list(word) for word in words]
-        lengths = torch.tensor([len(word) for word in words], dtype=torch.int64)
-        ids = torch.tensor([index for word in words for index in word], dtype=torch.int64)
-        return cls(ids, lengths.cumsum(0) - lengths)
+        growing = _Growing()
+        for word in words:
+            growing.add(word)
+        return growing.words()
 
     @classmethod
     def cat(cls, parts: Sequence[Words]) -> Words:
@@ -97,6 +99,20 @@ class Words(NamedTuple):
         return rows.unique(dim=0, return_inverse=True)[1]
 
 
+class _Growing:
+    """Words that come one after the other, in as many bytes as their ids and offsets take."""
+
+    def __init__(self):
+        self.ids, self.offsets = array("q"), array("q")
+
+    def add(self, word: Iterable[int]) -> None:
+        self.offsets.append(len(self.ids))
+        self.ids.extend(word)
+
+    def words(self) -> Words:
+        return Words(*(torch.from_numpy(np.array(part, dtype=np.int64)) for part in (self.ids, self.offsets)))
+
+
 @dataclass(frozen=True)
 class Pairs:
     """Translation pairs as token ids: word ``i`` of ``source`` pairs with word ``i`` of ``target``.
@@ -146,33 +162,48 @@ def load(path: str | Path, dictionary: Dictionary) -> Pairs:
     Raises:
         InputError: as ``file.read``; the lexicon was made for another vocabulary; none of its pairs is in this one.
     """
-    entries, made_for = file.read(path)
     present = vocabulary.checksum(dictionary)
-    if made_for is not None and made_for != present:
+    made_for: list[str] = []
+    known = set(vocabulary.pieces(dictionary))
+    left = Counter()  # by whether the source and the target are known
+
+    def kept() -> Iterator[file.Entry]:
+        for entry in file.stream(path, made_for.append):
+            there = known.issuperset(entry.source), known.issuperset(entry.target)
+            if all(there):
+                yield entry
+            else:
+                left[there] += 1
+
+    read = pairs(kept(), dictionary)
+    total = len(read) + left.total()
+    if made_for and made_for[-1] != present:
         raise InputError(
-            f"{path}: made for dictionary {made_for}, found {present} with the data; make the lexicon again with "
+            f"{path}: made for dictionary {made_for[-1]}, found {present} with the data; make the lexicon again with "
             "fairseq-align lexicon and the dict.txt of this data"
         )
-    known = set(vocabulary.pieces(dictionary))
-    source_oov = sum(not known.issuperset(entry.source) for entry in entries)
-    target_oov = sum(not known.issuperset(entry.target) for entry in entries)
-    kept = [entry for entry in entries if known.issuperset(entry.source) and known.issuperset(entry.target)]
     report = (
-        f"kept {len(kept)} of {len(entries)} pairs; {source_oov} source and {target_oov} target words out of vocabulary"
+        f"kept {len(read)} of {total} pairs; {left[False, True] + left[False, False]} source and "
+        f"{left[True, False] + left[False, False]} target words out of vocabulary"
     )
-    if not kept:
+    if not len(read):
         raise InputError(f"{path}: {report}; make the lexicon with fairseq-align lexicon and the dict.txt of this data")
-    logger.log(logging.WARNING if len(kept) < len(entries) / 2 else logging.INFO, "lexicon %s: %s", path, report)
-    return replace(pairs(kept, dictionary), oov=len(entries) - len(kept))
+    logger.log(logging.WARNING if len(read) < total / 2 else logging.INFO, "lexicon %s: %s", path, report)
+    return replace(read, oov=left.total())
 
 
-def pairs(entries: list[file.Entry], dictionary: Dictionary) -> Pairs:
-    """Token ids of entries whose pieces are all in the vocabulary."""
-    return Pairs(
-        Words.of(map(dictionary.index, entry.source) for entry in entries),
-        Words.of(map(dictionary.index, entry.target) for entry in entries),
-        torch.tensor([entry.weight for entry in entries], dtype=torch.float32),
-    )
+def pairs(entries: Iterable[file.Entry], dictionary: Dictionary) -> Pairs:
+    """Token ids of entries whose pieces are all in the vocabulary; one entry at a time is in memory."""
+    target, weights = _Growing(), array("f")
+
+    def source() -> Iterator[Iterable[int]]:
+        for entry in entries:
+            target.add(map(dictionary.index, entry.target))
+            weights.append(entry.weight)
+            yield map(dictionary.index, entry.source)
+
+    read = Words.of(source())
+    return Pairs(read, target.words(), torch.from_numpy(np.array(weights, dtype=np.float32)))
 
 
 def unique(*words: Words) -> Words:

@@ -1,7 +1,7 @@
 """Transfer beside the paper's: B_S, B_Z and gap of each row and task, and how the gap follows alignment."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from fairseq_align.results import paper
@@ -148,10 +148,13 @@ def paper_points(task: str) -> Points | None:
     return Points(rows, alignment, gap, "B_S", spearman(alignment, gap))
 
 
-def correlation_lines(compared: Sequence[Comparison]) -> list[str]:
+def correlation_lines(compared: Sequence[Comparison], shown: Callable[[str], str] = str) -> list[str]:
     """Correlation of alignment and gap in each task that was scored, ours and the paper's, a sentence a line.
 
     The last line names the rows without the paper's measure, which no other score stands in for.
+
+    Args:
+        shown: what becomes of their names.
     """
     lines = []
     for title in dict.fromkeys(comparison.title for comparison in compared):
@@ -162,7 +165,9 @@ def correlation_lines(compared: Sequence[Comparison]) -> list[str]:
             lines.append(f"{TASKS[task].label}, the paper's twelve points: {published.summary}.")
     without = dict.fromkeys(comparison.row for comparison in compared if not comparison.alignment)
     if without:
-        names = "; ".join(f"{row.derivation or 'no derivation'}, {row.name}, lexicon {row.lexicon}" for row in without)
+        names = "; ".join(
+            shown(f"{row.derivation or 'no derivation'}, {row.name}, lexicon {row.lexicon}") for row in without
+        )
         lines.append(
             f"Without {ALIGNMENT.title}, which `fairseq-align alignment` gives for a language in derived pieces, and "
             f"left out, as P@1 seen is another measure: {names}."

@@ -159,7 +159,7 @@ def _logged(text: str, simple: re.Pattern) -> dict[str, object] | None:
     if start < 0:
         return dict(simple.findall(text))
     try:
-        logged = json.loads(text[start:])
+        logged = json.loads(text[start:]) if len(text) < files.LONGEST_ROW else None
     except (ValueError, RecursionError):
         return None
     return logged if isinstance(logged, dict) else None

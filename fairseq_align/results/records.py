@@ -22,11 +22,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from fairseq_align.errors import InputError
-from fairseq_align.files import checksum  # noqa: F401   of lexicons and checkpoints, where records are made
+from fairseq_align.files import (  # the former of lexicons and checkpoints, where records are made
+    LONGEST_ROW,
+    checksum,  # noqa: F401
+)
 from fairseq_align.objectives import OBJECTIVES
 from fairseq_align.results.metrics import PERCENT, TASKS, metric_names, metric_of, split_names
 from fairseq_align.version import __version__
@@ -39,8 +43,11 @@ class Field(NamedTuple):
     expected: str
 
 
+LONGEST_NAME = 200  # characters
+
+
 def _is_int(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
 
 
 def _is_number(value) -> bool:
@@ -49,7 +56,11 @@ def _is_number(value) -> bool:
 
 def _is_name(value) -> bool:
     """Names are parts of signatures and tables, so they may not contain the separators of these."""
-    return isinstance(value, str) and re.fullmatch(r"[^|\s]+", value) is not None
+    return _is_text(value) and re.fullmatch(r"[^|\s]+", value) is not None
+
+
+def _is_text(value) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST_NAME and value.isprintable()
 
 
 def _is_date(value) -> bool:
@@ -61,7 +72,7 @@ def _is_date(value) -> bool:
 
 def _is_versions(value) -> bool:
     packages = {"fairseq_align", "torch", "fairseq"}
-    return isinstance(value, dict) and packages <= value.keys() and all(isinstance(v, str) for v in value.values())
+    return isinstance(value, dict) and packages <= value.keys() and all(map(_is_text, chain(*value.items())))
 
 
 def _is_checksum(value) -> bool:
@@ -90,8 +101,8 @@ def _only(name: str) -> Field:
     return Field(lambda value: value in (None, name), f"one of {name} or null")
 
 
-NAME = Field(_is_name, "a name without spaces or '|'")
-COUNT = Field(lambda value: _is_int(value) and value >= 0, "an integer, at least 0")
+NAME = Field(_is_name, f"a name without spaces or '|', of at most {LONGEST_NAME} characters")
+COUNT = Field(lambda value: _is_int(value) and value >= 0, "an integer, at least 0 and of 64 bits")
 CHECKSUM = Field(_is_checksum, "the first 12 hexadecimal digits of a sha256 sum")
 FIELDS = {
     "task": NameIn(lambda: TASKS),
@@ -151,7 +162,7 @@ def validate(record: object, where: str) -> None:
     if not isinstance(record, dict):
         raise InputError(f"{where}: found {record!r:.60}, expected an object with the fields of a score")
     for name in sorted((record.keys() ^ FIELDS.keys()) - (set(OPTIONAL) - record.keys())):
-        found = f"unknown field {name!r}" if name in record else f"no field {name!r}"
+        found = f"unknown field {name!r:.60}" if name in record else f"no field {name!r}"
         raise InputError(f"{where}: found {found}, expected the fields {', '.join(FIELDS)}")
     for name, field in FIELDS.items():
         if not field.holds(record.get(name)):
@@ -236,6 +247,10 @@ def _read(path: str | Path) -> list[dict]:
 
 def _parse(line: bytes, where: str, torn: bool) -> dict:
     """The valid record of one line; ``torn`` says that no line end follows the line."""
+    if len(line) > LONGEST_ROW:
+        raise InputError(
+            f"{where}: found {len(line):,} bytes, expected a score of at most {LONGEST_ROW:,}; delete the line"
+        )
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:  # bad JSON and bad UTF-8

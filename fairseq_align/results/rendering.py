@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 
 from fairseq_align.results.aggregate import Cells, Row
@@ -18,6 +19,7 @@ def markdown_table(lines: Table) -> str:
         | MLM       |     3 |
     """
     left = {i for i, title in enumerate(lines[0]) if title in NAMES}
+    lines = [list(map(markdown_text, line)) for line in lines]
     widths = [max(3, *(len(line[i]) for line in lines)) for i in range(len(lines[0]))]
 
     def padded(line: Sequence[str]) -> str:
@@ -28,8 +30,21 @@ def markdown_table(lines: Table) -> str:
     return "\n".join([padded(lines[0]), padded(rule), *map(padded, lines[1:])])
 
 
+def markdown_text(text: str) -> str:
+    """A cell whose characters mean themselves: no HTML, links, code, or emphasis around words.
+
+    Example:
+        >>> print(markdown_text("fr_ca <b> *w*"))
+        fr_ca &lt;b> \\*w\\*
+    """
+    text = re.sub(r"([\\`*|]|\](?=[(\[:])|~~|\b_(?!\w)|(?<!\w)_)", r"\\\1", text)
+    return re.sub(r"&(?=[#\w]+;)", "&amp;", text).replace("<", "&lt;")
+
+
 LATEX = str.maketrans(
-    {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "±": r"$\pm$", "−": "$-$", "—": "--", "–": "--"}
+    {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "`": r"\textasciigrave{}"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}"}
+    | {"±": r"$\pm$", "−": "$-$", "—": "--", "–": "--"}
     | {special: "\\" + special for special in "_%&#${}"}
 )
 

@@ -147,14 +147,14 @@ def to_markdown(
     parts = [f"# {TITLE}"]
     parts += [f"## {title}\n\n{rendering.markdown_table(lines)}" for title, lines in by_title.items()]
     if compared:
-        lines = "\n".join(f"- {line}" for line in correlation_lines(compared))
+        lines = "\n".join(f"- {line}" for line in correlation_lines(compared, rendering.markdown_text))
         parts += [
             f"## Correlation of alignment and gap\n\n{lines}",
             "Spearman's ρ with a 95 % bootstrap interval and a permutation p-value; a point is one trained model.\n\n"
             "![Alignment against gap, a point for each model](scatter.png)",
         ]
     parts += [
-        "\n".join(f"- {line}" for line in legend(cells, records)),
+        "\n".join(f"- {line}" for line in legend(cells, records, rendering.markdown_text)),
         "![Bars: scores of each task, and P@1 of the alignment, of each objective](report.png)\n\n"
         "Bars are means over seeds, lines ± one standard deviation, dots single seeds.",
     ]

@@ -1,7 +1,7 @@
 """Tables of a report: lines of shown cells, the header first, from cells and from records of the detailed tables."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from fairseq_align.results import records as results
 from fairseq_align.results.aggregate import (
@@ -112,8 +112,12 @@ def _detail_cell(by_seed: dict[int, dict], seeds: int) -> str:
     return show(cell, metric_of(by_seed[order[0]]).unit, seeds)
 
 
-def legend(cells: Cells, records: Sequence[dict]) -> list[str]:
-    """What the numbers mean, one sentence a line, only for the columns that the report has."""
+def legend(cells: Cells, records: Sequence[dict], shown: Callable[[str], str] = str) -> list[str]:
+    """What the numbers mean, one sentence a line, only for the columns that the report has.
+
+    Args:
+        shown: what becomes of the names of languages.
+    """
     kinds = {column.kind for column in columns_of(cells)}
     lines = [f"{word}: {meaning}." for word, meaning in glossary().items() if any(word in kind for kind in kinds)]
     langs: dict[Column, set[str]] = defaultdict(set)
@@ -122,7 +126,7 @@ def legend(cells: Cells, records: Sequence[dict]) -> list[str]:
     titles: dict[str, list[str]] = defaultdict(list)
     for column in sorted(langs, key=lambda column: column.sort_key):
         titles[", ".join(sorted(langs[column]))].append(column.title)
-    lines += [f"Scored on {names}: {'; '.join(scored)}." for names, scored in titles.items()]
+    lines += [f"Scored on {shown(names)}: {'; '.join(scored)}." for names, scored in titles.items()]
     return [
         f"Mean over seeds ± sample standard deviation; one seed has no spread. {MISSING}: not scored.",
         "n: items scored for one seed, over all its languages.",

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from fairseq_align.errors import InputError
-from fairseq_align.files import read_lines, writing
+from fairseq_align.files import LONGEST_ROW, read_lines, writing
 from fairseq_align.text.corpus import Cleaning
 from fairseq_align.text.unspaced import Watch
 
@@ -23,7 +23,7 @@ def read(path: str | Path, columns: tuple[int, int]) -> Iterator[tuple[str, str]
         [('Le chat.', 'The cat.')]
     """
     width = 0
-    for number, line in read_lines(path):
+    for number, line in read_lines(path, longest=LONGEST_ROW):
         fields = line.split("\t")
         if len(fields) == 1 and not line.strip():
             yield "", ""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fairseq_align.errors import InputError
-from fairseq_align.files import read_lines, writing
+from fairseq_align.files import LONGEST_ROW, read_lines, writing
 from fairseq_align.text.sentences import TERMINATORS
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def load(path: str | Path) -> Dictionary:
     from fairseq.data import Dictionary
 
     dictionary = Dictionary()
-    for number, line in read_lines(path):
+    for number, line in read_lines(path, longest=LONGEST_ROW):
         match = _LINE.fullmatch(line.rstrip())
         if match is None:
             raise InputError(
@@ -79,7 +79,7 @@ def load(path: str | Path) -> Dictionary:
         symbol, overwrite = match["symbol"], match["flag"] is not None
         if symbol in dictionary and not overwrite:
             raise InputError(
-                f"{path}:{number}: found {symbol!r} again, expected each symbol once; "
+                f"{path}:{number}: found {symbol!r:.60} again, expected each symbol once; "
                 f"write {OVERWRITE} behind its count if the later one counts, or make the file again"
             )
         dictionary.add_symbol(symbol, n=int(match["count"]), overwrite=overwrite)

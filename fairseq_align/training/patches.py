@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import NamedTuple
 
-from fairseq import checkpoint_utils, trainer
+from fairseq import checkpoint_utils, options, trainer
 from fairseq.data.iterators import EpochBatchIterator
 from fairseq.distributed import utils as distributed_utils
 from fairseq.file_io import PathManager
@@ -34,6 +34,7 @@ from fairseq_align.training import (
     resharding,
     start,
     stopping,
+    validation,
     waits,
 )
 from fairseq_align.training.program import in_command
@@ -129,6 +130,14 @@ PATCHES = (
     ),
     Patch(sys, "excepthook", show_in_one_line, "the line that says how to mend an input drowns in a call stack",
           in_command),
+    Patch(
+        Trainer, "get_valid_iterator", validation.every_item,
+        "validation leaves out the items beyond a multiple of eight",
+    ),
+    Patch(
+        options, "get_validation_parser", validation.every_item_by_default,
+        "fairseq-validate leaves out the items beyond a multiple of eight",
+    ),
     Patch(
         Trainer, "_build_optimizer", half_precision.refuse_cpu,
         "--fp16 on a CPU ends in a call stack, or trains nothing",

@@ -100,7 +100,7 @@ def truncate(data):
         (truncate, ["--transforms", "invert"], r"found 19 bytes, expected 20"),
         (lambda data: None, ["--transforms", "mirror"], "mirror.*expected transforms out of"),
         (lambda data: None, [], "expected one of them"),
-        (lambda data: None, ["--like", "nowhere.json"], "nowhere.json: found no file"),
+        (lambda data: None, ["--like", "nowhere.json"], "nowhere.json: found No such file"),
         (lambda data: (data / "en-x").mkdir(), ["--transforms", "invert"], "folder without derivation.json"),
     ],
 )

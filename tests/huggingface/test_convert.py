@@ -3,6 +3,7 @@
 Run with transformers 5.23.0 and 4.57.6.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from fairseq_align import cli
 from fairseq_align.downstream import tagging
 from fairseq_align.evaluation.checkpoint import load
 from fairseq_align.huggingface import fairseq_checkpoint
@@ -28,6 +30,7 @@ from tests.huggingface.models import (
     imported,
     random_model,
     refused,
+    safetensors,
     same_tensors,
     save,
     sentences,
@@ -246,3 +249,38 @@ def test_a_missing_extra_is_one_line(module, spm, tmp_path, capsys, monkeypatch)
     monkeypatch.setitem(sys.modules, module, None)
     command = ["export", checkpoint, tmp_path / "out", "--model", spm / "spm.model"]
     refused(capsys, tmp_path, command, f"{module}: found .* run EXTRAS=hf bash install.sh")
+
+
+def test_a_head_of_another_name_is_exported(spm, tmp_path):
+    """``--classification-head-name mnli``."""
+    checkpoint = save(tmp_path / "ours", KINDS["classifier"], vocabulary.load(spm / "dict.txt"))
+    expected = export(checkpoint, tmp_path / "expected", spm)
+    state = torch.load(checkpoint, weights_only=True)
+    state["model"] = {name.replace(f".{HEAD_NAME}.", ".mnli."): tensor for name, tensor in state["model"].items()}
+    torch.save(state, checkpoint)
+    found = export(checkpoint, tmp_path / "found", spm)
+    assert same_tensors(*(safetensors.load_file(folder / "model.safetensors") for folder in (expected, found)))
+    state["model"]["classification_heads.other.dense.bias"] = torch.zeros(16)
+    torch.save(state, checkpoint)
+    assert cli.main(["export", *map(str, (checkpoint, tmp_path / "x", "--model", spm / "spm.model"))]) == 1
+
+
+def test_a_regression_stays_one(spm, tmp_path):
+    """Its one output is no logit of a label, and transformers' pipeline gives it as it is, without a sigmoid."""
+    transformers = pytest.importorskip("transformers", reason="waits for the extra hf: EXTRAS=hf bash install.sh")
+    size = replace(TINY, head="classifier", regression=True)
+    checkpoint = save(tmp_path / "ours", size, vocabulary.load(spm / "dict.txt"))
+    folder = export(checkpoint, tmp_path / "theirs", spm)
+    config = json.loads((folder / "config.json").read_text())
+    assert config["problem_type"] == "regression" and config["id2label"] == {"0": "LABEL_0"}
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    with torch.no_grad():
+        logit = model(**tokenizer("bati golu", return_tensors="pt")).logits.item()
+    (answer,) = transformers.pipeline("text-classification", model=model, tokenizer=tokenizer)("bati golu")
+    assert answer["score"] == pytest.approx(logit, abs=1e-5)
+    again = imported(folder, tmp_path / "again")
+    assert again["cfg"]["task"]["regression_target"] and again["cfg"]["task"]["num_classes"] == 1
+    assert not (tmp_path / "again" / "label").exists()
+    before = torch.load(checkpoint, weights_only=True)["model"]
+    assert all(torch.equal(before[name], again["model"][name]) for name in before if "lm_head" not in name)

@@ -184,6 +184,23 @@ REFUSED = {
         change_json("tokenizer.json", added_tokens=[{"id": 61, "content": "<mask>"}, {"id": 99, "content": "<x>"}]),
         "found 100 symbols and 62 rows of embeddings",
     ),
+    "multiple choice": (
+        change_json("config.json", architectures=["XLMRobertaForMultipleChoice"]),
+        r"found architectures \['XLMRobertaForMultipleChoice'\], expected one of XLMRobertaForMaskedLM, ",
+    ),
+    "a head that is not there": (
+        change_json("config.json", architectures=["XLMRobertaForTokenClassification"]),
+        "found no head of XLMRobertaForTokenClassification, expected its tensors",
+    ),
+    "layers without end": (change_json("config.json", num_hidden_layers=10**9), "found no tensor .*layer.2"),
+    "negative row": (
+        change_json("tokenizer.json", added_tokens=[{"id": 61, "content": "<mask>"}, {"id": -1, "content": "<x>"}]),
+        "tokenizer.json: found the added token '<x>' with the id -1, expected text and one id from 0 on",
+    ),
+    "rules of normalisation": (
+        change_json("tokenizer.json", normalizer={"type": "Precompiled", "precompiled_charsmap": "AAQAAA=="}),
+        "tokenizer.json: found damaged rules of normalisation",
+    ),
     "shard outside": (
         lambda folder: (
             (folder / "model.safetensors").rename(folder / "x"),
@@ -200,3 +217,25 @@ def test_what_is_wrong_with_an_import_is_one_line(case, plain, tmp_path, capsys)
     shutil.copytree(plain, tmp_path / "model")
     change(tmp_path / "model")
     refused(capsys, tmp_path, ["import", tmp_path / "model", tmp_path / "out"], message)
+
+
+def test_symbols_that_were_added_to_a_slow_tokenizer_keep_their_rows(plain, tmp_path):
+    """added_tokens.json of old tokenizers, added_tokens_decoder of newer ones; neither, and the row is left out."""
+    expected = imported(plain, tmp_path / "expected")["model"]
+    folder, weights = copied(plain, tmp_path / "slow")
+    (folder / "tokenizer.json").unlink()
+    for name in ("roberta.embeddings.word_embeddings.weight", "lm_head.bias"):
+        weights[name] = torch.cat([weights[name], weights[name][7:8] + 1])
+    row = len(weights["lm_head.bias"]) - 1
+    safetensors.save_file(weights, folder / "model.safetensors")
+    settings = {"added_tokens_decoder": {str(row): {"content": "<x>"}, "1": {"content": "<pad>"}}}
+    for name, content in {"added_tokens.json": {"<x>": row}, "tokenizer_config.json": settings}.items():
+        (folder / "tokenizer_config.json").write_text("{}")
+        (folder / name).write_text(json.dumps(content))
+        found = imported(folder, tmp_path / name)["model"]
+        (folder / name).unlink()
+        words = "encoder.sentence_encoder.embed_tokens.weight"
+        symbols = vocabulary.load(tmp_path / name / "dict.txt").symbols
+        assert symbols[-1] == "<x>" and len(found[words]) == row + 1  # <mask> is the last row
+        assert torch.equal(found[words][-2], expected[words][7] + 1)
+        assert torch.equal(found[words][-1], expected[words][-1])

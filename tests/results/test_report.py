@@ -116,3 +116,55 @@ def test_curves_are_drawn_of_logs(tmp_path):
     assert run(path, tmp_path / "out", "--logs", *map(str, logs)) == 0
     assert "![Learning curves" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert (tmp_path / "out" / "curves.png").stat().st_size > 5000 and (tmp_path / "out" / "curves.svg").exists()
+
+
+HOSTILE = (
+    "$\\frac{1}{2}$", "$\\frac$", "<script>alert(1)</script>", "\\input{/etc/passwd}", "`x`", "[a](javascript:b)", "x_",
+    "^", "*a*", "&lt;", "-" * 200, "$" * 200, "%", "\\", "~~a~~", "#", '"',
+)  # fmt: skip
+
+
+@draws
+def test_a_name_from_a_results_file_is_text_in_every_part_of_a_report(tmp_path):
+    """Markdown, LaTeX and matplotlib's formulas: nothing in a name is markup, and no name is refused half way."""
+    path = tmp_path / "results.jsonl"
+    for number, variant in enumerate(HOSTILE):
+        for lang in ("en", "fr"):
+            record = STUDY[0] | {"variant": variant, "lang": lang, "derivation": variant, "value": number / 100}
+            records.append(path, record)
+    made = report.report(path, tmp_path / "out")
+    assert {f"report.{suffix}" for suffix in ("md", "tex", "csv", "png", "svg")} <= {path.name for path in made.paths}
+    markdown, latex = ((tmp_path / "out" / name).read_text() for name in ("report.md", "report.tex"))
+    shown = markdown[: markdown.index("```text")]  # below, signatures are verbatim
+    assert "<script" not in shown and "[a](java" not in shown and "`x`" not in shown and "&amp;lt;" in shown
+    assert "<" not in latex and "\\input" not in latex and "\\frac" not in latex
+    svg = (tmp_path / "out" / "report.svg").read_text()
+    assert "<script" not in svg  # and a name that is no whole formula was drawn
+
+
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("variant", "a" * 100_000),
+        ("variant", "\ud800"),
+        ("seed", 10**400),
+        ("n", 10**19),
+        ("value", 10**400),
+        ("layer", []),
+    ],
+)
+def test_a_score_that_no_report_can_show_is_refused_with_its_line(tmp_path, field, value):
+    path = tmp_path / "results.jsonl"
+    path.write_text(json.dumps(STUDY[0] | {field: value}) + "\n")
+    with pytest.raises(InputError, match=rf"results.jsonl:1: found {field} .*, expected"):
+        report.report(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@draws
+def test_more_rows_than_a_figure_has_room_for_are_said_after_the_tables(tmp_path):
+    path = tmp_path / "results.jsonl"
+    path.write_text("".join(json.dumps(STUDY[0] | {"variant": f"v{number}"}) + "\n" for number in range(700)))
+    with pytest.raises(InputError, match="found 700 rows, expected fewer in a figure"):
+        report.report(path, tmp_path / "out")
+    assert (tmp_path / "out" / "report.md").exists()

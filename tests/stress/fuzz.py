@@ -1,7 +1,12 @@
-"""Broken files for every reader: valid ones, edited at random; a reader may only answer with an ``InputError``."""
+"""Broken files for every reader, and files that take much memory: what a reader may answer, and in what bounds.
+
+``READERS`` is the table of readers. Valid files, edited at random, may only be answered with an ``InputError``; a file
+made to take as much memory as it can may not take more than the reader promises.
+"""
 
 import gzip
 import json
+import os
 import random
 import signal
 import struct
@@ -25,9 +30,11 @@ from fairseq_align.downstream import conllu, iob2, nli, tagging
 from fairseq_align.errors import InputError
 from fairseq_align.lexicon import file as lexicon
 from fairseq_align.lexicon import formats, wordlist, words
+from fairseq_align.results import curves
 from fairseq_align.results import records as results
 from fairseq_align.text import bitext, vocabulary
 
+CONSTANT = 100 << 20  # bytes that any reader may take
 SECONDS = 10  # of processor time; a reader that takes longer on a few hundred bytes hangs
 
 # what breaks parsers: bytes that end things, are not UTF-8, or are numbers too large for something
@@ -63,10 +70,14 @@ class Reader(NamedTuple):
     Attributes:
         files: what it reads, by the end of the name; valid.
         read: reads ``<folder>/<name>`` and all that follows at once.
+        worst: files of about so many bytes that take the most memory that we could think of.
+        factor: times the size of the files that it may take, besides ``CONSTANT``; 0: it keeps nothing.
     """
 
     files: dict[str, bytes]
     read: Callable[[Path], object]
+    worst: Callable[[int], dict[str, bytes]]
+    factor: int = 0
 
 
 def drain(items: Iterable) -> int:
@@ -138,61 +149,215 @@ def read_derivation(folder: Path) -> None:
         transliteration(derivation)
 
 
-def dictionary_reader(suffix: str, files: dict[str, bytes]) -> Reader:
-    """Reader of a dictionary in the form that ``formats.READERS`` holds for a suffix."""
-    return Reader(files, lambda folder: drain(formats.read(folder / f"x{suffix}")))
+def repeated(name: str, content: bytes, head: bytes = b"") -> Callable[[int], dict[str, bytes]]:
+    """A file of one content again and again."""
+    return lambda size: {name: head + content * (size // len(content))}
 
 
+def numbered(name: str, line: str, head: str = "") -> Callable[[int], dict[str, bytes]]:
+    """A file of lines, each with a number of its own in base 16 for ``%x``."""
+    length = len((line.replace("%x", "%05x") % ((0,) * line.count("%x"))).encode())
+
+    def worst(size: int) -> dict[str, bytes]:
+        lines = (line.replace("%x", "%05x") % ((number,) * line.count("%x")) for number in range(size // length))
+        return {name: (head + "".join(lines)).encode()}
+
+    return worst
+
+
+def packed(worst: Callable[[int], dict[str, bytes]]) -> Callable[[int], dict[str, bytes]]:
+    """The same, compressed; the size is that of what is inside."""
+    return lambda size: {f"{name}.gz": gzip.compress(content, 1) for name, content in worst(size).items()}
+
+
+def many_items(names: Iterable[str]) -> Callable[[int], dict[str, bytes]]:
+    """Binarized items of one token each."""
+
+    def worst(size: int) -> dict[str, bytes]:
+        files = indexed([4] * (size // 14), [1] * (size // 14))
+        return {name.replace("x.", f"{prefix}."): content for prefix in names for name, content in files.items()}
+
+    return worst
+
+
+def nested_order(size: int) -> dict[str, bytes]:
+    weights = {f"{number:x}": {} for number in range(size // 12)}
+    order = {"format": word_order.FORMAT, "nouns": ORDER | {"weights": {"next": weights}}}
+    return {"x.json": json.dumps(order).encode()}
+
+
+def entries(size: int) -> dict[str, bytes]:
+    """An index of dictd of two thirds of the size, all its lines for one entry."""
+    index = "".join(f"{number:05x}\tA\tB\n" for number in range(size // 15)).encode()
+    return {"x.index": index, "x.dict": b"a" * (size // 3)}
+
+
+LOG = b'x | train_inner | {"mlm_loss": "4.0", "align_cos": "0.5", "num_updates": "5"}\n'
+LABELLED = b'{"language": "fr", "gold_label": "neutral", "sentence1": "a b", "sentence2": "c"}\n'
 READERS = {
     "lexicon": Reader(
         {"x.tsv": "# dictionary: 52f1c0a8d3e7\n▁house\t▁maison\n▁cat s\t▁the\t0.5\n".encode()},
         lambda folder: lexicon.read(folder / "x.tsv"),
+        numbered("x.tsv", "%x\t%x-\n"),
+        factor=30,
     ),
     "lexicon as ids": Reader(
         {"x.tsv": "▁house\t▁maison\n▁cat s\t▁the\t0.5\n".encode()},
         lambda folder: words.load(folder / "x.tsv", DICTIONARY),
+        repeated("x.tsv", b"s\ts\n"),
+        factor=20,
     ),
     "MUSE": Reader(
         {"x.txt": b"house maison\ncat\tchat\t2\neng-000\thouse\tfra-000\tlogis\t3\n"},
         lambda folder: drain(wordlist.read(folder / "x.txt", ("eng", "fra"))),
+        numbered("x.txt", "%x %x\n"),
     ),
     "MUSE, gzip": Reader(
         {"x.txt.gz": gzip.compress(b"house maison\ncat\tchat\t2\n", mtime=0)},
         lambda folder: drain(wordlist.read(folder / "x.txt.gz")),
+        packed(numbered("x.txt", "%x %x\n")),
     ),
-    **{suffix: dictionary_reader(suffix, DICTIONARIES[suffix]) for suffix in formats.READERS},
-    "dictd, dictzip": dictionary_reader(".index", {"x.index": DICTD[0], "x.dict.dz": gzip.compress(DICTD[1], mtime=0)}),
+    ".index": Reader(
+        DICTIONARIES[".index"], lambda folder: drain(formats.read(folder / "x.index")), entries, factor=10
+    ),
+    ".tei": Reader(
+        DICTIONARIES[".tei"],
+        lambda folder: drain(formats.read(folder / "x.tei")),
+        repeated("x.tei", b"<a/>", head=b"<TEI><entry>"),
+    ),
+    "dictd, dictzip": Reader(
+        {"x.index": DICTD[0], "x.dict.dz": gzip.compress(DICTD[1], mtime=0)},
+        lambda folder: drain(formats.read(folder / "x.index")),
+        lambda size: {"x.index": b"a\tA\tB\n", "x.dict.dz": gzip.compress(os.urandom(size), 0)},
+        factor=20,
+    ),
     "CoNLL-U": Reader(
-        {"x.conllu": CONLLU}, lambda folder: drain(map(conllu.words_and_tags, conllu.read(folder / "x.conllu")))
+        {"x.conllu": CONLLU},
+        lambda folder: drain(map(conllu.words_and_tags, conllu.read(folder / "x.conllu"))),
+        lambda size: {
+            "x.conllu": b"".join(
+                b"%d\ta\t_\tX\t_\t%s\t0\t_\t_\t_\n" % (n, b"|".join(b"%x=1" % i for i in range(9)))
+                for n in range(1, size // 60)
+            )
+        },
     ),
     "IOB2": Reader(
         {"x.iob2": b"Mary\tB-PER\nleft\tO\n\nNew B-LOC\nYork I-LOC\n"},
         lambda folder: [drain(iob2.read(folder / "x.iob2", ("PER", "LOC"), scheme)) for scheme in iob2.SCHEMES],
+        repeated("x.iob2", b"a O\n"),
     ),
-    "XNLI, TSV": Reader({"x.tsv": XNLI}, lambda folder: drain(nli.read(folder / "x.tsv", "fr", Counter()))),
+    "IOB2, short sentences": Reader(
+        {"x.iob2": b"Mary\tB-PER\n\nleft\tO\n"},
+        lambda folder: drain(iob2.read(folder / "x.iob2", ("PER", "LOC"))),
+        numbered("x.iob2", "%x O\n\n"),
+    ),
+    "XNLI, TSV": Reader(
+        {"x.tsv": XNLI},
+        lambda folder: drain(nli.read(folder / "x.tsv", "fr", Counter())),
+        numbered("x.tsv", "%x\tneutral\ta\tb\n", XNLI.partition(b"\n")[0].decode() + "\n"),
+    ),
     "XNLI, JSONL": Reader(
-        {"x.jsonl": b'{"language": "fr", "gold_label": "neutral", "sentence1": "a b", "sentence2": "c"}\n' * 2},
+        {"x.jsonl": LABELLED * 2},
         lambda folder: drain(nli.read(folder / "x.jsonl", "fr", Counter())),
+        lambda size: {"x.jsonl": b'{"a": [' + b"{}," * (size // 3)},
     ),
-    "bitext": Reader({"x.tsv": b"a b\tc\nd\te f\n"}, lambda folder: drain(bitext.read(folder / "x.tsv", (1, 2)))),
-    "derivation.json": Reader({"derivation.json": json.dumps(DERIVATION).encode()}, read_derivation),
+    "bitext": Reader(
+        {"x.tsv": b"a b\tc\nd\te f\n"},
+        lambda folder: drain(bitext.read(folder / "x.tsv", (1, 2))),
+        numbered("x.tsv", "%x\t%x\n"),
+    ),
+    "derivation.json": Reader(
+        {"derivation.json": json.dumps(DERIVATION).encode()},
+        read_derivation,
+        lambda size: {"derivation.json": json.dumps(DERIVATION | {"source_pieces": 10**9}).encode() + b" " * size},
+    ),
     "order.json": Reader(
         {"x.json": json.dumps({"format": word_order.FORMAT, "nouns": ORDER}).encode()},
         lambda folder: word_order.load(folder / "x.json", "nouns"),
+        nested_order,
+        factor=20,
     ),
     "dict.txt": Reader(
         {"dict.txt": "▁the 10\n▁house 3\ns 2 #fairseq:overwrite\n".encode()},
         lambda folder: vocabulary.load(folder / "dict.txt"),
+        numbered("dict.txt", "%x 1000\n"),
+        factor=30,
     ),
     "results.jsonl": Reader(
-        {"x.jsonl": (json.dumps(RECORD) + "\n").encode() * 2}, lambda folder: results.read(folder / "x.jsonl")
+        {"x.jsonl": (json.dumps(RECORD) + "\n").encode() * 2},
+        lambda folder: results.read(folder / "x.jsonl"),
+        repeated("x.jsonl", json.dumps(RECORD).encode() + b"\n"),
+        factor=10,
     ),
-    ".bin and .idx": Reader(TOKEN_FILES, read_blocks),
+    "log of a training": Reader(
+        {"x.log": LOG + b"x | train_inner | mlm_loss=7.5, align_cos=0.25, num_updates=10\n"},
+        lambda folder: curves.read(folder / "x.log"),
+        lambda size: {"x.log": b"".join(b"| train_inner | mlm_loss=1,num_updates=%d\n" % n for n in range(size // 45))},
+        factor=5,
+    ),
+    ".bin and .idx": Reader(TOKEN_FILES, read_blocks, many_items("x"), factor=10),
     "parallel .bin and .idx": Reader(
-        TOKEN_FILES | {name.replace("x.", "y."): data for name, data in TOKEN_FILES.items()}, read_pairs
+        TOKEN_FILES | {name.replace("x.", "y."): data for name, data in TOKEN_FILES.items()},
+        read_pairs,
+        many_items("xy"),
+        factor=10,
     ),
-    "tokens and labels": Reader(TOKEN_FILES | LABEL_FILES, read_tagging),
+    "tokens and labels": Reader(TOKEN_FILES | LABEL_FILES, read_tagging, many_items(("x", "x.label")), factor=10),
 }
+
+
+def growth(reader: Reader, size: int) -> tuple[int, int, str]:
+    """Give a reader the worst file of a size, in a process of its own.
+
+    Returns:
+        bytes of the files, bytes by which its memory grew at most, and what it answered: ``read``, ``refused``, or the
+        name of an exception.
+    """
+    with folder() as where:
+        files = reader.worst(size)
+        for name, content in files.items():
+            (where / name).write_bytes(content)
+        there = sum(map(len, files.values()))
+        del files
+        return there, *measured(reader.read, where)
+
+
+def measured(read: Callable[[Path], object], where: Path) -> tuple[int, str]:
+    """Read something in a process of its own.
+
+    Returns:
+        bytes by which its memory grew at most, and what was answered: ``read``, ``refused``, ``killed``, or the name of
+        an exception.
+    """
+    out, into = os.pipe()
+    process = os.fork()
+    if not process:
+        try:
+            Path("/proc/self/clear_refs").write_text("5")  # the highest mark becomes what is used now
+            before = memory("VmHWM")
+            signal.signal(signal.SIGPROF, _hang)
+            signal.setitimer(signal.ITIMER_PROF, 6 * SECONDS)
+            try:
+                read(where)
+                said = "read"
+            except InputError:
+                said = "refused"
+            except BaseException as error:
+                said = type(error).__name__
+            os.write(into, json.dumps([memory("VmHWM") - before, said]).encode())
+        finally:
+            os._exit(0)
+    os.close(into)
+    with os.fdopen(out, "rb") as pipe:
+        grew, said = json.loads(pipe.read() or b'[0, "killed"]')
+    os.waitpid(process, 0)
+    return grew, said
+
+
+def memory(name: str) -> int:
+    """A line of the status of this process, in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith(f"{name}:"))
 
 
 class Hang(BaseException):

@@ -11,9 +11,7 @@ import shutil
 import signal
 import tempfile
 import time
-import traceback
 import warnings
-from collections import Counter
 from pathlib import Path
 
 import torch
@@ -24,6 +22,7 @@ from benchmarks.common.timing import save
 from fairseq_align.errors import InputError
 from fairseq_align.evaluation.checkpoint import load
 from tests.stress import fuzz, malice, runs
+from tests.stress.readers import fuzzed
 
 RESULTS = Path(__file__).parent / "results"
 INTERVAL = 2  # updates between two checkpoints
@@ -104,23 +103,6 @@ def refusals(cfg, whole: Path, folder: Path, most: int | None) -> tuple[int, int
     return refused, tried
 
 
-def fuzzed(inputs: int, seed: int) -> tuple[dict[str, dict[str, int]], set[str]]:
-    """Give each reader its share of broken files; how often it read and refused, and the distinct failures."""
-    counts, failures = {}, set()
-    for name, reader in fuzz.READERS.items():
-        rng, answers = random.Random(f"{seed} {name}"), Counter()
-        with fuzz.folder() as where:
-            for _ in range(-(-inputs // len(fuzz.READERS))):
-                try:
-                    answers[fuzz.answer(reader, fuzz.random_files(reader, rng), where)] += 1
-                except (Exception, fuzz.Hang) as error:
-                    last = traceback.extract_tb(error.__traceback__)[-1]
-                    failures.add(f"{name}: {type(error).__name__} in {Path(last.filename).name}:{last.lineno}")
-                    answers["failed"] += 1
-        counts[name] = dict(answers)
-    return counts, failures
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=25, help="at random moments, of each objective")
@@ -134,7 +116,9 @@ def main() -> None:
     logging.disable()
     warnings.simplefilter("ignore")
     rng, rows, begin = random.Random(args.seed), {}, time.monotonic()
-    counts, failures = fuzzed(args.inputs, args.seed)
+    found = {name: fuzzed(name, -(-args.inputs // len(fuzz.READERS)), args.seed) for name in fuzz.READERS}
+    counts = {name: one.answers for name, one in found.items()}
+    failures = set().union(*(one.failures for one in found.values()))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         data = runs.write_data(folder / "data")

@@ -58,6 +58,15 @@ def test_a_reader_reads_or_refuses_a_broken_file(name):
         answers()
 
 
+@pytest.mark.parametrize("name", fuzz.READERS)
+def test_a_reader_keeps_to_the_memory_that_it_promises(name):
+    """Half a mebibyte, and an eighth of what any reader may take besides; tests.stress.reliability gives more."""
+    reader = fuzz.READERS[name]
+    there, grew, said = fuzz.growth(reader, 1 << 19)
+    assert said in ("read", "refused") and there > 1 << 16
+    assert grew <= reader.factor * there + fuzz.CONSTANT / 8
+
+
 BOMB = 1 << 28  # bytes that a small file holds
 
 
