@@ -360,7 +360,7 @@ def test_a_seed_repeats_a_file(tmp_path, monkeypatch, capsys):
         (["apply", "--nouns", "none.json", "--input", "en.conllu"], "found no file to write, expected --output"),
         (
             ["apply", "--nouns", "none.json", "--input", "en.conllu", "--output", "out.conllu"],
-            "none.json: found No such file",
+            "none.json: found No such file or directory",
         ),
         (
             ["apply", "--nouns", "none.json", "--input", "en.conllu", "--output", "out.conllu", "--keep", "-1"],
