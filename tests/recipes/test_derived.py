@@ -59,7 +59,7 @@ def test_a_cell_takes_ablations_and_refuses_unknown_objectives(run, study):
         "transliterate,invert",
         "RATE=1",
         "UPDATES=4",
-        "EPOCHS=1",
+        "TASKS=",
     ]
     command += ["LAYERS=1", "DIM=16", "HEADS=2", "TOKENS=32"]
     run(command, WORK=study)
