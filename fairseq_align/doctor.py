@@ -321,7 +321,12 @@ def checkpoint(path: Path) -> Iterator[Finding]:
     for group, names in made.items():
         for name, value in sorted(names.items()):
             shown = " ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, dict) else str(value)
-            yield Finding("ok", f"{group} {name}", shown)
+            yield Finding("ok", _printable(f"{group} {name}"), _printable(shown))
+
+
+def _printable(text: str) -> str:
+    """A text of a file without what would command a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def run(args: argparse.Namespace) -> int:

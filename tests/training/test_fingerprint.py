@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from fairseq_align.data import binarized
 from fairseq_align.training import fingerprint
@@ -218,8 +219,6 @@ def test_weights_alone_need_the_vocabulary_and_nothing_else(data, begun, tmp_pat
 
 
 def test_a_checkpoint_without_fingerprints_is_taken_with_a_line(data, begun, tmp_path):
-    import torch
-
     saved = state(begun / "checkpoint_last.pt")
     del saved["extra_state"][fingerprint.KEY]
     (tmp_path / "run").mkdir()
@@ -247,7 +246,7 @@ def test_scoring_refuses_another_vocabulary_of_the_same_size(data, begun, tmp_pa
         checkpoint.load(begun / "checkpoint_last.pt", other)
 
 
-def test_the_doctor_prints_what_a_checkpoint_is_made_of(data, begun, capsys):
+def test_the_doctor_prints_what_a_checkpoint_is_made_of(begun, tmp_path, capsys):
     from fairseq_align import cli
 
     assert cli.main(["doctor", str(begun / "checkpoint_last.pt")]) == 0
@@ -262,5 +261,10 @@ def test_the_doctor_prints_what_a_checkpoint_is_made_of(data, begun, capsys):
         "ok    about langs: a,b",
     ):
         assert line in said
+    torn = state(begun / "checkpoint_last.pt")
+    torn["extra_state"][fingerprint.KEY] = {"about": {"langs": "a\x1b[2Jb"}}
+    torch.save(torn, tmp_path / "other.pt")
+    assert cli.main(["doctor", str(tmp_path / "other.pt")]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == "ok    about langs: a?[2Jb"
     assert cli.main(["doctor", "nowhere.pt"]) == 1
     assert "nowhere.pt: found No such file or directory, expected a checkpoint" in capsys.readouterr().err
