@@ -10,7 +10,7 @@
 #   EXPERIMENTS  names of several grids in one study, e.g. "table overlap" (derived paper): GRID_overlap and so on
 # A word of GRID or OBJECTIVES may be followed by settings of its cells alone:
 #   OBJECTIVES="mlm tlm SEED=1 align_mlm ALIGN_LOSS=contrastive VARIANT=contrastive"
-# Out: $WORK/results.jsonl, $WORK/report/report.{md,csv,png}; what is done meanwhile in $WORK/{data,models}.log
+# Out: $WORK/results.jsonl, $WORK/report/report.{html,md,csv,png}; what is done meanwhile in $WORK/{data,models}.log
 set -euo pipefail
 source "$(dirname "$0")/common.sh"
 source "$EXAMPLES/objectives.sh"
@@ -42,4 +42,5 @@ else
     watch models xargs -P "${JOBS:-2}" -L 1 bash -c 'set -o pipefail; bash "$0" "$@" 2>&1 | sed -u "s|^|[$*] |"' \
         "$STUDY/run.sh" <<< "$list"
 fi
+[ "$NAME" != derived ] || bash "$STUDY/map.sh"
 fairseq-align report "$WORK/results.jsonl" --out "$WORK/report" --brief

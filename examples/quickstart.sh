@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The main job on embedded data, in one command: install, make a toy language and its derived twin, pre-train with and
 # without the dictionary, fine-tune a tagger, score zero-shot transfer.
-# Usage: quickstart.sh [--dry-run]. Out: $WORK/report/report.{md,csv,png}
+# Usage: quickstart.sh [--dry-run]. Out: $WORK/report/report.{html,md,csv,png}
 set -euo pipefail
 source "$(dirname "$0")/common.sh"
 

@@ -24,7 +24,7 @@ from fairseq_align.lexicon import frequency
 from fairseq_align.lexicon import words as lexicon_words
 from fairseq_align.lexicon.words import Pairs
 from fairseq_align.objectives import OBJECTIVES
-from fairseq_align.results.curves import names
+from fairseq_align.results.curves import names, row_beside
 from fairseq_align.results.embedding_map import EmbeddingMap, Pair, Panel
 
 START = "\u2581"  # begins the first piece of a word
@@ -97,7 +97,8 @@ def map_embeddings(
         source_lang: None: the first other language of the first checkpoint's pre-training.
         count: pairs in the map.
         method: of ``PLANES``.
-        labels: names of the checkpoints; empty: what they were trained with.
+        labels: names of the checkpoints; empty: what they were trained with, by the scores that a recipe leaves beside
+            them, else by their settings.
 
     Raises:
         InputError: a file is missing or unfit, or the vocabularies differ.
@@ -116,7 +117,8 @@ def map_embeddings(
             splits, pairs = chosen(read, checkpoint.dictionary, tokens, count)
             words = _words(pairs, splits, checkpoint.dictionary)
         panels.append(_panel(checkpoint, pairs, PLANES[method]))
-        trained.append(_objective(checkpoint))
+        row = row_beside(Path(path).absolute().parent)
+        trained.append(row.label if row else _objective(checkpoint))
     named = labels or _labels(trained, [Path(path) for path in checkpoints])
     panels = [panel._replace(name=name) for panel, name in zip(panels, named, strict=True)]
     return EmbeddingMap(langs, method, tuple(words), tuple(panels))
@@ -187,7 +189,7 @@ def _objective(checkpoint: Checkpoint) -> str:
 
 
 def _labels(trained: Sequence[str], paths: Sequence[Path]) -> list[str]:
-    """Objectives, with the short name of the checkpoint where two have the same."""
+    """What was trained, with the short name of the checkpoint where two have the same."""
     short = names(paths)
     return [
         label if trained.count(label) == 1 else f"{label}, {name}" for label, name in zip(trained, short, strict=True)

@@ -24,7 +24,7 @@ def brief(cells: Cells, tables: dict[str, Table], paths: Sequence[Path]) -> str:
     parts += [fill(sentence, 100) for sentence in sentences(cells)]
     pictures = sorted((path for path in paths if path.suffix == ".png"), key=lambda path: path.stem != "report")
     parts += [f"picture: {path}" for path in pictures[:1]]
-    parts += [f"all tables: {path}" for path in paths if path.suffix == ".md"]
+    parts += [f"all tables and figures: {path}" for path in paths if path.suffix == ".html"]
     return f"{parts[0]}\n\n" + "\n".join(parts[1:])
 
 

@@ -181,11 +181,16 @@ def _update(where: str, value: object) -> int:
     return int(number)
 
 
-def _run(path: Path, name: str, curves: dict[str, Curve]) -> Run:
-    """What was trained: from the scores that a recipe leaves beside the folder of the log, else from the settings."""
-    scores = path.parent.with_name(path.parent.name + ".jsonl")
+def row_beside(folder: Path) -> Row | None:
+    """What was trained in a folder, from the scores that a recipe leaves beside it, ``pretrain.jsonl``; None: none."""
+    scores = folder.with_name(folder.name + ".jsonl")
     rows = {row_of(record) for record in records.read(scores)} if scores.is_file() else set()
-    row = rows.pop() if len(rows) == 1 else None
+    return rows.pop() if len(rows) == 1 else None
+
+
+def _run(path: Path, name: str, curves: dict[str, Curve]) -> Run:
+    """What was trained: from the scores beside the folder of the log, else from the settings in the log."""
+    row = row_beside(path.parent)
     return Run(_without_seed(name), row, row.objective if row else _objective(path), curves)
 
 

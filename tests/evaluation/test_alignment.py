@@ -26,6 +26,7 @@ from fairseq_align.results import records as results
 from fairseq_align.text import vocabulary
 from fairseq_align.training.fingerprint import ALLOW
 from tests.embeddings.test_spelling import cosine
+from tests.results.scores import pos
 
 TARGET = "en-transliterate+invert"
 ABOUT = ["--objective", "align_mlm", "--derivation", "transliterate+invert", "--lexicon-rate", "0.5"]
@@ -341,15 +342,18 @@ def test_a_map_says_what_is_missing(model, toy, tmp_path, monkeypatch, capsys):
 
 
 def test_checkpoints_of_one_objective_are_told_apart_by_their_folders(model, toy, tmp_path):
-    models = [tmp_path / name / "model.pt" for name in ("a", "b")]
+    models = [tmp_path / name / "model.pt" for name in ("a", "b", "c")]
     for path in models:
         path.parent.mkdir()
         shutil.copy(model, path)
+    scores = {"objective": "dict_mlm", "lexicon_rate": 0.25, "variant": "wide"}  # of a recipe that trained it
+    results.append(tmp_path / "c.jsonl", pos(0.5) | scores)
     arguments = ["map", *models, "--data", toy / "data-bin", "--out", tmp_path / "map.json", "--pairs", 4]
     assert cli.main([str(argument) for argument in arguments]) == 0  # languages and lexicon are those of the training
     assert [panel.name for panel in embedding_map.read(tmp_path / "map.json").panels] == [
         "ALIGN-MLM, a",
         "ALIGN-MLM, b",
+        "DICT-MLM wide, 25 %",
     ]
 
 

@@ -46,7 +46,7 @@ def test_a_grid_that_is_killed_goes_on_and_repeats_no_finished_step(run, study):
     assert len(records) == len(results.latest(records)) == CELLS * 59  # 4 of MLM, 40 of alignment, 15 of POS
     assert {record["objective"] for record in records} == {"mlm", "tlm", "dict_mlm", "align_mlm"}
     assert "POS zero-shot" in second.stdout and "ALIGN-MLM" in second.stdout
-    for name in ("report.md", "report.csv", "report.png"):
+    for name in ("report.html", "report.md", "report.csv", "report.png", "map.png"):
         assert (study / "report" / name).stat().st_size > 0
 
 

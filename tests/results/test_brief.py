@@ -7,7 +7,7 @@ import pytest
 from fairseq_align.results import report
 from tests.results.test_report import GOLDEN
 
-PATHS = (Path("out/report.md"), Path("out/scatter.png"), Path("out/report.png"))
+PATHS = tuple(map(Path, ("out/report.html", "out/report.md", "out/scatter.png", "out/report.png")))
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_it_ends_with_the_picture_and_the_page_of_all_tables(written):
     from fairseq_align.results.brief import brief
 
     lines = brief(written.cells, written.tables, PATHS).splitlines()
-    assert lines[-2:] == ["picture: out/report.png", "all tables: out/report.md"]
+    assert lines[-2:] == ["picture: out/report.png", "all tables and figures: out/report.html"]
     assert all(len(line) <= 120 for line in lines)
 
 
