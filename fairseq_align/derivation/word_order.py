@@ -146,7 +146,7 @@ def load(path: str | Path, name: str) -> WordOrder:
         >>> load("fr.order.json", "nouns").relations
         {'amod': 9}
     """
-    content = read_json(path, f"the order of {name}; write the file with preprocess/syntax.py learn")
+    content = read_json(path, f"the order of {name}; write the file with fairseq-align syntax learn")
     try:
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']!r:.40}")

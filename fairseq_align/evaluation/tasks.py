@@ -129,7 +129,7 @@ def _shorten(checkpoint: Checkpoint, subset: str) -> None:
             there = sorted(path.stem for path in (data / folder).glob("*.idx"))
             raise InputError(
                 f"{data / folder / subset}.idx: found no binarized data, expected one of {', '.join(there) or 'none'}; "
-                "check --subset, or run preprocess/xnli.py"
+                "check --subset, or run fairseq-align xnli"
             )
     longest = min(task.max_positions(), checkpoint.model.max_positions())
     added = sum(symbol is not None for symbol in (task.cfg.init_token, task.cfg.separator_token))
