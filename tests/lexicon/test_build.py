@@ -164,6 +164,8 @@ def test_a_pivot_joins_the_translations_of_a_word_by_hand(run, tmp_path):
 def test_a_file_of_held_out_pairs_needs_pairs_to_hold_out(tmp_path, monkeypatch, capsys, command, advice):
     command = f"lexicon.py {command} --dict NONE --out OUT --heldout OUT".replace("OUT", str(tmp_path / "out"))
     monkeypatch.setattr(sys, "argv", command.split())
-    assert runpy.run_path(str(Path(__file__).parents[2] / "preprocess" / "lexicon.py"))["main"]() == 1
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(Path(__file__).parents[2] / "preprocess" / "lexicon.py"))
+    assert end.value.code == 1
     expected = f"error: --heldout: found no pairs to hold out, expected {advice}; give it, or leave --heldout out\n"
     assert capsys.readouterr().err == expected and not any(tmp_path.iterdir())
