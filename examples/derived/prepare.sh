@@ -14,6 +14,8 @@ TEXT=${TEXT-}                        # raw text files, separated by spaces, plai
 TOKENIZED=${TOKENIZED-}              # text files whose words are separated by spaces already
 VOCABULARY=${VOCABULARY:-2000}       # pieces before derivation
 SPLIT=${SPLIT:-2000}                 # sentences of valid and of test
+SUBWORD_FLAGS=${SUBWORD_FLAGS-}      # more flags of fairseq-align subword train
+MIN_WORDS=${MIN_WORDS:-1} MAX_WORDS=${MAX_WORDS:-100}   # of a sentence of the text; others are left out
 OVERLAP=${OVERLAP:-0}                # fraction of the pieces that a language shares with those derived from it, or a
                                      # setting of some of them: GRID="transliterate transliterate OVERLAP=0.25"
 [ $# = 0 ] || GRID=$* EXPERIMENTS=
@@ -46,11 +48,12 @@ if [ ! -e "$WORK/corpus/counts.json" ]; then
     # the words of the treebank's training part are text, too; its tags are not used here
     python "$EXAMPLES/derived/treebank.py" words "$TRAIN" "$WORK/treebank.txt"
     # shellcheck disable=SC2086  # lists of files
-    python "$PREPROCESS/corpus.py" ${TEXT:+--input $TEXT} --tokenized $TOKENIZED "$WORK/treebank.txt" --max-words 100 \
-        --lang "$SOURCE" --valid "$SPLIT" --test "$SPLIT" --workers "${WORKERS:-2}" --out "$WORK/corpus"
+    python "$PREPROCESS/corpus.py" ${TEXT:+--input $TEXT} --tokenized $TOKENIZED "$WORK/treebank.txt" \
+        --min-words "$MIN_WORDS" --max-words "$MAX_WORDS" --lang "$SOURCE" --valid "$SPLIT" --test "$SPLIT" --workers "${WORKERS:-2}" --out "$WORK/corpus"
 fi
+# shellcheck disable=SC2086  # flags
 [ -e "$WORK/spm/spm.model" ] || python "$PREPROCESS/subword.py" train --input "$WORK/corpus/train.txt" \
-    --vocab-size "$VOCABULARY" --character-coverage 0.9999 --out "$WORK/spm"
+    --vocab-size "$VOCABULARY" --character-coverage 0.9999 --out "$WORK/spm" $SUBWORD_FLAGS
 binarize "$WORK/corpus" "$WORK/data-bin/$SOURCE" train valid test
 [ -e "$WORK/data-bin/dict.txt" ] || cp "$WORK/spm/dict.txt" "$WORK/data-bin/dict.txt"
 cp "$WORK/spm/spm.model" "$WORK/data-bin/spm.model"   # its checksum goes into checkpoints

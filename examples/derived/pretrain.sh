@@ -16,11 +16,12 @@ WARMUP=${WARMUP:-$((UPDATES / 10))}  # updates
 LR=${LR:-2e-3}
 ADAM_BETAS=${ADAM_BETAS:-(0.9, 0.999)} WEIGHT_DECAY=${WEIGHT_DECAY:-0}   # as the paper's authors train
 DROPOUT=${DROPOUT:-0.1}
+VALIDATIONS=${VALIDATIONS:-4}         # of a training, at equal distances
 [ ! -e "$SAVE/model.pt" ] || exit 0
 mkdir -p "$SAVE"
 
 train() {                            # TOKENS BATCH UPDATES WARMUP LR [flags...]
-    local quarter=$((($3 + 3) / 4))
+    local every=$((($3 + VALIDATIONS - 1) / VALIDATIONS))
     # --data-buffer-size 0: no thread reads ahead; fairseq's can abort a process that ends inside an epoch
     logged "$SAVE/train.log" 'train_inner|\| valid_' fairseq-train "$DATA" --user-dir "$PLUGIN" --seed "$SEED" \
         --task align_mlm --langs "$LANGS" --tokens-per-sample "$1" --max-positions "$POSITIONS" \
@@ -29,8 +30,8 @@ train() {                            # TOKENS BATCH UPDATES WARMUP LR [flags...]
         --encoder-attention-heads "$HEADS" --dropout "$DROPOUT" --attention-dropout "$DROPOUT" \
         --optimizer adam --adam-betas "$ADAM_BETAS" --weight-decay "$WEIGHT_DECAY" --clip-norm 1.0 --batch-size "$2" \
         --lr "$5" --lr-scheduler polynomial_decay --warmup-updates "$4" --total-num-update "$3" --max-update "$3" \
-        --valid-subset "valid_${LANGS//,/,valid_}" --validate-interval 1000 --validate-interval-updates "$quarter" \
-        --save-interval 1000 --save-interval-updates "$quarter" --keep-interval-updates 1 --no-epoch-checkpoints \
+        --valid-subset "valid_${LANGS//,/,valid_}" --validate-interval 1000 --validate-interval-updates "$every" \
+        --save-interval 1000 --save-interval-updates "$every" --keep-interval-updates 1 --no-epoch-checkpoints \
         --save-dir "$SAVE" --log-format simple --log-interval 100 --num-workers 0 --data-buffer-size 0 "${@:6}"
 }
 [ -e "$SAVE/short.pt" ] || train "$TOKENS" "$BATCH" "$UPDATES" "$WARMUP" "$LR" "$@"

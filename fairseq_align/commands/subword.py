@@ -57,6 +57,7 @@ def add_parser(subparsers) -> None:
         default=1,
         help="draws the sentences; no effect without --input-sentences (default: %(default)s)",
     )
+    train.add_argument("--lower-case", action="store_true", help="put all that the model encodes in lower case first")
     train.set_defaults(func=run_train)
     apply = commands.add_parser("apply", help="text -> pieces separated by spaces")
     apply.add_argument("--model", type=Path, required=True, help="spm.model")
@@ -88,6 +89,7 @@ def run_train(args) -> None:
         model_type=args.model_type,
         input_sentences=args.input_sentences,
         seed=args.seed,
+        lower_case=args.lower_case,
         verbose=logging.getLogger("fairseq_align").isEnabledFor(logging.DEBUG),
     )
     print(

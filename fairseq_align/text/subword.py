@@ -200,6 +200,7 @@ def train(
     model_type: str = "unigram",
     input_sentences: int = 0,
     seed: int = 1,
+    lower_case: bool = False,
     verbose: bool = False,
 ) -> Dictionary:
     """Train a model and write ``spm.model`` and ``dict.txt`` into the folder ``out``.
@@ -213,6 +214,7 @@ def train(
             SentencePiece takes; the others are unknown.
         model_type: ``unigram`` or ``bpe``.
         input_sentences: train on so many sentences, drawn at random with ``seed``; 0: all. They are held in memory.
+        lower_case: of pieces and, as part of the model's normalisation, of all that it encodes.
         verbose: let SentencePiece log its progress to stderr.
 
     Raises:
@@ -242,6 +244,7 @@ def train(
             vocab_size=vocab_size,
             character_coverage=character_coverage,
             model_type=model_type,
+            normalization_rule_name="nmt_nfkc_cf" if lower_case else "nmt_nfkc",
             max_sentence_length=LONGEST,
             num_threads=THREADS,
             minloglevel=0 if verbose else 2,

@@ -57,6 +57,14 @@ def test_fairseq_id_is_piece_id_plus_one(tmp_path, model_type):
     assert (folder / "dict.txt").read_text().split("\n")[0] == f"{processor.id_to_piece(3)} 1"
 
 
+def test_a_model_in_lower_case_reads_capitals_as_small_letters(tmp_path):
+    lower, as_is = (subword.load(train(tmp_path, toy_text(), name, lower_case=name == "lower") / "spm.model")
+                    for name in ("lower", "as_is"))  # fmt: skip
+    word = toy_text()[0].split()[0]
+    assert lower.encode(word.upper()) == lower.encode(word) == as_is.encode(word)
+    assert as_is.encode(word.upper()) != as_is.encode(word)
+
+
 @pytest.mark.parametrize("model_type", subword.MODEL_TYPES)
 def test_training_twice_gives_the_same_bytes(tmp_path, model_type):
     one, two = (train(tmp_path, toy_text(), name, model_type=model_type) for name in ("one", "two"))
