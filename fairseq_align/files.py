@@ -164,7 +164,7 @@ def check_unpacked(path: str | Path, beginning: bytes) -> None:
     """Raise ``InputError`` if the first bytes that were read of a file say that it is packed."""
     for start, program in BEGINNINGS.items():
         if beginning.startswith(start):
-            suffix = SUFFIXES.get(program)
+            suffix = None if is_standard(path) else SUFFIXES.get(program)
             advice = f"let its name end in {suffix}" if suffix else "unpack it"
             raise InputError(f"{path}: found what {program} packed, expected text, plain or .gz, .bz2, .xz; {advice}")
 

@@ -49,7 +49,7 @@ def add_parser(subparsers) -> None:
         "input",
         type=Path,
         nargs="+",
-        help="MUSE 'source target', TSV, PanLex's columns, FreeDict's TEI (.tei), each plain or .gz; dictd's .index",
+        help="MUSE 'source target', TSV, PanLex's columns, FreeDict's TEI (.tei), each plain or packed; dictd's .index",
     )
     words.add_argument("--model", type=Path, required=True, help="SentencePiece model of the corpus")
     words.add_argument("--heldout-input", type=Path, nargs="+", default=[], help="word lists to hold out whole")

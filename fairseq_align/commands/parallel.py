@@ -27,7 +27,7 @@ def add_parser(subparsers) -> None:
         nargs="+",
         required=True,
         metavar="FILE:A,B",
-        help="TSV, plain or .gz, and the columns of the two languages, from 1",
+        help="TSV, plain or .gz, .bz2, .xz, and the columns of the two languages, from 1",
     )
     parser.add_argument("--langs", required=True, help="ISO 639-1 codes of the two, e.g. en,fr")
     parser.add_argument("--split", default="train", help="name of the files (default: %(default)s)")

@@ -32,7 +32,7 @@ def add_parser(subparsers) -> None:
         nargs="+",
         required=True,
         metavar="FILE",
-        help="one sentence a line, plain or .gz; -: standard input",
+        help="one sentence a line, plain or .gz, .bz2, .xz; -: standard input",
     )
     train.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     train.add_argument(
@@ -62,7 +62,11 @@ def add_parser(subparsers) -> None:
     apply = commands.add_parser("apply", help="text -> pieces separated by spaces")
     apply.add_argument("--model", type=Path, required=True, help="spm.model")
     apply.add_argument(
-        "--input", type=Path, required=True, metavar="FILE", help="one sentence a line, plain or .gz; -: standard input"
+        "--input",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="one sentence a line, plain or .gz, .bz2, .xz; -: standard input",
     )
     apply.add_argument(
         "--output",

@@ -5,7 +5,7 @@
         --output en-syn.conllu --text en-syn.txt
     fairseq-align syntax compare --source en.conllu --result en-syn.conllu --target fr.conllu
 
-Files are CoNLL-U with dependency trees, plain or .gz: treebanks of Universal Dependencies, or the output of a parser.
+Files are CoNLL-U with dependency trees, plain or packed: treebanks of Universal Dependencies, or what a parser wrote.
 """
 
 import argparse

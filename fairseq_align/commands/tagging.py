@@ -36,7 +36,7 @@ def add_parser(subparsers) -> None:
     )
     for split in SPLITS:
         parser.add_argument(
-            f"--{split}", type=Path, metavar="FILE", help=f"CoNLL-U or IOB2, plain or .gz; without it no {split}"
+            f"--{split}", type=Path, metavar="FILE", help=f"CoNLL-U or IOB2, plain or packed; without it no {split}"
         )
     parser.add_argument(
         "--task",
@@ -67,6 +67,10 @@ def binarize(args) -> None:
     for path in files.values():
         check_exists(path)
     columns = iob2.parse_columns(args.columns) if args.columns else None
+    if columns and args.task == "pos":
+        raise InputError(
+            "--columns: found them for treebanks, whose columns are fixed, expected --task ner; leave it out"
+        )
     processor = subword.load(args.model)
     dictionary = vocabulary.load(args.dict)
     subword.check_vocabulary(processor, dictionary, args.dict)

@@ -208,7 +208,7 @@ def train(
     The same text and arguments give the same bytes.
 
     Args:
-        files: text of all languages, one sentence a line, plain or .gz.
+        files: text of all languages, one sentence a line, plain or packed.
         vocab_size: pieces of the model, ``<unk> <s> </s>`` included; fairseq's dictionary has ``<pad>`` besides.
         character_coverage: fraction of the characters of the text that get a piece, in [0.98, 1], the range that
             SentencePiece takes; the others are unknown.

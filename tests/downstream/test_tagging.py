@@ -109,6 +109,7 @@ def test_a_bad_treebank_leaves_no_data(model, tmp_path, monkeypatch, capsys):
     [
         ({"dict": "none/dict.txt"}, "none/dict.txt: found no dictionary"),
         ({"model": "none.model"}, "none.model: found no file.*fairseq-align subword train"),
+        ({"columns": "2,3"}, "--columns: found them for treebanks, .* expected --task ner; leave it out"),
         ({"train": "none.conllu"}, "none.conllu: found .*No such file"),
         ({"dict": "small.txt"}, "small.txt: found no .* other pieces of the model.*of the same training"),
     ],
