@@ -97,21 +97,23 @@ def number(default: float, allowed: Range, about: str):
     return field(default=default, metadata={"help": f"{about}; {allowed}", RANGE: allowed})
 
 
-def check(flags: type, settings: Mapping) -> None:
+def check(flags: type, settings: object) -> None:
     """Hold settings against the ranges of their dataclass.
 
     Args:
         flags: a dataclass with fields made by ``number``.
-        settings: values by the names of the fields; others may be there.
+        settings: values by the names of the fields, in a mapping or as attributes; others may be there.
 
     Raises:
         InputError: one of them is out of its range; the message names its flag.
     """
     for one in fields(flags):
         allowed = one.metadata.get(RANGE)
-        if allowed and settings[one.name] not in allowed:
-            flag = "--" + one.name.replace("_", "-")
-            raise InputError(f"found {flag} {settings[one.name]}, expected {allowed.expected}")
+        if not allowed:
+            continue
+        value = settings[one.name] if isinstance(settings, Mapping) else getattr(settings, one.name)
+        if value not in allowed:
+            raise InputError(f"found --{one.name.replace('_', '-')} {value}, expected {allowed.expected}")
 
 
 def add_to_help(parser: argparse.ArgumentParser) -> None:

@@ -70,6 +70,7 @@ def test_every_number_of_ours_has_a_range_and_shows_it():
 def test_numbers_out_of_their_range_are_refused_in_one_line(flags):
     usual = {field.name: field.default for field in dataclasses.fields(flags)}
     check(flags, usual)
+    check(flags, argparse.Namespace(**usual))
     for field in dataclasses.fields(flags):
         allowed = field.metadata.get(RANGE)
         if not allowed:
