@@ -144,12 +144,11 @@ def test_a_finished_run_given_again_changes_nothing_and_says_so(cfg, other, whol
     """Whatever limit it has reached."""
     one, save = begun(cfg, begin, other), whole(begin)
     before, said = contents(save), len(log(save))
-    limits = [changed(one, **{"optimization.max_update": 1000} | limit) for limit, _ in ENDS.values()]
-    train(limits, save)
+    ends = ENDS if "reset" not in begin else {"max-update": ENDS["max-update"]}
+    train([changed(one, **{"optimization.max_update": 1000} | limit) for limit, _ in ends.values()], save)
     assert contents(save) == before
     reasons = re.findall("nothing to do: (.*)", log(save)[said:])
-    assert len(reasons) == len(ENDS)
-    for reason, (_, expected) in zip(reasons, ENDS.values(), strict=True):
+    for reason, (_, expected) in zip(reasons, ends.values(), strict=True):
         assert re.fullmatch(f".*{expected}", reason)
 
 
@@ -163,19 +162,18 @@ def test_a_limit_that_ended_a_run_ends_it_again(cfg, tmp_path, end):
     assert contents(save) == before and re.search(f"nothing to do: .*{expected}", log(save))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("begin", STARTS)
-def test_an_interrupted_run_given_again_goes_on_to_the_bit(cfg, other, whole, tmp_path, begin, number):
+def test_an_interrupted_run_given_again_goes_on_to_the_bit(cfg, other, whole, tmp_path, begin):
+    """It is stopped in its third update, and killed two updates later, of which a checkpoint has one."""
     one, save = begun(cfg, begin, other), tmp_path / "run"
-    status = runs.finish(one, save, UPDATES, signalled(number, 4))
-    assert status == (75 if number == signal.SIGTERM else -signal.SIGKILL)
+    assert runs.finish(one, save, UPDATES, signalled(signal.SIGTERM, 3)) == 75
+    assert runs.finish(one, save, UPDATES, signalled(signal.SIGKILL, 3)) == -signal.SIGKILL
     assert runs.finish(one, save, UPDATES) == 0
-    assert "goes on from " in log(save) and runs.same(last(save), last(whole(begin)))
+    assert log(save).count("goes on from ") == 2 and runs.same(last(save), last(whole(begin)))
     assert runs.losses(save).items() <= runs.losses(whole(begin)).items()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_run_without_last_checkpoints_goes_on_and_ends(cfg, other, tmp_path, number):
+def test_a_run_without_last_checkpoints_goes_on_and_ends(cfg, other, tmp_path):
     """As finetune.sh trains: only the best epoch is kept. A finished run is known by finished.json."""
     settings = {"no_last_checkpoints": True, "save_interval_updates": 0, "finetune_from_model": str(other)}
     settings |= {"maximize_best_checkpoint_metric": False, "optimization.max_epoch": 3}
@@ -183,8 +181,12 @@ def test_a_run_without_last_checkpoints_goes_on_and_ends(cfg, other, tmp_path, n
     expected, save = tmp_path / "whole", tmp_path / "run"
     assert runs.finish(one, expected, 1000) == 0
     assert not (expected / "checkpoint_last.pt").exists() and (expected / start.END).exists()
-    assert runs.finish(one, save, 1000, signalled(number, 8)) == (75 if number == signal.SIGTERM else -signal.SIGKILL)
+    assert runs.finish(one, save, 1000, signalled(signal.SIGKILL, 8)) == -signal.SIGKILL
+    assert runs.finish(one, save, 1000, signalled(signal.SIGTERM, 5)) == 75
     assert runs.finish(one, save, 1000) == 0
+    assert re.findall(r"goes on from .*/(\w+.pt) after (\d+) updates", log(save)) == [
+        ("checkpoint_best.pt", "6"), ("checkpoint_last.pt", "11"),
+    ]  # fmt: skip
     best = [state(folder / "checkpoint_best.pt") for folder in (save, expected)]
     assert runs.same(*best) and runs.losses(save).items() <= runs.losses(expected).items()
     before = contents(save)
