@@ -30,6 +30,7 @@ LONGEST = 1 << 20  # characters of an entry, and bytes of a tag
 ELEMENT = 64  # characters of its entry that an element counts for, besides its attributes
 NAMES = 10_000  # different names of elements, attributes and prefixes, all of which the parser keeps
 MOST_PAIRS = 10_000  # of an entry
+MOST_FILES = 1000  # of a dictionary; a file may be included again and again
 ENTRIES = frozenset({"entry", "entryFree", "re"})
 TRANSLATIONS = frozenset({"trans", "translation", "translationEquivalent"})  # types of cit and quote
 INFLECTED = frozenset({"infl", "inflected", "paradigm"})  # types of form
@@ -73,15 +74,20 @@ class _Seen:
         languages: codes of source and target that are wanted; None: those of the dictionary.
         target: language of the translations so far, if ``languages`` does not say it.
         named: the languages that translations and headwords are said to be of.
+        files: how many were read.
     """
 
     languages: tuple[str, str] | None
     target: str = ""
     named: set[str] = field(default_factory=set)
+    files: int = 0
 
 
 def _read(path: Path, seen: _Seen, outer: tuple[Path, ...] = ()) -> Iterator[Pair]:
     """The pairs of a file and of those that it includes, in their order; ``outer`` are those that it is included by."""
+    seen.files += 1
+    if seen.files > MOST_FILES:
+        raise InputError(f"{path}: found more than {MOST_FILES:,} files of one dictionary, expected fewer; join them")
     names: dict[str, str] = {}
     parser = expat.ParserCreate(namespace_separator="}", intern=names)
     entries = _Entries(path, parser, names, seen)

@@ -210,3 +210,13 @@ def test_no_translation_goes_to_another_headword(tree):
     with TemporaryDirectory() as folder:
         for word, translation in entries(Path(folder), body + "".join(closing[::-1])):
             assert translation in ("", word.replace("w", "t"))
+
+
+def test_files_that_include_others_again_and_again_are_refused(tmp_path):
+    """Four files, each with the next one twenty times: 20^3 readings of the last one."""
+    part = '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="{}.tei"/>'
+    for number in range(4):
+        inside = part.format(number + 1) * 20 if number < 3 else ""
+        (tmp_path / f"{number}.tei").write_text(f"<TEI>{inside}</TEI>")
+    with pytest.raises(InputError, match=r"\d.tei: found more than 1,000 files of one dictionary"):
+        list(tei.read(tmp_path / "0.tei"))

@@ -65,8 +65,3 @@ def test_a_value_that_cannot_be_drawn_is_a_gap(tmp_path, value):
     read = curves.read(log)
     assert read["mlm_loss"].updates == [5, 6, 7]
     assert math.isnan(read["mlm_loss"].values[1]) and read["mlm_loss"].values[2] == 4.0
-    figures = pytest.importorskip(
-        "fairseq_align.results.figures", reason="waits for matplotlib: bash install.sh brings it"
-    )
-    figure = figures.learning_curves({"$\\frac$": read, "a" * 100_000: read})
-    figures.save(figure, tmp_path / "curves.svg", "svg")
