@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
     lexicons = args.lexicon.split(":")
     check_exists(args.checkpoint, "a checkpoint of fairseq-train; check the path")
     for path in lexicons:
-        check_exists(path, "a lexicon; make it with preprocess/lexicon.py")
+        check_exists(path, "a lexicon; make it with fairseq-align lexicon")
     check_free(args.out)
     if not args.updates and not args.start:
         raise InputError("found --updates 0 without --start, expected one of them to change anything")

@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> None:
     for path in args.checkpoints:
         check_exists(path, "a checkpoint; train one with fairseq-train")
     for path in files.values():
-        check_exists(path, "a lexicon; make it with preprocess/lexicon.py")
+        check_exists(path, "a lexicon; make it with fairseq-align lexicon")
     from fairseq_align.evaluation.embedding_map import map_embeddings
 
     made = map_embeddings(

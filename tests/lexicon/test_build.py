@@ -1,14 +1,12 @@
 """Lexicons made of derivations, word lists and other lexicons; the script of the same name."""
 
 import re
-import runpy
-import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairseq_align import cli
 from fairseq_align.errors import InputError
 from fairseq_align.lexicon import build, file
 from fairseq_align.lexicon.file import Entry
@@ -161,9 +159,8 @@ def test_a_pivot_joins_the_translations_of_a_word_by_hand(run, tmp_path):
         ("pivot NONE NONE", "--heldout-lexicon"),
     ],
 )
-def test_a_file_of_held_out_pairs_needs_pairs_to_hold_out(tmp_path, monkeypatch, capsys, command, advice):
-    command = f"lexicon.py {command} --dict NONE --out OUT --heldout OUT".replace("OUT", str(tmp_path / "out"))
-    monkeypatch.setattr(sys, "argv", command.split())
-    assert runpy.run_path(str(Path(__file__).parents[2] / "preprocess" / "lexicon.py"))["main"]() == 1
+def test_a_file_of_held_out_pairs_needs_pairs_to_hold_out(tmp_path, capsys, command, advice):
+    command = f"lexicon {command} --dict NONE --out OUT --heldout OUT".replace("OUT", str(tmp_path / "out"))
+    assert cli.main(command.split()) == 1
     expected = f"error: --heldout: found no pairs to hold out, expected {advice}; give it, or leave --heldout out\n"
     assert capsys.readouterr().err == expected and not any(tmp_path.iterdir())
