@@ -24,7 +24,8 @@ def brief(cells: Cells, tables: dict[str, Table], paths: Sequence[Path]) -> str:
     parts += [fill(sentence, 100) for sentence in sentences(cells)]
     pictures = sorted((path for path in paths if path.suffix == ".png"), key=lambda path: path.stem != "report")
     parts += [f"picture: {path}" for path in pictures[:1]]
-    parts += [f"all tables: {path}" for path in paths if path.suffix == ".md"]
+    pages = sorted((path for path in paths if path.suffix in (".html", ".md")), key=lambda path: path.suffix)
+    parts += [f"all tables: {path}" for path in pages[:1]]
     return f"{parts[0]}\n\n" + "\n".join(parts[1:])
 
 
