@@ -19,7 +19,7 @@ def add_parser(subparsers) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("shell", choices=SHELLS, help="the shell that reads it")
+    parser.add_argument("shell", choices=SHELLS, metavar="|".join(SHELLS), help="the shell that reads it")
     parser.set_defaults(func=run)
 
 

@@ -77,8 +77,6 @@ def build(args) -> None:
     files = [(path, False) for path in args.input] + [(path, True) for path in args.tokenized]
     if not files:
         raise InputError("found no text, expected --input FILE or --tokenized FILE; name at least one file")
-    if min(args.valid, args.test) < 0:
-        raise InputError(f"found --valid {args.valid} --test {args.test}, expected numbers of sentences from 0")
     for path, _ in files:
         check_exists(path)
     cleaning = corpus.Cleaning(args.lang, args.split_sentences, args.min_words, args.max_words)

@@ -93,7 +93,7 @@ def test_the_script_writes_splits_and_counts(run, tmp_path):
     [
         ([], "name at least one file"),
         (["--input", "missing.txt"], "missing.txt: found .*No such file.*check the path"),
-        (["--input", "missing.txt", "--valid", "-1"], "expected numbers of sentences from 0"),
+        (["--input", "missing.txt", "--valid", "-1"], "--valid: found -1, expected a number of at least 0"),
     ],
 )
 def test_the_script_says_what_to_mend(tmp_path, monkeypatch, capsys, flags, advice):
