@@ -28,6 +28,8 @@ def work(tmp_path_factory):
     dictionary = subword.train([work / "toy" / "text"], xlmr, vocab_size=60, character_coverage=1.0)
     encode = TextEncoder(subword.load(xlmr / "spm.model"), dictionary, "en", tokenized=True)
     for lang, text in texts.items():
+        (work / "toy" / lang).mkdir()
+        (work / "toy" / lang / "text.txt").write_text("\n".join(text), encoding="utf-8")
         (work / "corpus" / lang).mkdir(parents=True)
         (work / "corpus" / lang / "counts.json").write_text("{}")  # the corpus is made
         (work / "data-bin" / lang).mkdir(parents=True)
