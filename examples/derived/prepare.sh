@@ -49,7 +49,8 @@ if [ ! -e "$WORK/corpus/counts.json" ]; then
     python "$EXAMPLES/derived/treebank.py" words "$TRAIN" "$WORK/treebank.txt"
     # shellcheck disable=SC2086  # lists of files
     python "$PREPROCESS/corpus.py" ${TEXT:+--input $TEXT} --tokenized $TOKENIZED "$WORK/treebank.txt" \
-        --min-words "$MIN_WORDS" --max-words "$MAX_WORDS" --lang "$SOURCE" --valid "$SPLIT" --test "$SPLIT" --workers "${WORKERS:-2}" --out "$WORK/corpus"
+        --min-words "$MIN_WORDS" --max-words "$MAX_WORDS" --lang "$SOURCE" --valid "$SPLIT" --test "$SPLIT" \
+        --workers "${WORKERS:-2}" --out "$WORK/corpus"
 fi
 # shellcheck disable=SC2086  # flags
 [ -e "$WORK/spm/spm.model" ] || python "$PREPROCESS/subword.py" train --input "$WORK/corpus/train.txt" \

@@ -1,6 +1,6 @@
-# The regime in which structure emerges, on two cores: a model that is small for what it learns sees each sentence dozens
-# of times (Dufter & Schuetze 2020, https://arxiv.org/abs/2005.00396). Real English: the sentences of 5 to 20 words of any
-# UD treebank are the text, in lower case.
+# The regime in which structure emerges, on two cores: a model that is small for what it learns sees each sentence
+# dozens of times (Dufter & Schuetze 2020, https://arxiv.org/abs/2005.00396). Real English, any UD treebank, whose
+# sentences of 5 to 20 words are the text, in lower case.
 data=${FAIRSEQ_ALIGN_DATA:-../shared/data}
 TEXT=${TEXT-} TOKENIZED=${TOKENIZED-}
 TRAIN=${TRAIN:-$data/ud/en_ewt-ud-train.conllu.gz}
