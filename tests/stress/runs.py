@@ -117,8 +117,6 @@ def fork(work: Callable[[], object], log: Path) -> int:
     logging.disable(logging.NOTSET)
     logging.getLogger("fairseq").setLevel(logging.NOTSET)  # fairseq-align raises it
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, force=True)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background (nohup, &) have them ignored
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     status = 1
     try:
         work()
