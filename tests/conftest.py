@@ -1,6 +1,7 @@
 """Time limits, and fixtures: the repository, the real data, commands, and a toy study made by the scripts."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -15,6 +16,13 @@ settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
 
 FRONT_DOOR = 900  # seconds that a test of commands may take with its fixtures; the others: pyproject.toml
+
+
+def pytest_configure() -> None:
+    """Have signals heard that a shell lets what it starts in the background, or under nohup, ignore."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_collection_modifyitems(items) -> None:
