@@ -7,6 +7,7 @@ import struct
 import tarfile
 import zipfile
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -81,15 +82,14 @@ def _header(header: bytes, claimed: int | None = None) -> Callable[[Path], None]
 
 def _tensors(change: Callable[[dict], object], file: str = "model.safetensors") -> Callable[[Path], None]:
     def changed(folder: Path) -> None:
-        from safetensors.torch import load_file, save_file
-
-        tensors = load_file(folder / "model.safetensors")
+        safetensors = import_module("safetensors.torch")  # of the extra hf
+        tensors = safetensors.load_file(folder / "model.safetensors")
         change(tensors)
         if file.endswith(".bin"):
             (folder / "model.safetensors").unlink()
             torch.save(tensors, folder / file)
         else:
-            save_file(tensors, folder / file)
+            safetensors.save_file(tensors, folder / file)
 
     return changed
 
