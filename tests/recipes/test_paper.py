@@ -22,7 +22,7 @@ TINY |= {"PRETRAIN_FLAGS": "--cpu --sample-break-mode complete", "FINETUNE_FLAGS
 SYNTAX = "en-syntax+transliterate"
 LABELLED, SHORT = 60, 10  # sentences of each split of named entities and pairs, and their most words
 STEPS = """
-import runpy, shlex, sys
+import logging, runpy, shlex, sys
 from fairseq import options
 from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from fairseq_cli.train import main
@@ -31,6 +31,7 @@ import fairseq_align
 for line in open(sys.argv[1]).readlines():
     words = shlex.split(line)
     if words[0] == "fairseq-train":
+        logging.getLogger("fairseq").setLevel(logging.NOTSET)  # commands of fairseq-align raise it
         args = options.parse_args_and_arch(options.get_training_parser(), words[1:])
         main(convert_namespace_to_omegaconf(args))
         continue
