@@ -129,6 +129,7 @@ def test_packed_text_is_read_by_its_suffix(tmp_path, suffix):
         ("zip", None),
         ("zstd", b"\x28\xb5\x2f\xfd\x04\x00"),
     ],
+    ids=["gzip", "bzip2", "xz", "zip", "zstd"],  # gzip's bytes hold the time
 )
 def test_packed_text_under_another_name_is_not_called_another_encoding(tmp_path, program, content):
     path = tmp_path / "a.zip"

@@ -93,7 +93,7 @@ def expected(made, sample: dict) -> tuple[float, dict[str, torch.Tensor]]:
 
 
 @pytest.mark.parametrize("padded", [False, True])
-@pytest.mark.parametrize(("device", "precision", "flags"), cases())
+@pytest.mark.parametrize(("device", "precision", "flags"), list(cases()))
 def test_a_batch_has_the_loss_and_gradients_of_float64(data, device, precision, flags, padded):
     if device == "cuda" and not torch.cuda.is_available():
         pytest.skip("waits for a GPU")

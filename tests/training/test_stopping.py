@@ -63,6 +63,7 @@ def stuck(update: int):
 
         def forward(*args, **kwargs):
             while next(calls) == update:
+                print("stuck in an update", flush=True)
                 time.sleep(1000)
             return stock(*args, **kwargs)
 
@@ -76,6 +77,8 @@ def test_a_second_signal_ends_a_run_at_once_that_is_stuck(cfg, tmp_path, number,
     save = tmp_path / "run"
     process = runs.start(cfg, save, UPDATES, stuck(3))
     begun(save, process, 2)
+    while "stuck in an update" not in log(save):  # a signal before would end the run after its update
+        time.sleep(0.005)
     os.kill(process, number)
     time.sleep(0.5)
     assert os.waitpid(process, os.WNOHANG) == (0, 0)
