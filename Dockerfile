@@ -3,7 +3,7 @@
 FROM python:3.12-slim
 ENV VIRTUAL_ENV=/opt/env PATH=/opt/env/bin:$PATH
 RUN python -m venv /opt/env
-# Flags of pip for torch, e.g. the --index-url of its CPU build, which pytorch's instructions name; else the one for GPUs
+# Flags of pip for torch: those that pytorch's instructions give for its CPU build; none: the one for GPUs
 ARG TORCH_FLAGS=
 RUN pip install --no-cache-dir torch==2.13.0 $TORCH_FLAGS
 WORKDIR /fairseq_align
