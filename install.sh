@@ -8,6 +8,7 @@
 # Where a step fails or is interrupted, all that it started is stopped; the next run goes on from there.
 set -euo pipefail
 set -m  # every step is a process group of its own, which can be stopped as a whole
+export PYTHONDONTWRITEBYTECODE=  # 10 seconds of every start where it is set, as in many containers
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 ENVIRONMENT=${VENV:-${VIRTUAL_ENV:-${CONDA_PREFIX:-$HERE/.venv}}}
@@ -19,8 +20,9 @@ PY=$ENVIRONMENT/bin/python
 STAMP=$ENVIRONMENT/fairseq_align.sha256
 LOG=$ENVIRONMENT/fairseq_align.log
 BUILD_LOG=$ENVIRONMENT/fairseq_align.build.log
+IMPORTING="importing what is installed ('$ENVIRONMENT/bin/fairseq-align doctor' looks into it)"
 STARTED="fairseq_cli.train, torch._dynamo, fairseq_align.evaluation.alignment, fairseq_align.results.report"
-BESIDE="hydra, sacrebleu, scipy.optimize, sklearn.metrics, torch._dynamo"  # what these import of other packages, most of it
+BESIDE="torch._dynamo, sacrebleu, scipy.optimize, sklearn.metrics"  # what these import, most of it; hydra waits for antlr4
 
 say() { printf '[%3d s] %s\n' "$SECONDS" "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
@@ -156,7 +158,7 @@ install_package() {
 }
 
 bytecode() {  # MODULES; -P: not those of this clone
-    env PYTHONDONTWRITEBYTECODE= "$PY" -P -c "import $1"
+    "$PY" -P -c "import $1"
 }
 
 WORK=$(mktemp -d)
@@ -211,12 +213,10 @@ if [ -n "$rest" ]; then
     say "$(wc -l <<< "$rest") packages that they need"
     step "installing packages" install --no-deps $rest
 fi
-if [ -n "$rest" ]; then  # while a compiler has one file left, and the other core nothing to do; that all imports is said below
-    start "$WORK/bytecode.log" bytecode "$BESIDE"
-    importing=$!
-fi
 if [ -n "$sources" ]; then
     say "waiting for$sources"
+    start "$LOG" bytecode "$BESIDE"  # while a compiler has one file left, and the other core nothing to do
+    importing=$!
     finish "$building" "$BUILD_LOG" "building$sources"
 fi
 if [ -n "$(pick "$FROM_SOURCE")" ]; then
@@ -229,7 +229,6 @@ if [ -n "$(pick package)" ]; then
     echo "$sum" > "$STAMP"
 fi
 say "bytecode of what a training imports"
-# 10 seconds of every start where PYTHONDONTWRITEBYTECODE is set, as in many containers
-[ -z "${importing-}" ] || wait "$importing" 2> /dev/null || true
-step "importing what is installed ('$ENVIRONMENT/bin/fairseq-align doctor' looks into it)" bytecode "$STARTED"
+[ -z "${importing-}" ] || finish "$importing" "$LOG" "$IMPORTING"
+step "$IMPORTING" bytecode "$STARTED"
 say "done; 'fairseq-align doctor' shows what is installed"
