@@ -9,7 +9,6 @@ import pytest
 from hypothesis import settings
 
 from tests.support import processes, warm
-from tests.support.training import MODEL, OPTIMIZER, RUN, TARGET
 from tests.support.warm import REPO
 
 settings.register_profile("repeatable", deadline=None, derandomize=True)
@@ -23,6 +22,12 @@ def pytest_configure() -> None:
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, handler)
+
+
+def pytest_ignore_collect(collection_path, config) -> bool | None:
+    """``-m forks`` imports only files of such tests: the others take seconds, and memory that every fork would map."""
+    others = config.option.markexpr == "forks" and collection_path.name.startswith("test_")
+    return True if others and "mark.forks" not in collection_path.read_text(encoding="utf-8") else None
 
 
 def pytest_collection_modifyitems(items) -> None:
@@ -101,6 +106,7 @@ def toy(tmp_path_factory) -> Path:
 @pytest.fixture
 def pretrain(run, toy, tmp_path):
     """Pre-train on the toy data; returns the output, the checkpoints are in ``tmp_path / name``."""
+    from tests.support.training import MODEL, OPTIMIZER, RUN, TARGET  # imports torch, which takes seconds
 
     def pretrain(
         name: str,

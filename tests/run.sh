@@ -9,6 +9,7 @@ ENVIRONMENT=${VENV:-${VIRTUAL_ENV:-${CONDA_PREFIX:-$HERE/.venv}}}  # the one tha
 export PATH="$(cd "$ENVIRONMENT" && pwd)/bin:$PATH"
 cd "$HERE"
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+export PYTHONDONTWRITEBYTECODE=      # else every process of the tests compiles anew what it imports
 # Each test has a limit of its own (pyproject.toml); that of the whole, in seconds, names the test before which it came.
 tests() {
     python -m pytest -q --durations=10 --session-timeout "${LIMIT:-7200}" --numprocesses "${JOBS:-2}" --dist worksteal "$@"

@@ -201,7 +201,7 @@ def test_the_notebook_of_the_python_page_runs_from_top_to_bottom(tmp_path):
     if not importlib.util.find_spec("safetensors"):
         code = code[:-1]  # waits for the extra hf
     (tmp_path / "page.py").write_text("\n".join(code), encoding="utf-8")
-    shown = execute([sys.executable, "page.py"], tmp_path, in_folder(tmp_path))
+    shown = execute(["python", "page.py"], tmp_path, in_folder(tmp_path))
     assert "['DET', 'NOUN', 'VERB', 'DET', 'NOUN', 'PUNCT']" in shown
     loss, entropy = (float(re.search(rf"^{name} (.*) nats$", shown, re.M)[1]) for name in ("loss", "unigram_entropy"))
     assert loss < entropy  # the model has learnt context
@@ -241,7 +241,8 @@ def test_the_worked_example_of_the_readme_runs_on_small_files(toy, tmp_path):
     [example] = blocks(REPO / "README.md", "python")
     if not importlib.util.find_spec("safetensors"):
         example = example.replace("fa.export(", "# waits for the extra hf: fa.export(")
-    shown = execute([sys.executable, "-c", example], tmp_path, environment)
+    (tmp_path / "example.py").write_text(example, encoding="utf-8")
+    shown = execute(["python", "example.py"], tmp_path, environment)
     assert "p@1" in shown and (tmp_path / "data-bin" / "en-x" / "derivation.json").exists()
 
 

@@ -18,7 +18,7 @@ from fairseq_align.results import records as results
 SPLITS = ("train", "valid", "test")
 TINY = {"LAYERS": 1, "DIM": 16, "HEADS": 2, "TOKENS": 128, "BATCH": 8, "UPDATES": 4, "WARMUP": 1, "LR": "1e-3"}
 TINY |= {"VOCABULARY": 400, "EPOCHS": 1, "EPOCHS_xnli": 1, "XNLI_TOKENS": 128, "WORKERS": 1, "DROPOUT": 0}
-TINY |= {"PRETRAIN_FLAGS": "--cpu --sample-break-mode complete", "FINETUNE_FLAGS": "--cpu"}
+TINY |= {"VALIDATIONS": 1, "PRETRAIN_FLAGS": "--cpu --sample-break-mode complete", "FINETUNE_FLAGS": "--cpu"}
 SYNTAX = "en-syntax+transliterate"
 LABELLED, SHORT = 60, 10  # sentences of each split of named entities and pairs, and their most words
 STEPS = """

@@ -11,7 +11,7 @@ from tests.support import processes, warm
 from tests.support.warm import REPO
 
 SMALL = {"UPDATES": "4", "EPOCHS": "1", "LAYERS": "1", "DIM": "16", "HEADS": "2", "BATCH": "8", "VOCABULARY": "400"}
-SMALL |= {"SPLIT": "50", "JOBS": "1", "WORKERS": "1", "OBJECTIVES": "align_mlm"}
+SMALL |= {"SPLIT": "50", "JOBS": "1", "WORKERS": "1", "VALIDATIONS": "1", "OBJECTIVES": "align_mlm"}
 
 
 @pytest.fixture(scope="module")

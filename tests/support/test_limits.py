@@ -15,9 +15,6 @@ import ctypes
 import time
 from pathlib import Path
 
-import pytest
-
-from tests.stress import runs
 from tests.support import processes
 
 FOREVER = 10**6
@@ -44,12 +41,6 @@ def test_that_sleeps_as_its_command_does():
         time.sleep(FOREVER)
 
 
-@pytest.mark.forks
-def test_that_forks_and_sleeps(tmp_path):
-    note(runs.fork(lambda: time.sleep(FOREVER), tmp_path / "log"))
-    time.sleep(FOREVER)
-
-
 def test_that_takes_no_time():
     pass
 
@@ -58,6 +49,20 @@ def test_that_holds_the_interpreter_lock():
     mutex = ctypes.create_string_buffer(64)
     for _ in range(2):
         ctypes.PyDLL(None).pthread_mutex_lock(mutex)  # no signal ends the second wait
+"""
+FORKS = """
+import time
+
+import pytest
+
+from test_hangs import FOREVER, note
+from tests.stress import runs  # imports fairseq, which takes seconds
+
+
+@pytest.mark.forks
+def test_that_forks_and_sleeps(tmp_path):
+    note(runs.fork(lambda: time.sleep(FOREVER), tmp_path / "log"))
+    time.sleep(FOREVER)
 """
 
 
@@ -71,11 +76,14 @@ def state(pid: str) -> str:
 def hanging(tmp_path):
     """Run tests that hang, with the settings of this suite but for the seconds."""
     (tmp_path / "test_hangs.py").write_text(HANGS)
+    (tmp_path / "test_forks.py").write_text(FORKS)
 
     def hanging(names: list[str], *flags) -> str:
         command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-p", "tests.conftest", "-q", *flags]
         command += ["-p", "no:cacheprovider", "--rootdir", tmp_path]
-        command += [f"{tmp_path / 'test_hangs.py'}::test_that_{name}" for name in names]
+        for name in names:
+            file = "test_forks.py" if f"test_that_{name}(" in FORKS else "test_hangs.py"
+            command.append(f"{tmp_path / file}::test_that_{name}")
         done = processes.run(command, seconds=240, env=warm.cold())
         assert done.returncode == 1, done.stdout + done.stderr
         return done.stdout + done.stderr

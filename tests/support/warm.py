@@ -27,6 +27,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -143,7 +144,11 @@ def serve(address: str) -> None:
     import fairseq  # noqa: F401
     import numpy as np
     import sacremoses  # noqa: F401
+    import scipy.stats  # noqa: F401   reports would
     import torch._dynamo  # noqa: F401   the first optimizer of a process would
+
+    with suppress(ImportError):  # an extra
+        import matplotlib.backends.backend_agg  # noqa: F401   reports would
 
     gc.collect()
     gc.freeze()  # else the collector of every fork writes to, and so copies, all pages
