@@ -22,7 +22,7 @@ LOG=$ENVIRONMENT/fairseq_align.log
 BUILD_LOG=$ENVIRONMENT/fairseq_align.build.log
 IMPORTING="importing what is installed ('$ENVIRONMENT/bin/fairseq-align doctor' looks into it)"
 STARTED="fairseq_cli.train, torch._dynamo, fairseq_align.evaluation.alignment, fairseq_align.results.report"
-BESIDE="torch._dynamo, sacrebleu, scipy.optimize, sklearn.metrics"  # what these import, most of it; hydra waits for antlr4
+BESIDE="torch._dynamo, sacrebleu, scipy.optimize, sklearn.metrics"  # most of what these import; hydra waits for antlr4
 
 say() { printf '[%3d s] %s\n' "$SECONDS" "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
