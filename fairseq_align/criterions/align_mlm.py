@@ -19,7 +19,7 @@ from torch import Tensor
 
 from fairseq_align import ranges
 from fairseq_align.criterions.chunked_cross_entropy import cross_entropy
-from fairseq_align.embeddings.alignment_loss import LOSSES, TEMPERATURE, alignment_term
+from fairseq_align.embeddings.alignment_loss import LOSSES, TEMPERATURE, Blocks, alignment_term
 from fairseq_align.embeddings.anchor import Anchor
 from fairseq_align.embeddings.retrieval import mean_cosine, precision_at_1
 from fairseq_align.embeddings.shared_gradient import looked_up
@@ -166,6 +166,7 @@ class AlignMlmLoss(MaskedLmLoss):
             raise InputError(f"found --align-loss {align_loss}, expected one of {', '.join(LOSSES)}")
         parts = _load(lexicon, task)
         self.pairs = Pairs.cat(list(parts.values()))
+        self.whole: Blocks | None = None  # all pairs on the device of the model
         self.parts, self.words = parts, len(vocabulary.pieces(task.source_dictionary))
         heldout = _heldout(parts, _load(heldout_lexicon, task) if heldout_lexicon else {})
         self.scored = {("heldout", suffix): part for suffix, part in heldout.items()}
@@ -221,18 +222,17 @@ class AlignMlmLoss(MaskedLmLoss):
 
     def _align(self, embeddings: Tensor, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
         """Alignment loss, and the scores to log."""
-        self.move(embeddings.device)
         aligned = torch.is_grad_enabled() and self.align_weight > 0
         if training and aligned:
             self._check_trains(embeddings)
         with torch.set_grad_enabled(aligned):
-            pairs = self.draw()
+            blocks = self.blocks(embeddings.device)
             if training and aligned and self.task.touched is not None:
-                self.task.touched.add(torch.cat([pairs.source.ids, pairs.target.ids]))
-            align = alignment_term(embeddings, pairs, self.pair_loss)
+                self.task.touched.add(torch.cat(list(blocks.ids())))
+            align = alignment_term(embeddings, blocks)
         scores = {"align_loss": align.detach()}
         negative = self.pair_loss.is_negative_cosine
-        scores["align_cos"] = -scores["align_loss"] if negative else mean_cosine(embeddings, pairs)
+        scores["align_cos"] = -scores["align_loss"] if negative else blocks.mean_cosine(embeddings)
         if training:
             self.heldout_scores = None  # they belong to the weights that a step is about to change
         else:
@@ -262,35 +262,41 @@ class AlignMlmLoss(MaskedLmLoss):
         growing = training and self.task.update_num < self.align_warmup
         return self.align_weight * (self.task.update_num / self.align_warmup if growing else 1.0)
 
+    def blocks(self, device: torch.device) -> Blocks:
+        """Pairs of this update on a device; all of them are cut and sent there once."""
+        pairs = self.draw()
+        if pairs is not self.pairs:
+            return Blocks(pairs, self.pair_loss, device)
+        if self.whole is None or self.whole.device != device:
+            self.whole = Blocks(pairs, self.pair_loss, device)
+        return self.whole
+
     def draw(self) -> Pairs:
-        """Pairs of this update, a pure function of (seed, update); without grad mode all pairs, if the loss allows."""
+        """Pairs of this update, a pure function of (seed, update); without grad mode all pairs, if the loss allows.
+
+        They are on the CPU, and so is all that is drawn: a GPU need not be asked how long the words are.
+        """
         everything = not torch.is_grad_enabled() and not self.pair_loss.needs_all_pairs
         if everything or not 0 < self.align_pairs < len(self.pairs):
             return self.pairs
         rng = np.random.default_rng([self.seed, self.task.update_num])
         if self.align_sampling == "uniform":
             rows = rng.choice(len(self.pairs), self.align_pairs, replace=False, shuffle=False)
-            return self.pairs.take(torch.from_numpy(rows).to(self.pairs.weights.device))
+            return self.pairs.take(rows)
         points = rng.random(self.align_pairs) * self.cumulative_weights[-1]
         rows = self.cumulative_weights.searchsorted(points, side="right")
-        drawn = self.pairs.take(torch.from_numpy(rows).to(self.pairs.weights.device))
-        return replace(drawn, weights=torch.ones_like(drawn.weights))
+        return replace(self.pairs.take(rows), weights=torch.ones(len(rows)))
 
     def _score_heldout(self, embeddings: Tensor) -> dict[str, Tensor]:
         """Cosine and P@1 of the held-out pairs, and P@1 of others that are scored; once for each validation."""
         if self.heldout_scores is None:
             self.heldout_scores = {}
             for (kind, suffix), (pairs, candidates) in self.scored.items():
+                pairs, candidates = pairs.to(embeddings.device), candidates.to(embeddings.device)
                 if kind == "heldout":
                     self.heldout_scores[f"heldout_cos{suffix}"] = mean_cosine(embeddings, pairs)
                 self.heldout_scores[f"{kind}_p1{suffix}"] = precision_at_1(embeddings, pairs, candidates)
         return self.heldout_scores
-
-    def move(self, device: torch.device) -> None:
-        """Have the pairs on the device of the embeddings."""
-        if self.pairs.weights.device != device:
-            self.pairs = self.pairs.to(device)
-            self.scored = {name: (pairs.to(device), words.to(device)) for name, (pairs, words) in self.scored.items()}
 
     @staticmethod
     def reduce_metrics(logging_outputs) -> None:
