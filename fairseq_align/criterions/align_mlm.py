@@ -9,7 +9,7 @@ from typing import Optional
 
 import numpy as np
 import torch
-from fairseq import utils
+from fairseq import modules, utils
 from fairseq.criterions import register_criterion
 from fairseq.criterions.masked_lm import MaskedLmConfig, MaskedLmLoss
 from fairseq.dataclass import ChoiceEnum, FairseqDataclass
@@ -129,8 +129,8 @@ class AlignMlmLoss(MaskedLmLoss):
         anchor: path of a checkpoint with the same vocabulary; None: none.
         anchor_weight: at least 0.
         seed: of the sample.
-        find_unused_parameters: fairseq's setting of DistributedDataParallel, which looks at what the model returns:
-            with ``logits_chunk`` the output layer comes later.
+        find_unused_parameters: fairseq's setting of DistributedDataParallel, which looks at what the model returns: the
+            output layer is then part of its forward pass, as in ``masked_lm``.
 
     Raises:
         InputError: a setting is out of its range, or a lexicon is missing or unfit.
@@ -183,6 +183,7 @@ class AlignMlmLoss(MaskedLmLoss):
                 f"{MOST_IN_A_BLOCK:,}; draw some for each update, e.g. --align-pairs 1024"
             )
         self.logits_chunk = logits_chunk
+        self.head_in_model = find_unused_parameters or tpu
         self.aligns_alone = not getattr(task, "predicts", True)
         self.cumulative_weights = self.pairs.weights.double().cumsum(0).numpy()
         self.seed = seed
@@ -200,7 +201,7 @@ class AlignMlmLoss(MaskedLmLoss):
             )
 
     def forward(self, model, sample, reduce=True):
-        masked_lm = self._chunked if self.logits_chunk or self.aligns_alone else super().forward
+        masked_lm = super().forward if self.head_in_model else self._masked_lm
         loss, sample_size, logging_output = masked_lm(model, sample, reduce)
         if self.align_weight > 0:  # a batch with nothing to predict counts as one token: it can still be aligned
             sample_size = max(sample_size, 1) if isinstance(sample_size, int) else sample_size.clamp(min=1)
@@ -246,16 +247,32 @@ class AlignMlmLoss(MaskedLmLoss):
                 "alignment loss is one of the word embeddings alone"
             )
 
-    def _chunked(self, model, sample, reduce):
-        """The same as the forward pass of ``masked_lm``, without ever holding the logits of all masked tokens."""
-        masked = sample["target"].ne(self.padding_idx)
+    def _masked_lm(self, model, sample, reduce):
+        """The same as the forward pass of ``masked_lm``, in as many chunks of logits as there are to be.
+
+        Where the words to predict stand, and how many they are, is known from the batch: a mask of them would have to be
+        counted by the GPU.
+        """
+        chunked = self.logits_chunk or self.aligns_alone
         head, words = model.encoder.lm_head, model.encoder.sentence_encoder.embed_tokens
-        with looked_up(words) if head.weight is words.weight else nullcontext():
-            features = model(**sample["net_input"], features_only=True)[0][masked]
-        target = sample["target"][masked]
-        loss = cross_entropy(head, features, target, self.logits_chunk)
-        counts = {name: sample[name] for name in ("ntokens", "nsentences")}
-        return loss, len(target), {"sample_size": len(target), **counts}
+        with looked_up(words) if chunked and head.weight is words.weight else nullcontext():
+            states = model(**sample["net_input"], features_only=True)[0]
+        predicted = self._predicted(sample)
+        counts = {"sample_size": len(predicted), **{name: sample[name] for name in ("ntokens", "nsentences")}}
+        if not (chunked or len(predicted)):  # a word without a target: ranks wait for a gradient of every parameter
+            predicted = predicted.new_zeros(1)
+        states, target = _rows(states, predicted), sample["target"].flatten()[predicted]
+        if chunked:
+            loss = cross_entropy(head, states, target, self.logits_chunk)
+        else:
+            loss = modules.cross_entropy(head(states), target, ignore_index=self.padding_idx, reduction="sum")
+        return loss, counts["sample_size"], counts
+
+    def _predicted(self, sample: dict) -> Tensor:
+        """Where in the flattened batch there is something to predict, int64, shape (N,); of a batch of another dataset
+        the GPU is asked."""
+        found = sample.get("predicted")
+        return sample["target"].flatten().ne(self.padding_idx).nonzero().flatten() if found is None else found
 
     def _weight(self, training: bool) -> float:
         """Weight of the alignment loss at the current update; grows linearly during ``--align-warmup``."""
@@ -311,6 +328,15 @@ class AlignMlmLoss(MaskedLmLoss):
         for name in (name for name in logging_outputs[0] if name.startswith(logged)):
             mean = sum(log.get(name, 0) for log in logging_outputs) / size
             metrics.log_scalar(name, mean, size, round=6 if name == DRIFT else 4)
+
+
+def _rows(states: Tensor, places: Tensor) -> Tensor:
+    """Rows of states of shape (B, T, C) at places in the flattened batch, shape (N, C).
+
+    fairseq's encoder computes with the tokens first: flattened like that, nothing is copied.
+    """
+    items, length = states.shape[:2]
+    return states.transpose(0, 1).flatten(0, 1).index_select(0, places % length * items + places // length)
 
 
 def _load(paths: str, task) -> dict[str, Pairs]:
