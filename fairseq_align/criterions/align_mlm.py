@@ -250,8 +250,7 @@ class AlignMlmLoss(MaskedLmLoss):
     def _masked_lm(self, model, sample, reduce):
         """The same as the forward pass of ``masked_lm``, in as many chunks of logits as there are to be.
 
-        Where the words to predict stand, and how many they are, is known from the batch: a mask of them would have to be
-        counted by the GPU.
+        Where the words to predict stand, and how many they are, is known from the batch: a GPU would have to be asked.
         """
         chunked = self.logits_chunk or self.aligns_alone
         head, words = model.encoder.lm_head, model.encoder.sentence_encoder.embed_tokens
