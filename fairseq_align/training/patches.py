@@ -169,10 +169,6 @@ PATCHES = (
         "every layer asks the GPU whether anything is padded, and waits for the answer",
     ),
     Patch(
-        utils, "move_to_cuda", waits.from_pinned,
-        "a batch may wait for all that is under way on the GPU before it goes there",
-    ),
-    Patch(
         utils, "clip_grad_norm_", waits.norm_on_host,
         "--fp16 asks the GPU four times how large the gradients are",
     ),

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 import torch
-from fairseq import utils
 from torch import Tensor, nn
 
 _padded: ContextVar[bool | None] = ContextVar("padded", default=None)
@@ -52,12 +51,6 @@ def ask_once(stock, encoder: nn.Module, src_tokens: Tensor, *args, **kwargs):
     finally:
         del vars(encoder)["layers"], vars(encoder)["layer_norm"]
         vars(encoder).update(kept)
-
-
-def from_pinned(stock, batch: dict, *args, **kwargs) -> dict:
-    """``move_to_cuda`` of a batch in memory that the GPU reads itself: from other memory it may wait for its turn."""
-    pinned = utils.apply_to_sample(lambda tensor: tensor if tensor.is_cuda else tensor.pin_memory(), batch)
-    return stock(pinned, *args, **kwargs)
 
 
 def norm_on_host(stock, *args, **kwargs) -> Tensor:

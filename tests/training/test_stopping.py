@@ -239,7 +239,7 @@ def test_a_run_that_ends_gives_its_lock_back(tmp_path):
 
 @pytest.mark.parametrize(("seconds", "asked"), [(0.25, [1, 2, 6, 10]), (3.0, list(range(1, 13))), (1e-5, [1, 2])])
 def test_ranks_ask_each_other_once_a_second(monkeypatch, seconds, asked):
-    """A signal of update 4 is heard at the next question: by then, all ranks do the same number of updates."""
+    """A signal that comes in update 4 is heard at the next question."""
     questions, clock = [], 100.0
     world = SimpleNamespace(distributed_training=SimpleNamespace(distributed_world_size=2))
     trainer = SimpleNamespace(cfg=world, device="cpu", get_num_updates=lambda: update)
