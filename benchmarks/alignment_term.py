@@ -20,8 +20,7 @@ from benchmarks.common.corpora import dictionary_of, sample, write_lexicon
 from benchmarks.common.shapes import SHAPES, SPECIAL
 from benchmarks.common.timing import RESULTS, interleaved, peak, save
 from fairseq_align.criterions.align_mlm import AlignMlmLoss
-from fairseq_align.embeddings.alignment_loss import LOSSES, Blocks, alignment_loss
-from fairseq_align.lexicon.words import Pairs
+from fairseq_align.embeddings.alignment_loss import LOSSES, alignment_loss
 
 
 class Task:
@@ -110,21 +109,16 @@ def main() -> None:
 
 def term(table, align: AlignMlmLoss, gradient: torch.Tensor) -> int:
     """Value and gradient as in training, but for the masked-LM loss, whose gradient would be there already."""
-    blocks = Blocks(table, drawn(align, table.device), align.pair_loss)
-    blocks.add_gradient(gradient, blocks.value())
+    align.task.update_num += 1
+    blocks = align.blocks(table.device)
+    blocks.add_gradient(table, gradient, blocks.value(table))
     return 1
 
 
 def autograd(table, align: AlignMlmLoss, gradient: torch.Tensor) -> int:
-    gradient += torch.autograd.grad(alignment_loss(table, drawn(align, table.device), align.pair_loss), table)[0]
-    return 1
-
-
-def drawn(align: AlignMlmLoss, device: torch.device) -> Pairs:
-    """The pairs of the next update."""
     align.task.update_num += 1
-    align.move(device)
-    return align.draw()
+    gradient += torch.autograd.grad(alignment_loss(table, align.draw().to(table.device), align.pair_loss), table)[0]
+    return 1
 
 
 if __name__ == "__main__":

@@ -18,11 +18,9 @@ from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.common.corpora import prepare, write_lexicon
-from benchmarks.common.shapes import SHAPES, SPECIAL, forward_flop
+from benchmarks.common.shapes import CELL, SHAPES, SPECIAL, forward_flop
 from benchmarks.common.timing import RESULTS, WARM, peak, remembered_peak, save
 from benchmarks.common.trainers import DEVICE, fast, flags, trainer
-
-CELL = 500_000 * 128 * 512  # tokens: updates, items and length of Tang et al. 2022
 
 
 def main() -> None:

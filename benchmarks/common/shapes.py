@@ -1,6 +1,7 @@
 """Shapes of the models that are timed, and what their steps compute."""
 
 MASKED = 0.15
+CELL = 500_000 * 128 * 512  # tokens of a cell of the paper's grid: updates, items and length of Tang et al. 2022
 SPECIAL = 5  # <s>, <pad>, </s>, <unk> and <mask> stand in a vocabulary beside its pieces
 SHAPES = {  # layers, dimension, heads, words
     "tiny": (2, 32, 2, 200),

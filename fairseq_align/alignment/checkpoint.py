@@ -82,7 +82,6 @@ def align(
             "checkpoint; name the data it was made for"
         )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    pairs = [part.to(device) for part in pairs]
     before = table.to(device)
     after = _started(before, pairs, Path(data), start_langs) if start_langs else before
     losses: list[float] = []
@@ -114,11 +113,11 @@ def _started(table: Tensor, lexicons: Sequence[Pairs], data: Path, langs: Sequen
 
     of_source, turned, free = counts(source), table, torch.ones(len(table), dtype=torch.bool)
     for lang, pairs in zip(others, lexicons, strict=True):
-        rows = orthogonal_start.own_rows(counts(lang), of_source, pairs.to(torch.device("cpu")))
+        rows = orthogonal_start.own_rows(counts(lang), of_source, pairs)
         rows = rows[free[rows]]
         free[rows] = False
         logger.info("%s: %d rows of its own are turned to those of %s", lang, len(rows), source)
-        map_of = orthogonal_start.mapped(table, pairs, rows.to(table.device))
+        map_of = orthogonal_start.mapped(table, pairs.to(table.device), rows.to(table.device))
         turned = turned.index_copy(0, rows.to(table.device), map_of[rows.to(table.device)])
     return turned
 

@@ -9,7 +9,7 @@ from typing import Optional
 
 import numpy as np
 import torch
-from fairseq import utils
+from fairseq import modules, utils
 from fairseq.criterions import register_criterion
 from fairseq.criterions.masked_lm import MaskedLmConfig, MaskedLmLoss
 from fairseq.dataclass import ChoiceEnum, FairseqDataclass
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from fairseq_align import ranges
 from fairseq_align.criterions.chunked_cross_entropy import cross_entropy
-from fairseq_align.embeddings.alignment_loss import LOSSES, TEMPERATURE, alignment_term
+from fairseq_align.embeddings.alignment_loss import LOSSES, TEMPERATURE, Blocks, alignment_term
 from fairseq_align.embeddings.anchor import Anchor
 from fairseq_align.embeddings.retrieval import mean_cosine, precision_at_1
 from fairseq_align.embeddings.shared_gradient import looked_up
@@ -129,8 +129,8 @@ class AlignMlmLoss(MaskedLmLoss):
         anchor: path of a checkpoint with the same vocabulary; None: none.
         anchor_weight: at least 0.
         seed: of the sample.
-        find_unused_parameters: fairseq's setting of DistributedDataParallel, which looks at what the model returns:
-            with ``logits_chunk`` the output layer comes later.
+        find_unused_parameters: fairseq's setting of DistributedDataParallel, which looks at what the model returns: the
+            output layer is then part of its forward pass, as in ``masked_lm``.
 
     Raises:
         InputError: a setting is out of its range, or a lexicon is missing or unfit.
@@ -166,6 +166,7 @@ class AlignMlmLoss(MaskedLmLoss):
             raise InputError(f"found --align-loss {align_loss}, expected one of {', '.join(LOSSES)}")
         parts = _load(lexicon, task)
         self.pairs = Pairs.cat(list(parts.values()))
+        self.whole: Blocks | None = None  # all pairs on the device of the model
         self.parts, self.words = parts, len(vocabulary.pieces(task.source_dictionary))
         heldout = _heldout(parts, _load(heldout_lexicon, task) if heldout_lexicon else {})
         self.scored = {("heldout", suffix): part for suffix, part in heldout.items()}
@@ -182,6 +183,7 @@ class AlignMlmLoss(MaskedLmLoss):
                 f"{MOST_IN_A_BLOCK:,}; draw some for each update, e.g. --align-pairs 1024"
             )
         self.logits_chunk = logits_chunk
+        self.head_in_model = find_unused_parameters or tpu
         self.aligns_alone = not getattr(task, "predicts", True)
         self.cumulative_weights = self.pairs.weights.double().cumsum(0).numpy()
         self.seed = seed
@@ -199,7 +201,7 @@ class AlignMlmLoss(MaskedLmLoss):
             )
 
     def forward(self, model, sample, reduce=True):
-        masked_lm = self._chunked if self.logits_chunk or self.aligns_alone else super().forward
+        masked_lm = super().forward if self.head_in_model else self._masked_lm
         loss, sample_size, logging_output = masked_lm(model, sample, reduce)
         if self.align_weight > 0:  # a batch with nothing to predict counts as one token: it can still be aligned
             sample_size = max(sample_size, 1) if isinstance(sample_size, int) else sample_size.clamp(min=1)
@@ -221,18 +223,17 @@ class AlignMlmLoss(MaskedLmLoss):
 
     def _align(self, embeddings: Tensor, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
         """Alignment loss, and the scores to log."""
-        self.move(embeddings.device)
         aligned = torch.is_grad_enabled() and self.align_weight > 0
         if training and aligned:
             self._check_trains(embeddings)
         with torch.set_grad_enabled(aligned):
-            pairs = self.draw()
+            blocks = self.blocks(embeddings.device)
             if training and aligned and self.task.touched is not None:
-                self.task.touched.add(torch.cat([pairs.source.ids, pairs.target.ids]))
-            align = alignment_term(embeddings, pairs, self.pair_loss)
+                self.task.touched.add(torch.cat(list(blocks.ids())))
+            align = alignment_term(embeddings, blocks)
         scores = {"align_loss": align.detach()}
         negative = self.pair_loss.is_negative_cosine
-        scores["align_cos"] = -scores["align_loss"] if negative else mean_cosine(embeddings, pairs)
+        scores["align_cos"] = -scores["align_loss"] if negative else blocks.mean_cosine(embeddings)
         if training:
             self.heldout_scores = None  # they belong to the weights that a step is about to change
         else:
@@ -246,51 +247,72 @@ class AlignMlmLoss(MaskedLmLoss):
                 "alignment loss is one of the word embeddings alone"
             )
 
-    def _chunked(self, model, sample, reduce):
-        """The same as the forward pass of ``masked_lm``, without ever holding the logits of all masked tokens."""
-        masked = sample["target"].ne(self.padding_idx)
+    def _masked_lm(self, model, sample, reduce):
+        """The same as the forward pass of ``masked_lm``, in as many chunks of logits as there are to be.
+
+        Where the words to predict stand, and how many they are, is known from the batch: a GPU would have to be asked.
+        """
+        chunked = self.logits_chunk or self.aligns_alone
         head, words = model.encoder.lm_head, model.encoder.sentence_encoder.embed_tokens
-        with looked_up(words) if head.weight is words.weight else nullcontext():
-            features = model(**sample["net_input"], features_only=True)[0][masked]
-        target = sample["target"][masked]
-        loss = cross_entropy(head, features, target, self.logits_chunk)
-        counts = {name: sample[name] for name in ("ntokens", "nsentences")}
-        return loss, len(target), {"sample_size": len(target), **counts}
+        with looked_up(words) if chunked and head.weight is words.weight else nullcontext():
+            states = model(**sample["net_input"], features_only=True)[0]
+        predicted = self._predicted(sample)
+        counts = {"sample_size": len(predicted), **{name: sample[name] for name in ("ntokens", "nsentences")}}
+        if not (chunked or len(predicted)):  # a word without a target: ranks wait for a gradient of every parameter
+            predicted = predicted.new_zeros(1)
+        states, target = _rows(states, predicted), sample["target"].flatten()[predicted]
+        if chunked:
+            loss = cross_entropy(head, states, target, self.logits_chunk)
+        else:
+            loss = modules.cross_entropy(head(states), target, ignore_index=self.padding_idx, reduction="sum")
+        return loss, counts["sample_size"], counts
+
+    def _predicted(self, sample: dict) -> Tensor:
+        """Where in the flattened batch there is something to predict, int64, shape (N,); of a batch of another dataset
+        the GPU is asked."""
+        found = sample.get("predicted")
+        return sample["target"].flatten().ne(self.padding_idx).nonzero().flatten() if found is None else found
 
     def _weight(self, training: bool) -> float:
         """Weight of the alignment loss at the current update; grows linearly during ``--align-warmup``."""
         growing = training and self.task.update_num < self.align_warmup
         return self.align_weight * (self.task.update_num / self.align_warmup if growing else 1.0)
 
+    def blocks(self, device: torch.device) -> Blocks:
+        """Pairs of this update on a device; all of them are cut and sent there once."""
+        pairs = self.draw()
+        if pairs is not self.pairs:
+            return Blocks(pairs, self.pair_loss, device)
+        if self.whole is None or self.whole.device != device:
+            self.whole = Blocks(pairs, self.pair_loss, device)
+        return self.whole
+
     def draw(self) -> Pairs:
-        """Pairs of this update, a pure function of (seed, update); without grad mode all pairs, if the loss allows."""
+        """Pairs of this update, a pure function of (seed, update); without grad mode all pairs, if the loss allows.
+
+        They are on the CPU, and so is all that is drawn: a GPU need not be asked how long the words are.
+        """
         everything = not torch.is_grad_enabled() and not self.pair_loss.needs_all_pairs
         if everything or not 0 < self.align_pairs < len(self.pairs):
             return self.pairs
         rng = np.random.default_rng([self.seed, self.task.update_num])
         if self.align_sampling == "uniform":
             rows = rng.choice(len(self.pairs), self.align_pairs, replace=False, shuffle=False)
-            return self.pairs.take(torch.from_numpy(rows).to(self.pairs.weights.device))
+            return self.pairs.take(rows)
         points = rng.random(self.align_pairs) * self.cumulative_weights[-1]
         rows = self.cumulative_weights.searchsorted(points, side="right")
-        drawn = self.pairs.take(torch.from_numpy(rows).to(self.pairs.weights.device))
-        return replace(drawn, weights=torch.ones_like(drawn.weights))
+        return replace(self.pairs.take(rows), weights=torch.ones(len(rows)))
 
     def _score_heldout(self, embeddings: Tensor) -> dict[str, Tensor]:
         """Cosine and P@1 of the held-out pairs, and P@1 of others that are scored; once for each validation."""
         if self.heldout_scores is None:
             self.heldout_scores = {}
             for (kind, suffix), (pairs, candidates) in self.scored.items():
+                pairs, candidates = pairs.to(embeddings.device), candidates.to(embeddings.device)
                 if kind == "heldout":
                     self.heldout_scores[f"heldout_cos{suffix}"] = mean_cosine(embeddings, pairs)
                 self.heldout_scores[f"{kind}_p1{suffix}"] = precision_at_1(embeddings, pairs, candidates)
         return self.heldout_scores
-
-    def move(self, device: torch.device) -> None:
-        """Have the pairs on the device of the embeddings."""
-        if self.pairs.weights.device != device:
-            self.pairs = self.pairs.to(device)
-            self.scored = {name: (pairs.to(device), words.to(device)) for name, (pairs, words) in self.scored.items()}
 
     @staticmethod
     def reduce_metrics(logging_outputs) -> None:
@@ -305,6 +327,15 @@ class AlignMlmLoss(MaskedLmLoss):
         for name in (name for name in logging_outputs[0] if name.startswith(logged)):
             mean = sum(log.get(name, 0) for log in logging_outputs) / size
             metrics.log_scalar(name, mean, size, round=6 if name == DRIFT else 4)
+
+
+def _rows(states: Tensor, places: Tensor) -> Tensor:
+    """Rows of states of shape (B, T, C) at places in the flattened batch, shape (N, C).
+
+    fairseq's encoder computes with the tokens first: flattened like that, nothing is copied.
+    """
+    items, length = states.shape[:2]
+    return states.transpose(0, 1).flatten(0, 1).index_select(0, places % length * items + places // length)
 
 
 def _load(paths: str, task) -> dict[str, Pairs]:

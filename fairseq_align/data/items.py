@@ -53,7 +53,8 @@ class ItemDataset(FairseqDataset):
     def collater(self, samples: list[dict]) -> dict:
         """A batch in the form that fairseq's criterions and RoBERTa take; empty for no samples.
 
-        ``net_input.src_tokens`` and ``target`` are int64 tensors of shape (B, T).
+        ``net_input.src_tokens`` and ``target`` are int64 tensors of shape (B, T). ``padded`` says whether any of the
+        former is padding: a GPU would have to be asked.
         """
         if not samples:
             return {}
@@ -69,4 +70,5 @@ class ItemDataset(FairseqDataset):
             "target": torch.from_numpy(targets),
             "nsentences": len(samples),
             "ntokens": sum(lengths),
+            "padded": bool((inputs == self.pad_idx).any()),
         }

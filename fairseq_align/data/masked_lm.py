@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from fairseq_align.data.blocks import Blocks
 from fairseq_align.data.items import ItemDataset
@@ -136,6 +137,16 @@ class MaskedLmDataset(ItemDataset):
     @property
     def order_seed(self) -> list[int]:
         return [self.seed, self.epoch, len(self)]
+
+    def collater(self, samples: list[dict]) -> dict:
+        """As that of ``ItemDataset``; ``predicted`` has where in the flattened batch there is a target, ascending.
+
+        It is an int64 tensor of shape (N,), by which a GPU finds the N tokens to predict without being asked for N.
+        """
+        batch = super().collater(samples)
+        if batch:
+            batch["predicted"] = torch.from_numpy(np.flatnonzero(batch["target"].numpy() != self.no_target))
+        return batch
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray | int]:
         item = self.items[index]

@@ -1,7 +1,9 @@
 """The alignment loss: how far apart the word embeddings of translation pairs are. A new one is a row of ``LOSSES``."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -10,7 +12,7 @@ from torch import Tensor
 
 from fairseq_align.embeddings.pooling import cosines, pooled, word_vectors
 from fairseq_align.embeddings.shared_gradient import accumulated, add_rows
-from fairseq_align.lexicon.words import Pairs, Words
+from fairseq_align.lexicon.words import Pairs
 
 TEMPERATURE = 0.1
 BLOCK = 1 << 14  # pairs in a block
@@ -87,8 +89,8 @@ class Contrastive(PairLoss):
     needs_all_pairs = True
 
     def __call__(self, source: Tensor, target: Tensor, pairs: Pairs) -> Tensor:
-        source, s = _distinct(source, pairs.source)
-        target, t = _distinct(target, pairs.target)
+        (s, first_source), (t, first_target) = pairs.with_kinds().kinds
+        source, target = F.normalize(source[first_source], dim=-1), F.normalize(target[first_target], dim=-1)
         scores = source @ target.T / self.temperature
         translates = torch.zeros_like(scores, dtype=torch.bool)
         translates[s, t] = True
@@ -96,14 +98,6 @@ class Contrastive(PairLoss):
         wrong = scores.masked_fill(translates, torch.finfo(scores.dtype).min / 2)
         own = scores[s, t]
         return (F.softplus(wrong.logsumexp(1)[s] - own) + F.softplus(wrong.logsumexp(0)[t] - own)) / 2
-
-
-def _distinct(vectors: Tensor, words: Words) -> tuple[Tensor, Tensor]:
-    """Unit vectors of the distinct words, and the row of each word among them, int64, shape (P,)."""
-    numbers = words.numbers()
-    rows = torch.arange(len(words), device=numbers.device)
-    first = rows.new_full((int(numbers.max()) + 1,), len(words)).scatter_reduce_(0, numbers, rows, "amin")
-    return F.normalize(vectors[first], dim=-1), numbers
 
 
 LOSSES: dict[str, type[PairLoss]] = {"cosine": Cosine, "l2": SquaredDistance, "contrastive": Contrastive}
@@ -131,54 +125,72 @@ def alignment_loss(embeddings: Tensor, pairs: Pairs, pair_loss: PairLoss = Cosin
     return (pairs.weights * pair_loss(source, target, pairs)).sum() / pairs.weights.sum()
 
 
-def alignment_term(table: Tensor, pairs: Pairs, pair_loss: PairLoss = Cosine()) -> Tensor:  # noqa: B008  frozen
+def alignment_term(table: Tensor, blocks: "Blocks") -> Tensor:
     """``alignment_loss`` as a term of a loss that also uses the table in another way; costs time for the pairs alone.
 
     Autograd's gradient of a look-up is as large as the table: 164 MB of zeros for 80,000 words of dimension 512, twice
     an update. Here the gradient is added to the rows of the table's own (see ``accumulated``).
     """
-    if not len(pairs):
-        return alignment_loss(table, pairs)
-    blocks = Blocks(table, pairs, pair_loss)
-    return accumulated(table, blocks.value(), blocks.add_gradient)
+    return accumulated(table, blocks.value(table), partial(blocks.add_gradient, table))
 
 
 class Blocks:
-    """The alignment loss of a table in blocks of pairs that fit the processor's cache, without a graph between them.
+    """Translation pairs and their loss, in blocks that fit the processor's cache, without a graph between them.
 
     The value and the gradient are two passes over the blocks; each looks the vectors up anew.
 
     Args:
-        table: word embeddings, shape (V, C), any float type.
-        pairs: at least one, on the device of the table.
+        pairs: on the CPU, where they are cut: a GPU would have to be asked for the bounds of each block.
+        pair_loss: of each pair.
+        device: of the tables; the blocks go there.
     """
 
-    def __init__(self, table: Tensor, pairs: Pairs, pair_loss: PairLoss):
-        self.table, self.pair_loss = table, pair_loss
-        size = len(pairs) if pair_loss.needs_all_pairs else BLOCKS.get(table.device.type, BLOCK)
-        self.blocks, self.total_weight = list(pairs.split(size)), pairs.weights.sum()
+    def __init__(
+        self,
+        pairs: Pairs,
+        pair_loss: PairLoss = Cosine(),  # noqa: B008  frozen
+        device: torch.device = torch.device("cpu"),  # noqa: B008  constant
+    ):
+        size = BLOCKS.get(device.type, BLOCK)
+        blocks = [pairs.with_kinds()] if pair_loss.needs_all_pairs and len(pairs) else pairs.split(size)
+        self.blocks = [block.to(device) for block in blocks]
+        self.pair_loss, self.device, self.total_weight = pair_loss, device, pairs.weights.sum()
+
+    def ids(self) -> Iterator[Tensor]:
+        """Ids of the pieces of all words, int64, shape (N,) each."""
+        for block in self.blocks:
+            yield from (block.source.ids, block.target.ids)
 
     @torch.no_grad()
-    def value(self) -> Tensor:
-        """The loss, a scalar."""
-        return torch.stack([self._share(self._pieces(block), block) for block in self.blocks]).sum()
+    def value(self, table: Tensor) -> Tensor:
+        """The loss with a table of word embeddings of shape (V, C), any float type; a scalar, of no pairs 0."""
+        shares = [self._share(self._pieces(table, block), block) for block in self.blocks]
+        return torch.stack(shares).sum() if shares else table[:0].float().sum()
 
     @torch.no_grad()
-    def add_gradient(self, gradient: Tensor, factor: Tensor) -> None:
+    def mean_cosine(self, table: Tensor) -> Tensor:
+        """Mean cosine similarity of the pairs, unweighted; a scalar in [-1, 1]."""
+        sides = ((word_vectors(table, block.source), word_vectors(table, block.target)) for block in self.blocks)
+        return torch.cat([cosines(*side) for side in sides]).mean()
+
+    @torch.no_grad()
+    def add_gradient(self, table: Tensor, gradient: Tensor, factor: Tensor) -> None:
         """Add the gradient of the loss, times a scalar, to that of the table, shape (V, C), in place."""
         for block in self.blocks:
             # a half would lose what is not multiplied by the scale of the loss yet
             sides = [
-                rows.to(torch.promote_types(rows.dtype, torch.float32)).requires_grad_() for rows in self._pieces(block)
+                rows.to(torch.promote_types(rows.dtype, torch.float32)).requires_grad_()
+                for rows in self._pieces(table, block)
             ]
             with torch.enable_grad():
                 grad_sides = torch.autograd.grad(self._share(sides, block), sides)
             for words, grad_rows in zip((block.source, block.target), grad_sides, strict=True):
                 add_rows(gradient, words.ids, grad_rows.mul_(factor))
 
-    def _pieces(self, block: Pairs) -> list[Tensor]:
+    @staticmethod
+    def _pieces(table: Tensor, block: Pairs) -> list[Tensor]:
         """Vectors of the pieces of the source words, and of the target words, each of shape (N, C)."""
-        return [F.embedding(words.ids, self.table.detach()) for words in (block.source, block.target)]
+        return [F.embedding(words.ids, table.detach()) for words in (block.source, block.target)]
 
     def _share(self, sides: list[Tensor], block: Pairs) -> Tensor:
         """What a block adds to the loss."""

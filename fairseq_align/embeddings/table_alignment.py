@@ -53,7 +53,7 @@ def align(
 
     Args:
         table: word embeddings, shape (V, C), any float type; halves are trained in float32.
-        lexicons: pairs of each two languages, at least one; all on the device of the table.
+        lexicons: pairs of each two languages, at least one; all on the CPU.
         progress: called after each step with its number, from 1, and its loss.
 
     Returns:
@@ -65,7 +65,7 @@ def align(
     rows, places = torch.cat([part.ids for pairs in lexicons for part in (pairs.source, pairs.target)]).unique(
         return_inverse=True
     )
-    lexicons = list(_renumbered(lexicons, places))
+    lexicons, rows = list(_renumbered(lexicons, places)), rows.to(table.device)
     start = table[rows].to(torch.promote_types(table.dtype, torch.float32))
     scale = start.square().mean().sqrt()
     if not scale > 0:
@@ -74,7 +74,8 @@ def align(
     optimizer = torch.optim.Adam([part], betas=(0.9, 0.98))
     for update in range(settings.updates):
         rng = np.random.default_rng([settings.seed, update])
-        losses = [alignment_loss(part, _drawn(pairs, settings.pairs, rng), settings.pair_loss) for pairs in lexicons]
+        drawn = [_drawn(pairs, settings.pairs, rng).to(table.device) for pairs in lexicons]
+        losses = [alignment_loss(part, pairs, settings.pair_loss) for pairs in drawn]
         loss = torch.stack(losses).mean()
         total = loss
         if settings.anchor_weight:
@@ -110,4 +111,4 @@ def _drawn(pairs: Pairs, count: int, rng: np.random.Generator) -> Pairs:
     if not 0 < count < len(pairs):
         return pairs
     rows = rng.choice(len(pairs), count, replace=False, shuffle=False)
-    return pairs.take(torch.from_numpy(rows).to(pairs.weights.device))
+    return pairs.take(rows)

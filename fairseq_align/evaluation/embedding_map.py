@@ -144,7 +144,7 @@ def chosen(
         wanted -= len(rows)
         parts += [(not whole[row], -counts[row], split, int(row)) for row in rows]
     parts.sort(key=lambda part: part[:2])
-    taken = [lexicons[split].take(torch.tensor([row])) for _, _, split, row in parts]
+    taken = [lexicons[split].take(np.array([row])) for _, _, split, row in parts]
     return [split for _, _, split, _ in parts], Pairs.cat(taken)
 
 

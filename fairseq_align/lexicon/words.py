@@ -70,14 +70,23 @@ class Words(NamedTuple):
             yield tuple(ids[start:end])
 
     def part(self, rows: slice) -> Words:
-        """The words from ``rows.start`` on and before ``rows.stop``."""
-        offsets = self.offsets[rows]
-        end = int(self.offsets[rows.stop]) if rows.stop < len(self) else len(self.ids)
-        start = int(offsets[0])
-        return Words(self.ids[start:end], offsets - start)
+        """The words, on the CPU, from ``rows.start`` on and before ``rows.stop``."""
+        offsets = self.offsets.numpy()
+        start, end = offsets[rows.start], offsets[rows.stop] if rows.stop < len(self) else len(self.ids)
+        return Words(self.ids[start:end], self.offsets[rows] - int(start))
+
+    def drawn(self, rows: np.ndarray) -> Words:
+        """The words, on the CPU, at ``rows`` (int64, shape (R,)), in that order; as ``take``, in less time for few."""
+        offsets = self.offsets.numpy()
+        starts = offsets[rows]
+        after = np.where(rows + 1 < len(self), rows + 1, 0)  # the word that follows; 0: there is none
+        lengths = np.where(after > 0, offsets[after], len(self.ids)) - starts
+        begins = lengths.cumsum() - lengths
+        places = np.arange(lengths.sum()) + (starts - begins).repeat(lengths)
+        return Words(torch.from_numpy(self.ids.numpy()[places]), torch.from_numpy(begins))
 
     def take(self, rows: Tensor) -> Words:
-        """The words at ``rows`` (int64, shape (R,)), in that order."""
+        """The words at ``rows`` (int64, shape (R,)), in that order, on any device; a GPU is waited for."""
         if self.ids.numel() == len(self):
             return Words(self.ids[rows], torch.arange(len(rows), device=rows.device))
         after = torch.where(rows + 1 < len(self), rows + 1, 0)  # the word that follows; 0: there is none
@@ -87,16 +96,41 @@ class Words(NamedTuple):
         return Words(self.ids[self.offsets[rows].repeat_interleave(lengths) + within], offsets)
 
     def to(self, device: torch.device) -> Words:
-        return Words(self.ids.to(device), self.offsets.to(device))
+        return Words(sent(self.ids, device), sent(self.offsets, device))
 
-    def numbers(self) -> Tensor:
-        """A number for each word, the same for the same pieces, int64, shape (P,); from 0, without gaps."""
-        if self.ids.numel() == len(self):
-            return self.ids.unique(return_inverse=True)[1]
-        lengths = self.lengths
-        rows = self.ids.new_full((len(self), int(lengths.max())), -1)
-        rows[torch.arange(rows.shape[1], device=rows.device) < lengths[:, None]] = self.ids
-        return rows.unique(dim=0, return_inverse=True)[1]
+    def kinds(self) -> Kinds:
+        """Which of the words are the same."""
+        ids, lengths = self.ids.cpu().numpy(), self.lengths.cpu().numpy()
+        pieces = np.full((len(self), lengths.max()), -1)
+        pieces[np.arange(pieces.shape[1]) < lengths[:, None]] = ids
+        order = np.lexsort(pieces.T[::-1])  # stable: of words that are the same the first one stays the first
+        begins = np.append(True, (np.diff(pieces[order], axis=0) != 0).any(1))[: len(self)]
+        numbers = np.empty_like(order)
+        numbers[order] = begins.cumsum() - 1
+        kinds = Kinds(torch.from_numpy(numbers), torch.from_numpy(order[begins]))
+        return kinds.to(self.ids.device)
+
+
+class Kinds(NamedTuple):
+    """Which words of a list are the same.
+
+    Attributes:
+        numbers: of each word, the same for the same pieces; int64, shape (P,), from 0, without gaps.
+        first: row of the first word of each number, int64, shape (D,).
+    """
+
+    numbers: Tensor
+    first: Tensor
+
+    def to(self, device: torch.device) -> Kinds:
+        return Kinds(sent(self.numbers, device), sent(self.first, device))
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor on a device; what goes from the CPU to a GPU, goes without waiting for what is under way there."""
+    if tensor.device.type == "cpu" and device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 class _Growing:
@@ -121,24 +155,32 @@ class Pairs:
         source, target: P words each.
         weights: positive, float32, shape (P,); 1 where the file names none.
         oov: number of pairs that were left out, because a piece of theirs is out of the vocabulary.
+        kinds: which source words are the same, and which target words, if that was asked.
     """
 
     source: Words
     target: Words
     weights: Tensor
     oov: int = 0
+    kinds: tuple[Kinds, Kinds] | None = None
 
     def __len__(self) -> int:
         return len(self.source)
 
-    def take(self, rows: Tensor) -> Pairs:
-        return Pairs(self.source.take(rows), self.target.take(rows), self.weights[rows])
+    def take(self, rows: np.ndarray) -> Pairs:
+        """The pairs, on the CPU, at ``rows`` (int64, shape (R,)), in that order."""
+        return Pairs(self.source.drawn(rows), self.target.drawn(rows), torch.from_numpy(self.weights.numpy()[rows]))
 
     def to(self, device: torch.device) -> Pairs:
-        return Pairs(self.source.to(device), self.target.to(device), self.weights.to(device))
+        kinds = self.kinds and tuple(side.to(device) for side in self.kinds)
+        return Pairs(self.source.to(device), self.target.to(device), sent(self.weights, device), kinds=kinds)
+
+    def with_kinds(self) -> Pairs:
+        """The same pairs, which know which of their words are the same."""
+        return self if self.kinds else replace(self, kinds=(self.source.kinds(), self.target.kinds()))
 
     def split(self, size: int) -> Iterator[Pairs]:
-        """Blocks of ``size`` pairs, the last one perhaps smaller."""
+        """Blocks of ``size`` pairs, the last one perhaps smaller; all on the CPU."""
         for start in range(0, len(self), size):
             rows = slice(start, start + size)
             yield Pairs(self.source.part(rows), self.target.part(rows), self.weights[rows])

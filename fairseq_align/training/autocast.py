@@ -1,6 +1,7 @@
 """Half precision by torch's autocast, on any device; fairseq's ``--bf16`` means TPU and switches CUDA off."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -10,6 +11,7 @@ from omegaconf import II
 
 from fairseq_align.errors import InputError
 from fairseq_align.training.fingerprint import GROUPS
+from fairseq_align.training.waits import padded
 
 DTYPES = {"none": None, "bf16": torch.bfloat16}
 
@@ -35,7 +37,11 @@ class PrecisionConfig(FairseqDataclass):
 
 
 class PrecisionTask(FairseqTask):
-    """A task whose criterion runs in ``cfg.autocast``."""
+    """A task whose criterion runs in ``cfg.autocast``, and knows from the batch whether anything is padded.
+
+    Attributes:
+        logging_outputs: of the batches of the current update, until its gradients are clipped.
+    """
 
     cfg: PrecisionConfig
 
@@ -45,18 +51,22 @@ class PrecisionTask(FairseqTask):
         if dtype and (cfg.fp16 or cfg.amp):
             raise InputError(f"found --autocast {cfg.autocast} and {'--fp16' if cfg.fp16 else '--amp'}, expected one")
         self.dtype = dtype
+        self.logging_outputs: list[dict] = []
 
     def train_step(self, sample, model, criterion, optimizer, update_num, ignore_grad=False):
-        return super().train_step(sample, model, self._cast(criterion), optimizer, update_num, ignore_grad)
+        step = super().train_step(sample, model, self._within(criterion), optimizer, update_num, ignore_grad)
+        self.logging_outputs.append(step[2])
+        return step
 
     def valid_step(self, sample, model, criterion):
-        return super().valid_step(sample, model, self._cast(criterion))
+        return super().valid_step(sample, model, self._within(criterion))
 
-    def _cast(self, criterion) -> Callable:
-        """The criterion within autocast: fairseq switches that of the step off."""
+    def _within(self, criterion) -> Callable:
+        """The criterion within autocast, as fairseq switches that of the step off, and told of the padding."""
 
-        def cast(model, sample):
-            with torch.autocast(next(model.parameters()).device.type, self.dtype):
+        def within(model, sample):
+            cast = torch.autocast(next(model.parameters()).device.type, self.dtype) if self.dtype else nullcontext()
+            with padded(sample.get("padded")), cast:
                 return criterion(model, sample)
 
-        return cast if self.dtype else criterion
+        return within

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import NamedTuple
 
-from fairseq import checkpoint_utils, options, trainer
+from fairseq import checkpoint_utils, options, trainer, utils
 from fairseq.data.iterators import EpochBatchIterator
 from fairseq.distributed import utils as distributed_utils
 from fairseq.file_io import PathManager
@@ -167,6 +167,18 @@ PATCHES = (
     Patch(
         TransformerEncoderBase, "forward_scriptable", waits.ask_once,
         "every layer asks the GPU whether anything is padded, and waits for the answer",
+    ),
+    Patch(
+        utils, "clip_grad_norm_", waits.norm_on_host,
+        "--fp16 asks the GPU four times how large the gradients are",
+    ),
+    Patch(
+        Trainer, "clip_grad_norm", waits.figures_with_norm,
+        "the log waits for the step of the optimizer, and the next update begins when nothing is under way",
+    ),
+    Patch(
+        Trainer, "_aggregate_logging_outputs", waits.totals_on_host,
+        "ranks wait for the GPU once for each figure that they have added up",
     ),
     Patch(
         Trainer, "_reduce_and_log_stats", waits.log_in_one_copy,

@@ -1,6 +1,7 @@
 """Stopping a training by a signal: finish the current update, save a checkpoint, exit with a status that says so.
 
-All ranks stop at the same update, whichever of them got the signal, and the same command then goes on from there.
+All ranks stop at the same update, whichever of them got the signal, and the same command then goes on from there. They
+ask each other after as many updates as take ``PAUSE``, so a signal is heard within that and one update.
 SIGTERM and SIGUSR1, which schedulers send, end with 75, however often they come. SIGINT (Ctrl-C) ends with 130 and
 SIGHUP (the terminal is gone) with 129; a second one, more than ``REPEAT`` after the first, ends the process at once.
 SIGKILL loses what came after the last checkpoint.
@@ -17,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -36,6 +38,8 @@ logger = logging.getLogger(__name__)
 BY_PERSON = (signal.SIGINT, signal.SIGHUP)
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, *BY_PERSON)
 STOPPED = os.EX_TEMPFAIL  # 75: what sysexits.h has for "try again later"
+PAUSE = 1.0  # seconds from one question to the next: each makes all GPUs wait
+MOST = 100  # updates from one question to the next, should they become slower
 REPEAT = 1.0  # seconds; a terminal and a launcher may both pass on one Ctrl-C
 
 _received: set[int] = set()  # signals; an Event would lock up when a second one comes while it is set
@@ -48,6 +52,8 @@ def begin(load: Callable, cfg, trainer, *args, **kwargs):
     From here on signals stop the training and errors end all ranks. A program with a training loop of its own that
     loads a checkpoint keeps its functions and its signal handlers, and loads what it names.
     """
+    global _turn
+    _turn = _Turn()
     programs = list(trainers())
     for module in programs:
         replace(module, "validate_and_save", _after_update)
@@ -153,13 +159,13 @@ def _after_update(validate_and_save, cfg, trainer, task, epoch_itr, *args):
     done = validate_and_save(cfg, trainer, task, epoch_itr, *args)
     if done[1]:
         return done
-    number = _of_any_rank(max(_received, default=0), trainer)
+    number = _heard_by_any_rank(trainer)
     if number:
         trainer.cfg.checkpoint.no_save_optimizer_state = False  # the same command is to go on
         complete = copy.deepcopy(cfg.checkpoint)
         complete.no_last_checkpoints = False
         path = checkpoint_utils.save_checkpoint(complete, trainer, epoch_itr, done[0][0])
-        _of_any_rank(number, trainer)  # no rank exits before the checkpoint is there: a launcher may stop the others
+        _greatest([number], trainer)  # no rank exits before the checkpoint is there: a launcher may stop the others
         if cfg.checkpoint.write_checkpoints_asynchronously:
             PathManager.async_close()  # waits until all is written
         goes_on = not cfg.checkpoint.no_save
@@ -182,10 +188,42 @@ def _unless_done(train, cfg, trainer, task, epoch_itr):
     return losses, stops
 
 
-def _of_any_rank(number: int, trainer) -> int:
-    """The greatest of the numbers that the ranks have."""
+@dataclass
+class _Turn:
+    """When ranks ask each other for signals.
+
+    Attributes:
+        updates, seconds: of the last question, by the clock of this rank.
+        next: updates at which the next one is due, the same on all ranks.
+    """
+
+    updates: int = 0
+    seconds: float = 0.0
+    next: int = 0
+
+
+_turn = _Turn()
+
+
+def _heard_by_any_rank(trainer) -> int:
+    """The greatest number of a signal that a rank has received; 0: none, or it is not yet time to ask."""
+    number, updates, now = max(_received, default=0), trainer.get_num_updates(), time.monotonic()
     if trainer.cfg.distributed_training.distributed_world_size == 1:
         return number
-    numbers = torch.tensor([number], dtype=torch.int32, device=trainer.device)
-    distributed_utils.all_reduce(numbers, group=distributed_utils.get_global_group(), op="max")
-    return int(numbers)
+    if updates < _turn.next:
+        return 0
+    # of an update; at the first question it is too long, so that the next update asks, too
+    seconds = (now - _turn.seconds) / max(1, updates - _turn.updates)
+    number, microseconds = _greatest([number, int(1e6 * min(seconds, PAUSE))], trainer)
+    _turn.updates, _turn.seconds = updates, now
+    _turn.next = updates + min(MOST, max(1, int(1e6 * PAUSE) // max(1, microseconds)))
+    return number
+
+
+def _greatest(numbers: list[int], trainer) -> list[int]:
+    """The greatest that a rank has, of each of the numbers."""
+    if trainer.cfg.distributed_training.distributed_world_size == 1:
+        return numbers
+    shared = torch.tensor(numbers, dtype=torch.int32, device=trainer.device)
+    distributed_utils.all_reduce(shared, group=distributed_utils.get_global_group(), op="max")
+    return shared.tolist()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairseq_align.embeddings import alignment_loss as alignment
-from fairseq_align.embeddings.alignment_loss import LOSSES
+from fairseq_align.embeddings.alignment_loss import LOSSES, Blocks
 from fairseq_align.lexicon import words as lexicon
 from fairseq_align.lexicon.file import Entry
 from fairseq_align.lexicon.words import Pairs, Words
@@ -106,6 +106,10 @@ def test_gradient_is_right(kind):
     assert torch.autograd.gradcheck(lambda t: alignment.alignment_loss(t, some, LOSSES[kind]()), table)
 
 
+def term(table, some, pair_loss) -> torch.Tensor:
+    return alignment.alignment_term(table, Blocks(some, pair_loss))
+
+
 def gradient(loss, table, some, kind, batches=(1.0,)) -> tuple[list[float], torch.Tensor]:
     """Values and gradient of a loss beside another one of the same table, which autograd adds up over batches."""
     table = table.clone().requires_grad_()
@@ -124,7 +128,7 @@ def test_the_term_is_the_loss_with_its_gradient_added_in_place(kind, source, tar
     some = pairs(source, target, (torch.rand(6, generator=generator) + 0.1).tolist())
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(alignment.BLOCKS, "cpu", 4)
-        found, found_gradient = gradient(alignment.alignment_term, table, some, kind, (0.5, 1024.0))
+        found, found_gradient = gradient(term, table, some, kind, (0.5, 1024.0))
     expected, expected_gradient = gradient(alignment.alignment_loss, table, some, kind, (0.5, 1024.0))
     assert found == pytest.approx(expected, rel=1e-12)
     assert torch.allclose(found_gradient, expected_gradient, rtol=1e-10, atol=1e-12)
@@ -136,7 +140,7 @@ def test_the_term_keeps_small_gradients_of_halves(dtype, tolerance):
     table = torch.randn(2000, 8, generator=torch.Generator().manual_seed(1)).to(dtype)
     some = pairs([[row] for row in range(1000)], [[row] for row in range(1000, 2000)])
     table_gradient = table.clone().requires_grad_()
-    (1e-3 * alignment.alignment_term(table_gradient, some) * 2**14 + 0 * table_gradient.sum()).backward()
+    (1e-3 * alignment.alignment_term(table_gradient, Blocks(some)) * 2**14 + 0 * table_gradient.sum()).backward()
     exact = table.double().requires_grad_()
     (1e-3 * alignment.alignment_loss(exact, some) * 2**14).backward()
     assert table_gradient.grad.dtype == dtype
@@ -147,7 +151,7 @@ def test_the_term_keeps_small_gradients_of_halves(dtype, tolerance):
 @pytest.mark.parametrize("scale", [0.0, 1e-9, 1e4, 1e8])
 def test_zero_equal_and_huge_vectors_have_finite_losses_and_gradients(kind, scale):
     table = torch.ones(4, 8) * scale
-    found, found_gradient = gradient(alignment.alignment_term, table, pairs([[0], [2]], [[1], [3]]), kind)
+    found, found_gradient = gradient(term, table, pairs([[0], [2]], [[1], [3]]), kind)
     assert np.isfinite(found).all() and found_gradient.isfinite().all()
 
 
@@ -187,16 +191,17 @@ def test_zero_and_identical_vectors_give_finite_gradients():
 
 @given(words, st.lists(st.integers(0, 5), min_size=1, max_size=9))
 def test_taking_rows_of_words_keeps_their_pieces(rows, chosen):
-    taken = Words.of(rows).take(torch.tensor(chosen))
     expected = Words.of([rows[i] for i in chosen])
-    assert taken.ids.tolist() == expected.ids.tolist() and taken.offsets.tolist() == expected.offsets.tolist()
+    for taken in (Words.of(rows).take(torch.tensor(chosen)), Words.of(rows).drawn(np.array(chosen))):
+        assert taken.ids.tolist() == expected.ids.tolist() and taken.offsets.tolist() == expected.offsets.tolist()
 
 
 @given(words)
 def test_equal_words_have_equal_numbers(rows):
-    numbers = Words.of(rows).numbers().tolist()
+    numbers, first = (part.tolist() for part in Words.of(rows).kinds())
     assert {n: row for n, row in zip(numbers, rows, strict=True)} == {n: rows[numbers.index(n)] for n in set(numbers)}
     assert len(set(numbers)) == len(set(map(tuple, rows))) == max(numbers) + 1
+    assert first == [numbers.index(number) for number in range(max(numbers) + 1)]
 
 
 @given(st.lists(words, min_size=1, max_size=3))

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from fairseq_align.embeddings.alignment_loss import alignment_term
+from fairseq_align.embeddings.alignment_loss import Blocks, alignment_term
 from fairseq_align.embeddings.shared_gradient import add_rows, looked_up
 from fairseq_align.lexicon.words import Pairs, Words
 
@@ -18,7 +18,7 @@ def loss_of(embeddings: nn.Embedding) -> torch.Tensor:
     """A loss that uses the table in three ways: looked up, for alignment, and as a whole."""
     with looked_up(embeddings):
         looked = embeddings(torch.tensor([0, 3])).square().sum()
-    return looked + alignment_term(embeddings.weight, PAIRS) + embeddings.weight.square().sum()
+    return looked + alignment_term(embeddings.weight, Blocks(PAIRS)) + embeddings.weight.square().sum()
 
 
 def embeddings_with_gradient() -> tuple[nn.Embedding, torch.Tensor]:
@@ -33,11 +33,11 @@ def hooks(table: torch.Tensor) -> int:
 
 def test_a_value_that_nobody_uses_adds_nothing_to_the_next_update():
     table = TABLE.clone().requires_grad_()
-    alignment_term(table, PAIRS)  # an update that is skipped before it goes backward
+    alignment_term(table, Blocks(PAIRS))  # an update that is skipped before it goes backward
     table.sum().backward()
     assert torch.equal(table.grad, torch.ones_like(TABLE))
     with torch.no_grad():
-        assert not alignment_term(table, PAIRS).requires_grad
+        assert not alignment_term(table, Blocks(PAIRS)).requires_grad
 
 
 def test_forward_passes_without_a_backward_pass_leave_no_hook():
@@ -62,7 +62,7 @@ def test_a_backward_pass_that_breaks_off_adds_nothing_to_the_next_update():
     with looked_up(embeddings):
         looked = embeddings(torch.tensor([0, 3])).square().sum()
     # the graph stays alive, as an interpreter that shows the traceback keeps it
-    loss = alignment_term(embeddings.weight, PAIRS) + looked + broken.sum()
+    loss = alignment_term(embeddings.weight, Blocks(PAIRS)) + looked + broken.sum()
     with pytest.raises(RuntimeError, match="out of memory"):
         loss.backward()
     assert hooks(embeddings.weight) == 2 and embeddings.weight.grad is None
@@ -105,7 +105,7 @@ def test_a_piece_of_many_pairs_gets_all_of_its_gradient_in_half(dtype):
     """Word 0 is the source of 512 pairs: the gradient is that of one pair, as the loss is a mean."""
     table = TABLE.to(dtype).requires_grad_()
     many = Pairs(Words.of([[0]] * 512), Words.of([[1]] * 512), torch.ones(512))
-    loss = alignment_term(table, many) + 0 * table.sum()
+    loss = alignment_term(table, Blocks(many)) + 0 * table.sum()
     with OneAfterTheOther():
         loss.backward()
     # cos = 24/25; its derivative by e(s) is (e(t) / |e(t)| - cos e(s) / |e(s)|) / |e(s)|, and the loss is minus that

@@ -8,6 +8,7 @@ import signal
 import time
 from argparse import Namespace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from torch.multiprocessing.spawn import ProcessExitedException
@@ -234,3 +235,23 @@ def test_a_run_that_ends_gives_its_lock_back(tmp_path):
 
     assert runs.end(runs.fork(take, tmp_path / "log")) == 0, (tmp_path / "log").read_text()
     assert (tmp_path / "run" / lock.NAME).read_text() == ""
+
+
+@pytest.mark.parametrize(("seconds", "asked"), [(0.25, [1, 2, 6, 10]), (3.0, list(range(1, 13))), (1e-5, [1, 2])])
+def test_ranks_ask_each_other_once_a_second(monkeypatch, seconds, asked):
+    """A signal that comes in update 4 is heard at the next question."""
+    questions, clock = [], 100.0
+    world = SimpleNamespace(distributed_training=SimpleNamespace(distributed_world_size=2))
+    trainer = SimpleNamespace(cfg=world, device="cpu", get_num_updates=lambda: update)
+    monkeypatch.setattr(stopping.distributed_utils, "get_global_group", lambda: None)
+    monkeypatch.setattr(stopping.distributed_utils, "all_reduce", lambda *_, **__: questions.append(update))
+    monkeypatch.setattr(stopping, "_turn", stopping._Turn())
+    monkeypatch.setattr(stopping, "_received", set())
+    monkeypatch.setattr(stopping.time, "monotonic", lambda: clock)
+    for update in range(1, 13):
+        if update == 4:
+            stopping._receive(signal.SIGTERM, None)
+        heard = stopping._heard_by_any_rank(trainer)
+        assert heard == (signal.SIGTERM if update >= 4 and update in questions else 0)
+        clock += seconds
+    assert questions == asked and stopping._turn.next <= update + stopping.MOST
