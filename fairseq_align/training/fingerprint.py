@@ -24,7 +24,7 @@ from omegaconf import OmegaConf
 from fairseq_align.errors import InputError
 from fairseq_align.files import checksum
 from fairseq_align.objectives import active
-from fairseq_align.text import vocabulary
+from fairseq_align.text import subword, vocabulary
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,6 @@ LOGGED = "schedule"  # settings that are meant to change
 ABOUT, PRETRAINING = "about", "pretraining"  # what scores say of a run; of the run that a fine-tuned model began as
 ALLOW = "FAIRSEQ_ALIGN_ALLOW_CHANGED"  # the flag, for tasks of fairseq's own, which have none
 PATHS = "paths"  # key of the metadata of a flag that names lexicons: a function from its value to (label, path)
-SENTENCEPIECE = ("spm.model", "sentencepiece.bpe.model")  # beside dict.txt
 BLOCK, BLOCKS = 4096, 64  # bytes and number of the samples of a large file
 
 # settings that change what is learnt, besides all of the task, criterion and optimizer
@@ -130,12 +129,9 @@ def of_vocabulary(task: FairseqTask, cfg: Mapping) -> dict[str, str]:
         return {}
     found = {"dict.txt": vocabulary.checksum(dictionary)}
     data = (cfg.get("task") or {}).get("data")
-    paths = [(cfg.get("bpe") or {}).get("sentencepiece_model")]
-    paths += [Path(utils.split_paths(str(data))[0], name) for name in SENTENCEPIECE] if data else []
-    for path in paths:
-        if path and Path(path).is_file():
-            return found | {"SentencePiece": checksum(path)}
-    return found
+    named = (cfg.get("bpe") or {}).get("sentencepiece_model")
+    model = named if named and Path(named).is_file() else data and subword.beside(utils.split_paths(str(data))[0])
+    return found | ({"SentencePiece": checksum(model)} if model else {})
 
 
 def _settings(cfg: dict, ranks: int) -> tuple[dict[str, str], dict[str, str]]:
