@@ -300,6 +300,17 @@ def test_a_checkpoint_that_is_not_there_is_named_in_one_line(cfg, tmp_path, flag
     assert "Traceback" not in log(save) and not list(save.glob("*.pt"))
 
 
+@pytest.mark.parametrize("flag", ["restore_file", "finetune_from_model"])
+def test_weights_of_hugging_face_are_no_checkpoint_and_the_way_from_them_is_named(cfg, tmp_path, flag):
+    weights = tmp_path / "pytorch_model.bin"
+    torch.save({"roberta.embeddings.word_embeddings.weight": torch.zeros(3, 4)}, weights)
+    assert runs.finish(changed(cfg, **{flag: str(weights)}), tmp_path / "run", 1) == 1
+    assert log(tmp_path / "run").splitlines()[-1] == (
+        f"error: {weights}: found weights alone, such as roberta.embeddings.word_embeddings.weight, expected a "
+        "checkpoint of fairseq-train; fairseq-align import makes one of a model of Hugging Face"
+    )
+
+
 def test_a_name_without_its_folder_is_corrected(cfg, whole, tmp_path):
     save = tmp_path / "run"
     save.mkdir()
