@@ -121,6 +121,9 @@ def derive(
             "binarize this data with the dictionary of that"
         )
     record = _with_sentencepiece(record, pieces, str(sentencepiece), str(like))
+    if record.unit == "subword" and "permute" in record.transforms:
+        where = "; a label is on the first piece of its word in the new order" if _labelled(source, splits) else ""
+        logger.warning("%s: permute by subwords scatters the pieces of a word over its sentence%s", target, where)
     if pairs:  # the old record must not vouch for subsets that are replaced one by one
         shutil.rmtree(target, ignore_errors=True)
     with new_folder(target, replace=True) as part:
@@ -173,6 +176,11 @@ def _splits(source: Path) -> list[str]:
             f"{source}: found no binarized data, expected train.bin and train.idx; run fairseq-preprocess first"
         )
     return splits
+
+
+def _labelled(source: Path, splits: list[str]) -> bool:
+    """Whether any of these splits has labels of words."""
+    return any((source / f"{split}.label.idx").exists() for split in splits)
 
 
 def _splits_of_pairs(source: Path) -> list[str]:

@@ -72,6 +72,20 @@ def test_a_record_of_another_source_is_refused_and_names_both(run, data):
     assert "derivation.json: found a derivation of en-syntax, expected one of en, the language of" in line
 
 
+def test_permuting_subwords_says_that_no_word_stays_whole(run, data):
+    for flags, line in [
+        (["--transforms", "permute", "--unit", "subword"], True),
+        (["--transforms", "permute"], False),
+        (["--transforms", "invert", "--unit", "subword"], False),
+    ]:
+        said = derive(run, data, *flags).stderr
+        assert ("en-x: permute by subwords scatters the pieces of a word over its sentence; a label" in said) == line
+    (data / "en" / "train.label.idx").unlink()
+    said = derive(run, data, "--transforms", "permute", "--unit", "subword").stderr
+    assert "over its sentence" in said and "label" not in said
+    assert "which permute scatters" in " ".join(run(["python", "preprocess/derive.py", "--help"]).stdout.split())
+
+
 def test_a_record_names_the_sentencepiece_model_and_holds_other_data_to_it(run, data):
     """Two models of one vocabulary segment otherwise, and dict.txt does not show it."""
     (data / "spm.model").write_bytes(b"one model")
