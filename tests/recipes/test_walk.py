@@ -16,7 +16,7 @@ from tests.support import processes, warm
 from tests.support.warm import REPO
 
 SMALL = {"UPDATES": "4", "EPOCHS": "1", "LAYERS": "1", "DIM": "16", "HEADS": "2", "BATCH": "8", "VOCABULARY": "400"}
-SMALL |= {"SPLIT": "50", "JOBS": "1", "WORKERS": "1", "OBJECTIVES": "align_mlm"}
+SMALL |= {"SPLIT": "50", "JOBS": "1", "WORKERS": "1", "OBJECTIVES": "align_mlm", "TUNE_UPDATES": "4"}
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,8 @@ def test_the_walk_has_at_most_ten_commands(commands):
 def test_the_quick_start_ends_with_its_table_and_what_to_do_next(commands, clone, toy):
     """Without its first step, install.sh, which makes an environment from wheels: test_install.py runs what it does.
 
-    The toy language is there already, in fewer sentences, and the models learn 4 updates: the figures are not those of
-    the page.
+    The toy language is there already, in fewer sentences, and there is one model, which learns 4 updates: the figures
+    are not those of the page.
     """
     (clone / "install.sh").unlink()
     (clone / "install.sh").write_text("exit 0  # the environment of the tests has everything\n")
@@ -67,7 +67,7 @@ def test_the_quick_start_ends_with_its_table_and_what_to_do_next(commands, clone
     environment = warm.environment()
     (clone / "environment").mkdir()
     (clone / "environment" / "bin").symlink_to(environment["PATH"].partition(":")[0])
-    small = SMALL | {"VENV": str(clone / "environment"), "OBJECTIVES": "mlm align_mlm", "RATES": "1"}
+    small = SMALL | {"VENV": str(clone / "environment"), "RATES": "1"}
     done = processes.run(shlex.split(commands[2]), cwd=clone, env=environment | small)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     shown = done.stdout.splitlines()
