@@ -25,7 +25,9 @@ NAMED = {  # a command whose named files are not there
     "report": ["report", MISSING, "--out", "out"],
     "evaluate": ["evaluate", MISSING, "data-bin", "--subset", "test", "--objective", "mlm"],
     "alignment": ["alignment", MISSING, "data-bin", "--lang", "fr", "--lexicon", MISSING, "--objective", "mlm"],
-    "export": ["export", MISSING, "out"],
+    "align": ["align", MISSING, "data-bin", "out.pt", "--lexicon", MISSING],
+    "map": ["map", MISSING, "--data", "data-bin", "--out", "map.json"],
+    "export": ["export", MISSING, "out", "--model", MISSING],
     "import": ["import", MISSING, "out"],
 }
 

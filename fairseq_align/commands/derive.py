@@ -33,7 +33,11 @@ def add_parser(subparsers) -> None:
         help=f"comma-separated, applied in this order, out of: {', '.join(TRANSFORMS)}",
     )
     parser.add_argument(
-        "--unit", choices=UNITS, default="word", help="what invert and permute move (default: %(default)s)"
+        "--unit",
+        choices=UNITS,
+        default="word",
+        help="what invert and permute move: whole words, or subwords, which permute scatters over a sentence: no "
+        "word stays whole (default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=1, help="seed of random transforms (default: %(default)s)")
     parser.add_argument(

@@ -5,7 +5,8 @@
     fairseq-align tagging --task ner --model spm.model --dict dict.txt --lang en --out ner-bin \\
         --train panx-en-train.iob2.gz --valid panx-en-dev.iob2 --test panx-en-test.iob2
 
-Writes <out>/<lang>/<split>.{bin,idx} and <split>.label.{bin,idx}, <out>/dict.txt and <out>/label/dict.txt.
+Writes <out>/<lang>/<split>.{bin,idx} and <split>.label.{bin,idx}, <out>/dict.txt and
+<out>/label/dict.txt; copies the SentencePiece model to <out>/spm.model.
 """
 
 import argparse
@@ -28,7 +29,7 @@ def add_parser(subparsers) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--model", type=Path, required=True, help="spm.model of the pre-training data")
+    parser.add_argument("--model", type=Path, required=True, help="spm.model of the pre-training data; copied to <out>")
     parser.add_argument("--dict", type=Path, required=True, help="dict.txt of the pre-training data; copied to <out>")
     parser.add_argument("--lang", required=True, help="ISO 639-1 code of the language, the name of its folder in <out>")
     parser.add_argument(
@@ -77,6 +78,7 @@ def binarize(args) -> None:
     types = args.types.split(",")
     labels = tagging.label_dictionary(args.task, types)
     vocabulary.install(dictionary, args.out / "dict.txt", str(args.dict))
+    subword.install(args.model, args.out)
     vocabulary.install(labels, args.out / "label" / "dict.txt", f"task {args.task}")
     for split, path in files.items():
         sentences = tagging.tagged_sentences(path, args.task, types, args.scheme, columns)

@@ -7,7 +7,7 @@
 
 Reads TSV and JSONL of XNLI 1.0 and MultiNLI 1.0, the TSV of XNLI-MT, and TSV with a header of premise, hypothesis,
 label. Several files of a split become one. Writes <out>/{input0,input1,label}/<split>_<lang>.{bin,idx},
-<out>/input0/dict.txt and <out>/label/dict.txt.
+<out>/input0/dict.txt and <out>/label/dict.txt; copies the SentencePiece model to <out>/spm.model.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def add_parser(subparsers) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--model", type=Path, required=True, help="spm.model of the pre-training data")
+    parser.add_argument("--model", type=Path, required=True, help="spm.model of the pre-training data; copied to <out>")
     parser.add_argument("--dict", type=Path, required=True, help="dict.txt of the pre-training data; copied to <out>")
     parser.add_argument("--lang", required=True, help="ISO 639-1 code of the language, in the names of its subsets")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the pairs of all languages")
@@ -69,6 +69,7 @@ def binarize(args) -> None:
     subword.check_vocabulary(processor, dictionary, args.dict)
     labels = vocabulary.of_symbols(nli.LABELS)
     vocabulary.install(dictionary, args.out / "input0" / "dict.txt", str(args.dict))
+    subword.install(args.model, args.out)
     vocabulary.install(labels, args.out / "label" / "dict.txt", "XNLI")
     encode = TextEncoder(processor, dictionary, args.lang, args.tokenized)
     for split, paths in files.items():

@@ -12,9 +12,11 @@ a folder of sentence pairs (``downstream/nli.py``), where a language is a subset
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,14 +25,16 @@ from fairseq_align.derivation.record import RECORD, Derivation, check
 from fairseq_align.derivation.transforms import TRANSFORMS, Chunk, Deriver, scatter
 from fairseq_align.downstream import labels, nli
 from fairseq_align.errors import InputError
-from fairseq_align.files import new_folder
+from fairseq_align.files import checksum, new_folder
 from fairseq_align.lazy import np
-from fairseq_align.text import vocabulary
+from fairseq_align.text import subword, vocabulary
 
 if TYPE_CHECKING:
     from fairseq.data import Dictionary
 
     from fairseq_align.data.binarized import Corpus
+
+logger = logging.getLogger(__name__)
 
 CHUNK_TOKENS = 1 << 16  # few enough for a processor's cache
 
@@ -107,13 +111,19 @@ def derive(
     names = model.transforms if model else transforms
     before, after = _dictionaries(home, source, doubled=any(TRANSFORMS[name].new_script for name in names))
     sizes = [len(vocabulary.pieces(dictionary)) for dictionary in (before, after)]
-    checksum = vocabulary.checksum(before)
-    record = model or Derivation(source.name, tuple(transforms), unit, seed, *sizes, checksum, overlap)
-    if record.dictionary != checksum:
+    symbols = vocabulary.checksum(before)
+    sentencepiece = subword.beside(data)
+    pieces = sentencepiece and checksum(sentencepiece)
+    record = model or Derivation(source.name, tuple(transforms), unit, seed, *sizes, symbols, overlap, pieces)
+    if record.dictionary != symbols:
         raise InputError(
-            f"{home}/dict.txt: found dictionary {checksum}, expected {record.dictionary} of {like}; "
+            f"{home}/dict.txt: found dictionary {symbols}, expected {record.dictionary} of {like}; "
             "binarize this data with the dictionary of that"
         )
+    record = _with_sentencepiece(record, pieces, str(sentencepiece), str(like))
+    if record.unit == "subword" and "permute" in record.transforms:
+        where = "; a label is on the first piece of its word in the new order" if _labelled(source, splits) else ""
+        logger.warning("%s: permute by subwords scatters the pieces of a word over its sentence%s", target, where)
     if pairs:  # the old record must not vouch for subsets that are replaced one by one
         shutil.rmtree(target, ignore_errors=True)
     with new_folder(target, replace=True) as part:
@@ -122,6 +132,27 @@ def derive(
         record.save(part / RECORD)
         vocabulary.save(after, home / "dict.txt")
     return Derived(record, tokens)
+
+
+def _with_sentencepiece(record: Derivation, found: str | None, path: str, like: str) -> Derivation:
+    """The record of data with a SentencePiece model, held against that of the record which they follow.
+
+    Args:
+        found: checksum of the model; None: these data have none, so that nothing can be compared.
+        path: of the model.
+        like: path of the record.
+
+    Raises:
+        InputError: the record names another model.
+    """
+    if found and record.sentencepiece is None:
+        logger.warning("%s has no checksum of a SentencePiece model: whether it was %s is not known", like, path)
+    elif found and record.sentencepiece != found:
+        raise InputError(
+            f"{path}: found SentencePiece model {found}, expected {record.sentencepiece} of {like}; "
+            "segment this data with the model of that"
+        )
+    return replace(record, sentencepiece=found or record.sentencepiece)
 
 
 def _check_target(source: Path, target: Path) -> None:
@@ -145,6 +176,11 @@ def _splits(source: Path) -> list[str]:
             f"{source}: found no binarized data, expected train.bin and train.idx; run fairseq-preprocess first"
         )
     return splits
+
+
+def _labelled(source: Path, splits: list[str]) -> bool:
+    """Whether any of these splits has labels of words."""
+    return any((source / f"{split}.label.idx").exists() for split in splits)
 
 
 def _splits_of_pairs(source: Path) -> list[str]:

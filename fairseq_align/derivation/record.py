@@ -1,7 +1,7 @@
 """The record of a derived language, ``derivation.json``: what was done to the source, enough to do it to other data.
 
 {"source": "en", "transforms": ["transliterate", "invert"], "unit": "word", "seed": 1, "source_pieces": 40000,
- "pieces": 80000, "dictionary": "52f1c0a8d3e7", "overlap": 0.0}
+ "pieces": 80000, "dictionary": "52f1c0a8d3e7", "overlap": 0.0, "sentencepiece": "9b01d2c4e6f8"}
 """
 
 import json
@@ -17,7 +17,8 @@ RECORD = "derivation.json"
 MOST = 1 << 16  # bytes of the file
 MOST_PIECES = 1 << 24  # of a vocabulary; a table of ids takes 8 bytes for each
 UNITS = ("word", "subword")
-KINDS = {"transforms": tuple, "overlap": (int, float)}  # types of these fields; the others have plain annotations
+# types of these fields; the others have plain annotations
+KINDS = {"transforms": tuple, "overlap": (int, float), "sentencepiece": str | None}
 
 
 def check(transforms: Sequence[str], unit: str, overlap: float) -> None:
@@ -44,6 +45,8 @@ class Derivation:
         source_pieces: number of pieces of the vocabulary before derivation; ``transliterate`` adds it to an id.
         pieces: number of pieces of the vocabulary after derivation.
         dictionary: ``vocabulary.checksum`` of dict.txt before derivation.
+        sentencepiece: checksum of the SentencePiece model beside dict.txt; None: there was none, or the record is of
+            a version that did not look.
 
     Raises:
         InputError: see ``check``.
@@ -63,6 +66,7 @@ class Derivation:
     pieces: int
     dictionary: str
     overlap: float = 0.0
+    sentencepiece: str | None = None
 
     def __post_init__(self):
         check(self.transforms, self.unit, self.overlap)
@@ -70,7 +74,8 @@ class Derivation:
     def save(self, path: str | Path) -> None:
         """Write the record as JSON; the file appears under its name only when it is complete."""
         with writing(path) as file:
-            file.write(json.dumps(asdict(self), indent=1) + "\n")
+            known = {name: value for name, value in asdict(self).items() if value is not None}
+            file.write(json.dumps(known, indent=1) + "\n")
 
     @classmethod
     def load(cls, path: str | Path) -> "Derivation":

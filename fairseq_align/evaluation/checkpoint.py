@@ -12,6 +12,8 @@ from fairseq.tasks import FairseqTask
 from omegaconf import DictConfig
 
 from fairseq_align.errors import InputError
+from fairseq_align.files import checksum
+from fairseq_align.text import subword
 from fairseq_align.training import fingerprint
 from fairseq_align.training.fingerprint import Fingerprints
 
@@ -41,6 +43,12 @@ class Checkpoint:
     @property
     def dictionary(self) -> Dictionary:
         return self.task.source_dictionary
+
+    @property
+    def sentencepiece(self) -> str | None:
+        """Checksum of the SentencePiece model of the data, or else of that of the training; None: none is known."""
+        beside = subword.beside(self.data)
+        return checksum(beside) if beside else (self.made_of.get("vocabulary") or {}).get("SentencePiece")
 
     @property
     def device(self) -> torch.device:

@@ -81,6 +81,7 @@ class Recording:
             "lexicon": records.checksum(lexicon) if lexicon else None,
             "checkpoint": records.checksum(self.checkpoint),
             "vocabulary": vocabulary.checksum(checkpoint.dictionary),
+            "sentencepiece": checkpoint.sentencepiece,
             "versions": records.versions(),
             "date": records.now(),
         }

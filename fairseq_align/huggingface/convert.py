@@ -159,22 +159,30 @@ def known_vocabulary(
 
 
 def check_exported(folder: Path, dictionary: Dictionary) -> None:
-    """Hold the vocabulary of a folder that ``export`` wrote against the checksum in it; others have none.
+    """Hold the vocabulary of a folder that ``export`` wrote against the checksums in it; folders of others have none.
 
-    One that has grown since, because transformers has added tokens, is another model.
+    A vocabulary that has grown since, because transformers has added tokens, is that of another model.
 
     Raises:
         InputError: files of the folder were exchanged.
     """
     path = folder / "config.json"
     known = json.loads(path.read_text(encoding="utf-8")).get(MADE_OF) if path.is_file() else None
-    expected = known.get("dict.txt") if isinstance(known, dict) else None
-    grown = expected and known.get("pieces") != len(vocabulary.pieces(dictionary))
-    if expected and not grown and expected != vocabulary.checksum(dictionary):
-        raise InputError(
-            f"{folder}: found a tokenizer with the vocabulary {vocabulary.checksum(dictionary)}, expected {expected}, "
-            "which config.json names; export the model again"
-        )
+    known = known if isinstance(known, dict) else {}
+    found = {}
+    if known.get("pieces", 0) in (0, len(vocabulary.pieces(dictionary))):
+        found["dict.txt"] = vocabulary.checksum(dictionary)
+    if model := subword.beside(folder):
+        found["SentencePiece"] = files.checksum(model)
+    for name, present in found.items():
+        if known.get(name, present) != present:
+            raise InputError(
+                f"{folder}: found a tokenizer of {name} {present}, expected {known[name]}, which config.json names; "
+                "export the model again"
+            )
+    missing = [name for name in found if name not in known]
+    if missing and path.is_file() and (folder / "dict.txt").is_file():  # which only export writes beside it
+        logger.warning("%s has no checksum of %s: whether it is that of the training is not known", path, missing[0])
 
 
 def _data_folder(checkpoint: str | Path, cfg: dict, data: str | None) -> Path:

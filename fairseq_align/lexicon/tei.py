@@ -6,9 +6,10 @@
 
 Also read are TEI Lex-0 (``<cit type="translationEquivalent">``, which may hold a ``<form>``), ``<quote type="trans">``
 and TEI P4 (``<trans><tr>``). An entry has the translations of its own senses, and so has an entry inside another one
-(``<re>`` or ``<entry>``). A ``<def>`` is a translation where an entry has no other one. Examples, inflected forms,
-notes and grammar are left out; a list between commas is several translations. Files that a dictionary includes
-(XInclude) are read, too.
+(``<re>`` or ``<entry>``). A ``<def>`` is a translation where an entry has no other one, unless it is in the language of
+the headwords. That is ``xml:lang`` of the form, of the entry, or of what is around the entries, such as ``<body>``.
+Examples, inflected forms, notes and grammar are left out; a list between commas is several translations. Files that a
+dictionary includes (XInclude) are read, too.
 
 Format: https://tei-c.org/release/doc/tei-p5-doc/en/html/DI.html; https://lex0.org
 """
@@ -118,11 +119,13 @@ class _Entries:
 
     Attributes:
         names: that the parser has met.
+        langs: of each open element from ``<body>`` on, its ``xml:lang`` or that of the element around it.
     """
 
     def __init__(self, path: Path, parser: expat.XMLParserType, names: dict[str, str], seen: _Seen):
         self.path, self.parser, self.names, self.seen = path, parser, names, seen
         self.given = self.nested = 0
+        self.langs: list[str] = []
         self.included: list[str] = []  # names of files
         self.builder: ElementTree.TreeBuilder | None = None  # of the entry that is being read
         self.depth = self.length = 0
@@ -144,9 +147,14 @@ class _Entries:
         self.nested += 1
         self._check(self.nested <= DEEPEST, f"more than {DEEPEST} elements inside each other")
         self._check(len(self.names) <= NAMES, f"more than {NAMES:,} names of elements and attributes")
+        local = name.rpartition("}")[2]
+        if self.langs or local in ENTRIES | {"body"}:
+            self.langs.append(attributes.get(LANG, self.langs[-1] if self.langs else ""))
+            if local in ENTRIES and self.langs[-1]:
+                attributes[LANG] = self.langs[-1]
         if self.builder is None and name == INCLUDE:
             self.included.append(attributes.get("href", ""))
-        if self.builder is None and name.rpartition("}")[2] in ENTRIES:
+        if self.builder is None and local in ENTRIES:
             self.builder, self.depth, self.length = ElementTree.TreeBuilder(), 0, 0
         if self.builder is not None:
             self.depth += 1
@@ -155,6 +163,8 @@ class _Entries:
 
     def end(self, name: str) -> None:
         self.nested -= 1
+        if self.langs:
+            self.langs.pop()
         if self.builder is None:
             return
         self.builder.end(name)
@@ -273,13 +283,17 @@ def _words_of_cit(cit: ElementTree.Element) -> Iterator[ElementTree.Element]:
             yield from (orth for orth in child if _name(orth) == "orth")
 
 
-def _definitions(element: ElementTree.Element) -> Iterator[Word]:
-    """What the definitions of an entry, or of a part of one, list."""
-    for child in element:
+def _definitions(*elements: ElementTree.Element) -> Iterator[Word]:
+    """What the definitions of an entry, or of a part of one, list.
+
+    Args:
+        elements: the part and those around it, from the inside.
+    """
+    for child in elements[0]:
         if _name(child) == "def":
-            yield from _senses(child, child)
+            yield from _senses(child, child, *elements)
         elif _name(child) not in APART | {"cit"}:
-            yield from _definitions(child)
+            yield from _definitions(child, *elements)
 
 
 def _senses(element: ElementTree.Element, *named: ElementTree.Element) -> Iterator[Word]:

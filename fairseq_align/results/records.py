@@ -120,6 +120,7 @@ FIELDS = {
     "freeze_embeddings": _or_null(Field(lambda value: isinstance(value, bool), "true, false")),
     "checkpoint": CHECKSUM,
     "vocabulary": _or_null(CHECKSUM),  # of dict.txt, as lexicons and derivation.json have it
+    "sentencepiece": _or_null(CHECKSUM),  # of the model beside dict.txt; null: there is none
     "lexicon": _or_null(CHECKSUM),
     "layer": _or_null(COUNT),  # alignment: the encoder layer whose states were compared; null: word embeddings
     "mapping": _only("procrustes"),  # alignment: what was learnt on the seen pairs; null: nothing
@@ -130,8 +131,8 @@ FIELDS = {
     "versions": Field(_is_versions, "an object of strings with fairseq_align, torch and fairseq"),
     "date": Field(_is_date, "an ISO 8601 date"),
 }
-OPTIONAL = ("variant", "layer", "mapping", "direction", "band", "ties", "oov", "vocabulary")
-MEASURED = ("value", "n", "ties", "oov", "vocabulary", "versions", "date")  # all other fields are the key of a record
+OPTIONAL = ("variant", "layer", "mapping", "direction", "band", "ties", "oov", "vocabulary", "sentencepiece")
+MEASURED = ("value", "n", "ties", "oov", "vocabulary", "sentencepiece", "versions", "date")  # all others: the key
 
 
 def now() -> str:

@@ -5,6 +5,7 @@ results -> aggregate (mean and spread over seeds) -> tables -> report.md, report
         -> plots (charts of all this, of logs and of maps) -> page: report.html;  figures: PNG and SVG
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from fairseq_align.results.comparison import Comparison, comparisons, correlatio
 from fairseq_align.results.metrics import metric_of
 from fairseq_align.results.records import latest, read, signature
 from fairseq_align.results.tables import Table, legend, tables
+
+logger = logging.getLogger(__name__)
 
 TITLE = "Alignment and zero-shot transfer"
 
@@ -82,6 +85,9 @@ def tabulate(
     if not records:
         names = ", ".join(map(str, results))
         raise InputError(f"{names}: found no scores, expected at least one line; run fairseq-align evaluate first")
+    unknown = sum(record.get("vocabulary") is None for record in records)
+    if unknown:
+        logger.warning("%d of %d scores do not say of which dict.txt they are; they are taken", unknown, len(records))
     logged = curves.read_beside(results) if logs is None else curves.read_all([Path(log) for log in logs])
     if maps is None:
         maps = [path for result in results if (path := result.parent / embedding_map.NAME).is_file()]

@@ -218,9 +218,10 @@ class AlignMlmTask(PartsTask):
         return model
 
     def files_of(self, split: str) -> list[str]:
-        """Paths in a folder of data, without their endings, of what a split is read from."""
-        paired = [lang for pair in _split(self.cfg.tlm_pairs) for lang in pair.split(":")]
-        return [f"{lang}/{split}" for lang in dict.fromkeys([*self.langs, *paired])]
+        """Paths in a folder of data, without their endings, of what a split is read from: see ``load_dataset``."""
+        name, _, lang = split.partition("_")
+        paired = [lang for pair in _split(self.cfg.tlm_pairs) for lang in pair.split(":")] if name == "train" else []
+        return [f"{folder}/{name}" for folder in dict.fromkeys([*([lang] if lang else self.langs), *paired])]
 
     def build_criterion(self, cfg, from_checkpoint: bool = False):
         if not self.predicts and not getattr(cfg, "align_weight", 0):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import logging
 import re
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from random import Random
@@ -20,7 +21,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from fairseq_align.errors import InputError
-from fairseq_align.files import read_lines, replacing
+from fairseq_align.files import checksum, read_lines, replacing
 from fairseq_align.ranges import FLAGS
 from fairseq_align.text import vocabulary
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 UNKNOWN = "<unk>"
 RESERVED = frozenset({"<s>", "<pad>", "</s>", UNKNOWN, vocabulary.MASK})  # symbols that mean something to fairseq
 MODEL_TYPES = ("unigram", "bpe")
+FILES = ("spm.model", "sentencepiece.bpe.model")  # names of a model beside dict.txt: ours, XLM-R's
 SCORE_STEP = 2**-10  # nats; sums of such scores are exact in float32 up to 16,384
 LONGEST = 1 << 14  # bytes of a sentence for SentencePiece, whose time grows with the square of them
 THREADS = 16  # fixed: sums over threads are rounded in an order that depends on their number
@@ -73,6 +75,28 @@ def load(path: str | Path) -> SentencePieceProcessor:
             "train with SentencePiece's default add_dummy_prefix and treat_whitespace_as_suffix"
         )
     return processor
+
+
+def beside(folder: str | Path) -> Path | None:
+    """The SentencePiece model in a folder of data; None: there is none."""
+    return next((path for path in (Path(folder, name) for name in FILES) if path.is_file()), None)
+
+
+def install(model: Path, folder: Path) -> None:
+    """Copy a SentencePiece model to the data that it has segmented; one that is there has to be the same.
+
+    Raises:
+        InputError: the folder has another one.
+    """
+    present = beside(folder)
+    if present is None:
+        with replacing(folder / FILES[0]) as part:
+            shutil.copyfile(model, part)
+    elif checksum(present) != checksum(model):
+        raise InputError(
+            f"{present}: found another SentencePiece model than {model}, expected the same for all data of a folder; "
+            "choose another --out, or remove the file and its data"
+        )
 
 
 def pieces(processor: SentencePieceProcessor) -> list[str]:
@@ -272,7 +296,7 @@ def with_exact_scores(model: bytes) -> bytes:
 
 
 def _save(model: bytes, out: Path) -> Dictionary:
-    with replacing(out / "spm.model") as part:
+    with replacing(out / FILES[0]) as part:
         part.write_bytes(model)
         dictionary = to_dictionary(load(part))
         vocabulary.save(dictionary, out / "dict.txt")

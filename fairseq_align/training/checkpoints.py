@@ -77,6 +77,11 @@ def read_safely(stock: Callable[..., dict], path, arg_overrides=None, load_on_al
     try:
         state = torch.load(PathManager.get_local_path(path), map_location="cpu", weights_only=True)
         settings.check(state)
+        if isinstance(state, dict) and state and all(isinstance(value, torch.Tensor) for value in state.values()):
+            raise InputError(
+                f"found weights alone, such as {next(iter(state))}, expected a checkpoint of fairseq-train; "
+                "fairseq-align import makes one of a model of Hugging Face"
+            )
         return _upgraded(state, arg_overrides)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error

@@ -24,19 +24,18 @@ from omegaconf import OmegaConf
 from fairseq_align.errors import InputError
 from fairseq_align.files import checksum
 from fairseq_align.objectives import active
-from fairseq_align.text import vocabulary
+from fairseq_align.text import subword, vocabulary
 
 logger = logging.getLogger(__name__)
 
 Fingerprints = dict[str, dict[str, str]]  # by kind of thing and name
 
 KEY = "made_of"  # in the extra state of a checkpoint
-GROUPS = ("vocabulary", "lexicon", "data", "settings")  # --allow-changed names them
+GROUPS = ("vocabulary", "lexicon", "data", "validation", "settings")  # --allow-changed names them
 LOGGED = "schedule"  # settings that are meant to change
 ABOUT, PRETRAINING = "about", "pretraining"  # what scores say of a run; of the run that a fine-tuned model began as
 ALLOW = "FAIRSEQ_ALIGN_ALLOW_CHANGED"  # the flag, for tasks of fairseq's own, which have none
 PATHS = "paths"  # key of the metadata of a flag that names lexicons: a function from its value to (label, path)
-SENTENCEPIECE = ("spm.model", "sentencepiece.bpe.model")  # beside dict.txt
 BLOCK, BLOCKS = 4096, 64  # bytes and number of the samples of a large file
 
 # settings that change what is learnt, besides all of the task, criterion and optimizer
@@ -107,12 +106,8 @@ def take(cfg: dict, task: FairseqTask, ranks: int) -> Fingerprints:
     return {
         "vocabulary": of_vocabulary(task, cfg),
         "lexicon": lexicons,
-        "data": {
-            f"{name}.{kind}": sampled(f"{prefix}.{kind}")
-            for name, prefix in _prefixes(cfg, task)
-            for kind in ("idx", "bin")
-            if os.path.exists(f"{prefix}.{kind}")
-        },
+        "data": _data(cfg, task, [cfg["dataset"]["train_subset"]]),
+        "validation": _data(cfg, task, _validated(cfg["dataset"])),
         "settings": settings,
         LOGGED: schedule,
         ABOUT: _about(cfg),
@@ -130,12 +125,9 @@ def of_vocabulary(task: FairseqTask, cfg: Mapping) -> dict[str, str]:
         return {}
     found = {"dict.txt": vocabulary.checksum(dictionary)}
     data = (cfg.get("task") or {}).get("data")
-    paths = [(cfg.get("bpe") or {}).get("sentencepiece_model")]
-    paths += [Path(utils.split_paths(str(data))[0], name) for name in SENTENCEPIECE] if data else []
-    for path in paths:
-        if path and Path(path).is_file():
-            return found | {"SentencePiece": checksum(path)}
-    return found
+    named = (cfg.get("bpe") or {}).get("sentencepiece_model")
+    model = named if named and Path(named).is_file() else data and subword.beside(utils.split_paths(str(data))[0])
+    return found | ({"SentencePiece": checksum(model)} if model else {})
 
 
 def _settings(cfg: dict, ranks: int) -> tuple[dict[str, str], dict[str, str]]:
@@ -164,9 +156,24 @@ def _fields(group: str, name: str | None) -> tuple:
     return fields(table[name]) if table.get(name) else ()
 
 
-def _prefixes(cfg: dict, task: FairseqTask) -> Iterator[tuple[str, Path]]:
-    """Names and paths, without their endings, of the binarized files that a run trains on."""
-    subset = cfg["dataset"]["train_subset"]
+def _data(cfg: dict, task: FairseqTask, subsets: list[str]) -> dict[str, str]:
+    """Checksums of the binarized files of some subsets, by name."""
+    return {
+        f"{name}.{kind}": sampled(f"{prefix}.{kind}")
+        for subset in subsets
+        for name, prefix in _prefixes(cfg, task, subset)
+        for kind in ("idx", "bin")
+        if os.path.exists(f"{prefix}.{kind}")
+    }
+
+
+def _validated(dataset: Mapping) -> list[str]:
+    """Names of the subsets that a run is validated on; none without validation."""
+    return [] if dataset["disable_validation"] else str(dataset["valid_subset"]).split(",")
+
+
+def _prefixes(cfg: dict, task: FairseqTask, subset: str) -> Iterator[tuple[str, Path]]:
+    """Names and paths, without their endings, of the binarized files of a subset."""
     for number, folder in enumerate(utils.split_paths(str(cfg["task"].get("data") or ""))):
         root = Path(folder)
         if hasattr(task, "files_of"):
@@ -230,7 +237,8 @@ def allowed(given: str = "") -> set[str]:
 def changes(before: Fingerprints, now: Fingerprints, group: str) -> list[str]:
     """What has changed in a group, in words: ``--mask-prob 0.15 (now 0.3)``.
 
-    Of settings only those are compared that both sides know: versions have different flags.
+    Of settings only those are compared that both sides know: versions have different flags. So it is with the sets for
+    validation, which a run may take more or fewer of.
 
     >>> changes({"data": {"en/train.bin": "0a"}}, {"data": {"fr/train.bin": "0b"}}, "data")
     ['en/train.bin 0a (now none)', 'fr/train.bin none (now 0b)']
@@ -238,7 +246,7 @@ def changes(before: Fingerprints, now: Fingerprints, group: str) -> list[str]:
     if group not in before:  # of an imported model only the vocabulary is known
         return []
     one, other = before[group], now.get(group, {})
-    names = one.keys() & other.keys() if group in ("settings", LOGGED, "vocabulary") else one.keys() | other.keys()
+    names = one.keys() | other.keys() if group in ("lexicon", "data") else one.keys() & other.keys()
     return [
         f"{name} {one.get(name, 'none')!s:.60} (now {other.get(name, 'none')!s:.60})"
         for name in sorted(names)
@@ -271,7 +279,7 @@ def check(trainer: Trainer, path: str, extra_state: dict | None, goes_on: bool) 
     may_change = allowed(getattr(trainer.cfg.task, "allow_changed", ""))
     groups = [one for one in GROUPS if goes_on or one == "vocabulary"]
     if trainer.cfg.checkpoint.reset_dataloader:
-        groups = [one for one in groups if one != "data"]
+        groups = [one for one in groups if one not in ("data", "validation")]
     found = {group: changes(before, now, group) for group in groups}
     refused = [group for group in groups if found[group] and group not in may_change]
     if refused:

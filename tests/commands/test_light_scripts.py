@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from benchmarks import startup
 from fairseq_align.cli import COMMANDS
 from tests.support import processes
 from tests.support.warm import REPO
@@ -45,6 +46,13 @@ def test_help_and_usage_errors_are_light(command):
 def test_missing_files_are_named_lightly(command, tmp_path):
     words = command.replace("NONE", str(tmp_path / "none")).replace("OUT", str(tmp_path / "out")).split()
     assert imported(f"preprocess/{words[0]}", *words[1:]) == (1, set())
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", startup.NAMED)
+def test_missing_files_of_commands_are_named_lightly(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert imported(*startup.ALIGN, *startup.NAMED[command]) == (1, set())
     assert not any(tmp_path.iterdir())
 
 

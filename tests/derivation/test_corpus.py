@@ -1,5 +1,6 @@
 """Derived languages as folders: the front door preprocess/derive.py, what it refuses, and transforms from outside."""
 
+import hashlib
 import json
 import re
 import runpy
@@ -69,6 +70,50 @@ def test_a_record_of_another_source_is_refused_and_names_both(run, data):
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert done.returncode == 1 and sorted(data.rglob("*")) == before
     assert "derivation.json: found a derivation of en-syntax, expected one of en, the language of" in line
+
+
+def test_permuting_subwords_says_that_no_word_stays_whole(run, data):
+    for flags, line in [
+        (["--transforms", "permute", "--unit", "subword"], True),
+        (["--transforms", "permute"], False),
+        (["--transforms", "invert", "--unit", "subword"], False),
+    ]:
+        said = derive(run, data, *flags).stderr
+        assert ("en-x: permute by subwords scatters the pieces of a word over its sentence; a label" in said) == line
+    (data / "en" / "train.label.idx").unlink()
+    said = derive(run, data, "--transforms", "permute", "--unit", "subword").stderr
+    assert "over its sentence" in said and "label" not in said
+    assert "which permute scatters" in " ".join(run(["python", "preprocess/derive.py", "--help"]).stdout.split())
+
+
+def test_a_record_names_the_sentencepiece_model_and_holds_other_data_to_it(run, data):
+    """Two models of one vocabulary segment otherwise, and dict.txt does not show it."""
+    (data / "spm.model").write_bytes(b"one model")
+    derive(run, data, "--transforms", "invert")
+    path = data / "en-x" / "derivation.json"
+    record = json.loads(path.read_text())
+    assert record["sentencepiece"] == sha(b"one model")
+    same = derive(run, data, "--like", path)
+    assert json.loads(path.read_text()) == record and "checksum" not in same.stderr
+    (data / "spm.model").write_bytes(b"another model")
+    other = derive(run, data, "--like", path, check=False)
+    assert other.returncode == 1 and json.loads(path.read_text()) == record
+    found, expected = sha(b"another model"), sha(b"one model")
+    assert f"spm.model: found SentencePiece model {found}, expected {expected} of" in other.stderr
+    # a record of a version that did not name one
+    del record["sentencepiece"]
+    path.write_text(json.dumps(record))
+    older = derive(run, data, "--like", path)
+    assert "derivation.json has no checksum of a SentencePiece model: whether it was" in older.stderr
+    assert json.loads(path.read_text()) == record | {"sentencepiece": sha(b"another model")}
+    # data that have none follow the record, which goes on naming its own
+    (data / "spm.model").unlink()
+    derive(run, data, "--like", path)
+    assert json.loads(path.read_text())["sentencepiece"] == sha(b"another model")
+
+
+def sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def break_dictionary(data):

@@ -132,6 +132,7 @@ def test_entities_are_binarized_and_derived_well_formed(toy, run, tmp_path):
     flags = ["--model", toy / "spm" / "spm.model", "--dict", toy / "spm" / "dict.txt", "--lang", "en"]
     script = ["python", "preprocess/tagging.py", "--task", "ner", *flags, "--out", tmp_path]
     run([*script, "--test", write(tmp_path / "a.iob2", lines)])
+    assert (tmp_path / "spm.model").read_bytes() == (toy / "spm" / "spm.model").read_bytes()
     labels = vocabulary.load(tmp_path / "label" / "dict.txt")
     assert labels.symbols[4:] == ["O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER"]
 

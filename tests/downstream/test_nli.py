@@ -156,6 +156,7 @@ def test_pairs_are_binarized_as_fairseq_does_and_derived(toy, run, tmp_path):
     script = ["python", "preprocess/xnli.py", *flags, "--out", tmp_path / "bin"]
     shown = run([*script, "--test", tmp_path / "a.tsv", "--train", tmp_path / "a.tsv", tmp_path / "a.tsv"]).stdout
     assert "en train: 4 pairs" in shown and "en test: 2 pairs" in shown and "0 shortened" in shown
+    assert (tmp_path / "bin" / "spm.model").read_bytes() == (toy / "spm" / "spm.model").read_bytes()
     derive = ["python", "preprocess/derive.py", tmp_path / "bin" / "en", tmp_path / "bin" / "en-x"]
     like = toy / "data-bin" / "en-transliterate+invert" / "derivation.json"
     for _ in range(2):  # a second run replaces the first

@@ -1,11 +1,13 @@
 """Commands read objective, languages and lexicons from the checkpoint, and refuse flags that contradict it."""
 
 import copy
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from fairseq_align import cli
 from fairseq_align.evaluation.training_of import Training
@@ -53,6 +55,23 @@ def test_nothing_has_to_be_told_that_the_checkpoint_knows(command, model, data):
     assert status == 0 and {(one["objective"], one["lang"]) for one in records} == {("align_mlm", "b")}
     lexicon = checksum(data / "lexicon.tsv")
     assert {(one["split"], one["lexicon"]) for one in records} == {("seen", lexicon), ("heldout", lexicon)}
+
+
+def test_a_score_names_the_sentencepiece_model_of_the_data_or_of_the_training(command, model, data, tmp_path):
+    def named(folder) -> set:
+        status, _, records = command("evaluate", model, folder, "--subset", "valid_a")
+        assert status == 0
+        return {one.get("sentencepiece") for one in records}
+
+    assert named(data) == {None}  # words of this study are pieces
+    shutil.copytree(data, tmp_path / "data")
+    (tmp_path / "data" / "spm.model").write_bytes(b"a model")
+    assert named(tmp_path / "data") == {hashlib.sha256(b"a model").hexdigest()[:12]}
+    saved = torch.load(model, weights_only=True)
+    saved["extra_state"]["made_of"]["vocabulary"]["SentencePiece"] = "0123456789ab"
+    model = tmp_path / "other.pt"
+    torch.save(saved, model)
+    assert named(data) == {"0123456789ab"}
 
 
 def test_flags_that_contradict_the_checkpoint_are_refused(command, model, data, tmp_path):

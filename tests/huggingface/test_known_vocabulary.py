@@ -4,8 +4,10 @@ import hashlib
 import json
 import shutil
 
+import pytest
 import torch
 
+from fairseq_align.huggingface.tokenizer import ModelProto
 from fairseq_align.training import fingerprint
 from tests.huggingface.models import TINY, export, imported, refused, save
 
@@ -52,16 +54,50 @@ def test_files_of_another_vocabulary_are_refused(spm, plain, tmp_path, capsys):
     refused(capsys, tmp_path, words, "found another vocabulary than that of its training, SentencePiece 0123456789ab")
 
 
-def test_an_exported_folder_whose_files_were_exchanged_is_refused(spm, tmp_path, capsys):
+@pytest.fixture
+def exported(spm, tmp_path, capsys):
     from fairseq_align.text import vocabulary
 
     folder = export(save(tmp_path / "ours", TINY, vocabulary.load(spm / "dict.txt")), tmp_path / "theirs", spm)
-    config = json.loads((folder / "config.json").read_text())
-    config["fairseq_align"]["dict.txt"] = "0123456789ab"
-    (folder / "config.json").write_text(json.dumps(config))
     capsys.readouterr()
-    refused(capsys, tmp_path, ["import", folder, tmp_path / "out"], "expected 0123456789ab, which config.json names")
-    for unusual in (None, [1], {"dict.txt": {}}, {}):
-        config["fairseq_align"] = unusual
-        (folder / "config.json").write_text(json.dumps(config))
-        imported(folder, tmp_path / f"out{unusual}".replace("/", ""))
+    return folder
+
+
+def change_sums(folder, change) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config["fairseq_align"] = change(config["fairseq_align"])
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def test_an_exported_folder_whose_files_were_exchanged_is_refused(exported, tmp_path, capsys):
+    change_sums(exported, lambda sums: sums | {"dict.txt": "0123456789ab"})
+    words = ["import", exported, tmp_path / "out"]
+    refused(capsys, tmp_path, words, "expected 0123456789ab, which config.json names")
+
+
+def test_an_exported_folder_with_another_sentencepiece_model_of_the_same_pieces_is_refused(exported, tmp_path, capsys):
+    """Other scores of the same pieces segment otherwise; dict.txt does not show it."""
+    path = exported / "sentencepiece.bpe.model"
+    before, proto = sha(path.read_bytes()), ModelProto.FromString(path.read_bytes())
+    for piece in proto.pieces[3:]:
+        piece.score *= 2
+    path.write_bytes(proto.SerializeToString())
+    words = ["import", exported, tmp_path / "out"]
+    expected = f"found a tokenizer of SentencePiece {sha(path.read_bytes())}, expected {before}, which config.json"
+    refused(capsys, tmp_path, words, expected)
+
+
+def test_an_exported_folder_without_checksums_is_taken_with_a_line(exported, tmp_path, caplog):
+    """Of an earlier version, or changed by hand."""
+    imported(exported, tmp_path / "out")
+    assert not caplog.records
+    model = sha((exported / "sentencepiece.bpe.model").read_bytes())
+    for number, sums in enumerate([None, [1], {}, {"SentencePiece": model}]):
+        change_sums(exported, lambda _, sums=sums: sums)
+        imported(exported, tmp_path / f"out{number}")
+        (line,) = caplog.messages
+        assert line.endswith("config.json has no checksum of dict.txt: whether it is that of the training is not known")
+        caplog.clear()
+    (exported / "dict.txt").unlink()  # as a folder of the hub is
+    imported(exported, tmp_path / "hub")
+    assert not caplog.records

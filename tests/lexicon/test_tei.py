@@ -220,3 +220,92 @@ def test_files_that_include_others_again_and_again_are_refused(tmp_path):
         (tmp_path / f"{number}.tei").write_text(f"<TEI>{inside}</TEI>")
     with pytest.raises(InputError, match=r"\d.tei: found more than 1,000 files of one dictionary"):
         list(tei.read(tmp_path / "0.tei"))
+
+
+def published(folder: Path, name: str, body: str, header: str = "") -> Path:
+    """A dictionary with the header of a published one, which names languages and holds what looks like entries."""
+    path = folder / name
+    path.write_text(
+        f"""<?xml version="1.0" encoding="UTF-8"?>
+<?xml-stylesheet type="text/css" href="freedict-dictionary.css"?>
+<!DOCTYPE TEI SYSTEM "freedict-P5.dtd">
+<TEI xmlns="http://www.tei-c.org/ns/1.0"><teiHeader xml:lang="en"><fileDesc><titleStmt><title>A dictionary</title>
+ <respStmt><resp>Maintainer</resp><name>nobody</name></respStmt></titleStmt><extent>5 headwords</extent>
+ <publicationStmt><availability><p>An <gi>entry</gi> has a <gi>form</gi>.</p></availability></publicationStmt>
+ </fileDesc>{header}</teiHeader><text>{body}</text></TEI>""",
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_a_dictionary_made_from_wiktionary(tmp_path, caplog):
+    """As FreeDict's newer ones: the language of the headwords stands at the body, definitions are in that language."""
+    body = """<body xml:lang="nl">
+     <entry><form><orth>kat</orth><pron>/kɑt/</pron></form><gramGrp><pos>n</pos><gen>com</gen></gramGrp>
+      <sense><cit type="trans" xml:lang="fr"><quote>chat</quote><quote>chatte</quote></cit>
+       <sense n="1"><def>(roofdieren) een zoogdier</def></sense></sense>
+      <sense><cit type="trans" xml:lang="fr"><quote>chatte</quote></cit></sense></entry>
+     <entry><form><orth>lopen</orth></form><sense><cit type="trans" xml:lang="fr"><quote/></cit>
+      <sense><def>te voet gaan</def></sense></sense></entry>
+     <entry><form><orth>groot</orth></form>
+      <sense><cit type="trans" xml:lang="fr"><quote>grand (de taille)</quote></cit></sense>
+      <re><form><orth>groots</orth></form><sense><def>prachtig</def></sense></re></entry></body>"""
+    path = published(tmp_path, "nld-fra.tei", body)
+    expected = [
+        ("kat", "chat"),
+        ("kat", "chatte"),
+        ("kat", "chatte"),
+        ("lopen", ""),
+        ("groot", "grand"),
+        ("groots", ""),
+    ]
+    assert pairs(tei.read(path)) == pairs(tei.read(path, ("nld", "fra"))) == expected
+    turned = [(target or word, word if target else "") for word, target in expected]
+    assert pairs(tei.read(path, ("fr", "nl"))) == turned
+    assert {target for _, target in pairs(tei.read(path, ("de", "fr")))} == {""}
+    assert not caplog.records
+
+
+def test_a_dictionary_written_by_hand(tmp_path):
+    """As FreeDict's older ones: only the form has a language; grammar of the translation, examples, references."""
+    header = """<profileDesc><langUsage><language ident="kha">Khasi</language></langUsage></profileDesc>"""
+    body = """<front><div><p>Abbreviations</p></div></front><body><div><head>A</head>
+     <entry xml:id="a1"><form xml:lang="kha"><orth>almari</orth></form><gramGrp><pos>n</pos><gen>f</gen></gramGrp>
+      <sense><cit type="trans"><quote>Schrank</quote><gramGrp><gen>m</gen></gramGrp></cit></sense></entry>
+     <entry><form xml:lang="kha"><orth>bah</orth></form><gramGrp><pos>v</pos></gramGrp>
+      <sense><usg type="dom">Kind</usg><cit type="trans"><quote>tragen (auf dem Rücken), halten</quote></cit>
+       <cit type="dicteg"><quote>bah ia ka</quote><cit type="trans"><quote>trag sie</quote></cit></cit></sense>
+      <sense><xr type="syn"><ref target="#a1">almari</ref></xr><note type="rem">selten</note></sense></entry>
+     <entry><form xml:lang="kha"><orth>noh</orth></form><sense><def>statt x, gib y</def></sense></entry></div>
+     <div><head>B</head><superEntry><entry><form xml:lang="kha"><orth>beh</orth></form>
+       <hom n="1"><sense><cit type="trans"><quote>jagen</quote></cit></sense></hom>
+       <hom n="2"><sense><cit type="trans"><quote>folgen; streben</quote></cit></sense></hom></entry></superEntry>
+     </div></body>"""
+    path = published(tmp_path, "kha-deu.tei", body, header)
+    assert pairs(tei.read(path)) == [
+        ("almari", "Schrank"), ("bah", "tragen"), ("bah", "halten"), ("noh", "statt x"), ("noh", "gib y"),
+        ("beh", "jagen"), ("beh", "folgen"), ("beh", "streben"),
+    ]  # fmt: skip
+
+
+def test_a_dictionary_in_tei_lex_0(tmp_path):
+    """Entries inside an entry, inflected forms, senses inside senses, and definitions in the language of the entry."""
+    body = """<body>
+     <entry xml:id="h" xml:lang="fr" type="mainEntry"><form type="lemma"><orth>horreur</orth><pc>,</pc></form>
+      <form type="inflected"><gramGrp><gram type="number">pl</gram></gramGrp><orth extent="suffix">s</orth></form>
+      <gramGrp><gram type="pos">n</gram></gramGrp><metamark function="senseDelimiter">;</metamark>
+      <sense xml:id="h.1"><def>effroi</def><sense xml:id="h.1.1">
+        <cit type="translationEquivalent" xml:lang="en"><form type="lemma"><orth>horror</orth></form>
+         <form type="variant"><orth>horrour</orth></form><usg type="hint">archaic</usg></cit></sense></sense>
+      <sense xml:id="h.2"><cit type="translation" xml:lang="en"><quote>loathing, dread</quote><note>rare</note></cit>
+       <cit type="example"><quote>quelle horreur<bibl><ref type="entry">x</ref></bibl></quote>
+        <cit type="translation" xml:lang="en"><quote>how horrible</quote></cit></cit></sense>
+      <entry type="relatedEntry"><form type="lemma"><orth>horrifier</orth></form>
+       <sense><cit type="translationEquivalent" xml:lang="en"><quote>horrify</quote></cit></sense></entry>
+      <etym type="inheritance"><cit type="etymon" xml:lang="la"><form><orth>horror</orth></form></cit></etym></entry>
+     <entry xml:lang="fr"><form type="lemma"><orth>effroi</orth></form><sense><def>peur vive</def></sense></entry>
+     </body>"""
+    path = published(tmp_path, "fr.xml", body)
+    expected = [("horreur", "horror"), ("horreur", "horrour"), ("horreur", "loathing"), ("horreur", "dread")]
+    expected += [("horrifier", "horrify"), ("effroi", "")]
+    assert pairs(tei.read(path)) == pairs(tei.read(path, ("fra", "eng"))) == expected

@@ -37,6 +37,15 @@ def run(path, folder, *more):
     return args.func(args)
 
 
+def test_scores_that_do_not_name_their_vocabulary_are_taken_with_a_line(tmp_path, caplog):
+    """As an earlier version wrote them."""
+    known = [record | {"vocabulary": "0123456789ab", "sentencepiece": "ba9876543210"} for record in STUDY]
+    report.tabulate(write_results(tmp_path / "known.jsonl", known), tmp_path)
+    assert not caplog.records and "| sentencepiece:ba9876543210 |" in (tmp_path / "report.md").read_text()
+    report.tabulate(write_results(tmp_path / "mixed.jsonl", known[:-2] + STUDY[-2:]), tmp_path)
+    assert caplog.messages == [f"2 of {len(STUDY)} scores do not say of which dict.txt they are; they are taken"]
+
+
 FIGURES = {f"{name}.{suffix}" for name in ("report", "scatter") for suffix in ("png", "svg")}
 
 

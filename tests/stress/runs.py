@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -67,13 +67,23 @@ def write_data(folder: Path) -> Path:
     return folder
 
 
+def words(data: Path, *flags: object, objective: str = "align_mlm") -> list[str]:
+    """Words of the ``fairseq-train`` that trains the tiny model; later flags win."""
+    words = ["fairseq-train", data, "--user-dir", Path(fairseq_align.__file__).parent, "--task", "align_mlm"]
+    words += ["--langs", "a,b", "--criterion", "align_mlm", "--lexicon", data / "lexicon.tsv", *MODEL, *RUN]
+    words += [word.format(data=data) for word in OBJECTIVES[objective]]
+    return [str(word) for word in [*words, *flags]]
+
+
 @functools.cache
 def settings(data: Path, *flags: object, objective: str = "align_mlm") -> FairseqConfig:
-    """What ``fairseq-train`` makes of the flags that train the tiny model; later flags win."""
-    words = [data, "--user-dir", Path(fairseq_align.__file__).parent, "--task", "align_mlm", "--langs", "a,b"]
-    words += ["--criterion", "align_mlm", "--lexicon", data / "lexicon.tsv", *MODEL, *RUN]
-    words += [word.format(data=data) for word in OBJECTIVES[objective]]
-    sys.argv = ["fairseq-train", *map(str, [*words, *flags])]
+    """What ``fairseq-train`` makes of these ``words``."""
+    return parsed(words(data, *flags, objective=objective))
+
+
+def parsed(words: Iterable[str]) -> FairseqConfig:
+    """The settings that the words of a command name."""
+    sys.argv = list(words)
     parser = options.get_training_parser()
     return convert_namespace_to_omegaconf(options.parse_args_and_arch(parser))
 

@@ -311,3 +311,16 @@ def test_a_setting_out_of_its_range_is_named(tmp_path, setting, message):
     with pytest.raises(InputError, match=message) as error:
         subword.train([tmp_path / "a.txt"], tmp_path / "spm", **{"vocab_size": 15} | setting)
     assert "()" not in str(error.value) and not (tmp_path / "spm" / "spm.model").exists()
+
+
+def test_data_keep_the_model_that_segmented_them_and_refuse_another(tmp_path):
+    one, other, folder = tmp_path / "one.model", tmp_path / "other.model", tmp_path / "pos-bin"
+    one.write_bytes(b"one")
+    other.write_bytes(b"other")
+    assert subword.beside(folder) is None
+    for _ in range(2):  # a second language of the same model
+        subword.install(one, folder)
+        assert subword.beside(folder).read_bytes() == b"one"
+    with pytest.raises(InputError, match="spm.model: found another SentencePiece model than .*other.model, expected"):
+        subword.install(other, folder)
+    assert [path.name for path in folder.iterdir()] == ["spm.model"]

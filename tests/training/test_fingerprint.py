@@ -25,9 +25,11 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def begun(data, tmp_path_factory) -> Path:
-    """Folder of a run that has done 2 updates."""
+    """Folder of a run that has done 2 updates and was validated."""
     save = tmp_path_factory.mktemp("begun") / "run"
-    assert runs.finish(runs.settings(data), save, 2) == 0, runs.log_of(save).read_text()
+    cfg = copy.deepcopy(runs.settings(data))
+    cfg.dataset.disable_validation = False
+    assert runs.finish(cfg, save, 2) == 0, runs.log_of(save).read_text()
     return save
 
 
@@ -42,6 +44,7 @@ def again(data, begun, tmp_path):
             shutil.copytree(source, path)
         change(folder)
         cfg = copy.deepcopy(runs.settings(data))
+        cfg.dataset.disable_validation = False
         cfg.task.data, cfg.criterion.lexicon = str(folder), str(folder / "lexicon.tsv")
         cfg.task.allow_changed = allow
         cfg._set_flag("allow_objects", True)
@@ -85,14 +88,18 @@ def swapped_symbols(data: Path) -> None:
     half.write_text("".join(line for line in lines_of(half) if "\t" in line), encoding="utf-8")  # no checksum in it
 
 
-def other_text(data: Path) -> None:
+def other_text(data: Path, split: str = "train") -> None:
     """The same sizes, another token in each place."""
-    corpus = binarized.read(data / "a" / "train")
+    corpus = binarized.read(data / "a" / split)
     tokens = np.array(corpus.tokens)
     ordinary = tokens > 3
     tokens[ordinary] = tokens[ordinary][::-1]
-    with binarized.writer(data / "a" / "train", 2 * runs.PIECES + 4) as out:
+    with binarized.writer(data / "a" / split, 2 * runs.PIECES + 4) as out:
         out.add(tokens, corpus.sizes)
+
+
+def other_validation(data: Path) -> None:
+    other_text(data, "valid")
 
 
 def fewer_sentences(data: Path) -> None:
@@ -109,6 +116,7 @@ def fewer_sentences(data: Path) -> None:
         (shifted_translations, "lexicon", "--lexicon"),
         (other_text, "data", "a/train.bin"),
         (fewer_sentences, "data", "b/train.idx"),
+        (other_validation, "validation", "a/valid.bin"),
         (swapped_symbols, "vocabulary,lexicon", "dict.txt"),
     ],
 )
@@ -155,7 +163,23 @@ def test_settings_that_are_meant_to_change_are_logged(again, begun):
     status, log = again(updates=3)
     assert status == 0 and "changed since it was saved: --max-update 2 (now 3)" in log
     status, log = again(allow="everything")
-    assert status == 1 and "--allow-changed everything, expected some of vocabulary,lexicon,data,settings" in log
+    assert (
+        status == 1
+        and "--allow-changed everything, expected some of vocabulary,lexicon,data,validation,settings" in log
+    )
+
+
+def test_a_run_may_be_validated_on_more_or_fewer_sets(again, begun):
+    """What it does not read is not compared: another text of ``b`` is none of a run that is validated on ``a``."""
+    made = fingerprint.read(state(begun / "checkpoint_last.pt"))
+    assert set(made["validation"]) == {f"{lang}/valid.{kind}" for lang in "ab" for kind in ("idx", "bin")}
+    status, log = again(lambda data: (data / "b" / "valid.bin").write_bytes(b""), valid_subset="valid_a")
+    assert status == 0 and "changed since it was saved: --max-update 2 (now 3)" in log
+    status, _ = again(other_validation, disable_validation=True)
+    assert status == 0
+    assert again(other_validation, valid_subset="valid_b")[0] == 0
+    status, log = again(other_validation, valid_subset="valid_a")
+    assert status == 1 and "found changes since it was saved, validation: a/valid.bin " in log.splitlines()[-1]
 
 
 def test_what_was_allowed_once_is_the_run_from_then_on(again, tmp_path):

@@ -65,6 +65,16 @@ def test_a_run_says_what_it_will_do(train, data, tmp_path):
     assert before < log.index('"num_updates": "1"')
 
 
+def test_the_best_checkpoint_has_the_score_of_the_first_subset(train):
+    """The others have their own scores, and no best one that would be of another set."""
+    intervals = {"validate_interval_updates": 1, "save_interval_updates": 1}
+    status, log = train(valid_subset="valid_b,valid_a", maximize_best_checkpoint_metric=True, **intervals)
+    assert status == 0 and "the best checkpoint has the highest loss on valid_b,valid_a" in said(log)
+    losses, best = (re.findall(rf'"valid_b_{name}": "([^"]*)"', log) for name in ("loss", "best_loss"))
+    assert len(losses) == 2 and best == [max(losses, key=float)]
+    assert '"valid_a_loss"' in log and "valid_a_best" not in log
+
+
 def test_items_are_cut_to_the_positions_of_the_model(train, data):
     """16 positions, 5 tokens an item: the same as --tokens-per-sample 5 of a model with room for more."""
     status, log = train(tokens_per_sample=512)

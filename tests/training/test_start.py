@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from fairseq.dataclass.configs import FairseqConfig
+from fairseq.distributed import utils as distributed_utils
 from omegaconf import flag_override
 
 from fairseq_align.criterions.align_mlm import AlignMlmLoss
@@ -28,6 +29,7 @@ STARTS = {
     **{f"restore-file, {name}": {"restore_file": "{other}", name: True} for name in RESETS},
     "finetune-from-model": {"finetune_from_model": "{other}"},
 }
+SAVING = ("--batch-size", 24, "--save-interval-updates", 2)
 PATIENT = {  # a loss that falls is a score that gets worse
     "checkpoint.patience": 1000,
     "checkpoint.maximize_best_checkpoint_metric": True,
@@ -50,15 +52,18 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def cfg(folder) -> FairseqConfig:
-    data = runs.write_data(folder / "data")
-    return changed(runs.settings(data, "--batch-size", 24, "--save-interval-updates", 2), **PATIENT)
+    return changed(runs.settings(runs.write_data(folder / "data"), *SAVING), **PATIENT)
 
 
 @pytest.fixture(scope="module")
 def other(cfg, folder) -> Path:
-    """A checkpoint in the middle of an epoch of another run."""
-    assert runs.finish(cfg, folder / "other", 3) == 0
-    return folder / "other" / "checkpoint_last.pt"
+    """A checkpoint in the middle of an epoch of another run, whose limits it is far from."""
+    assert runs.finish(changed(cfg, maximize_best_checkpoint_metric=False), folder / "other", 3) == 0
+    path = folder / "other" / "checkpoint_last.pt"
+    found = torch.load(path, weights_only=True)
+    found["extra_state"]["previous_training_time"] = 0.0  # seconds
+    torch.save(found, path)
+    return path
 
 
 def changed(cfg, **settings) -> FairseqConfig:
@@ -152,14 +157,37 @@ def test_a_finished_run_given_again_changes_nothing_and_says_so(cfg, other, whol
         assert re.fullmatch(f".*{expected}", reason)
 
 
-@pytest.mark.parametrize("end", [end for end in ENDS if end != "max-update"])
-def test_a_limit_that_ended_a_run_ends_it_again(cfg, tmp_path, end):
-    limit, expected = ENDS[end]
-    one, save = changed(cfg, **limit), tmp_path / "run"
-    train([one], save)
-    before = contents(save)
-    train([one], save)
-    assert contents(save) == before and re.search(f"nothing to do: .*{expected}", log(save))
+def flags(settings: dict) -> list[str]:
+    """The words of a command that name these settings; one that is False names none."""
+    words = []
+    for name, value in settings.items():
+        if value is not False:
+            words += [f"--{name.rpartition('.')[2].replace('_', '-')}", *([] if value is True else [str(value)])]
+    return words
+
+
+@pytest.mark.parametrize("begin", STARTS)
+def test_a_limit_that_ended_a_run_ends_it_again(cfg, other, tmp_path, begin):
+    """The same command twice, for each limit but --max-update, of which that is shown above."""
+    words = runs.words(Path(cfg.task.data), *SAVING, *flags(PATIENT), *flags(STARTS[begin]))
+    one = runs.parsed(word.format(other=other) for word in words if word != "--disable-validation")
+    ends = {end: limit for end, limit in ENDS.items() if end != "max-update"}
+    several = [changed(one, save_dir=str(tmp_path / end), **limit) for end, (limit, _) in ends.items()]
+
+    def train() -> None:
+        for each in several:
+            distributed_utils.call_main(each, runs.train.main)
+
+    logs = [tmp_path / name for name in ("first.log", "again.log")]
+    assert runs.end(runs.fork(train, logs[0])) == 0, logs[0].read_text()[-3000:]
+    before = {end: contents(tmp_path / end) for end in ends}
+    assert all("checkpoint_last.pt" in found for found in before.values())
+    assert runs.end(runs.fork(train, logs[1])) == 0, logs[1].read_text()[-3000:]
+    assert {end: contents(tmp_path / end) for end in ends} == before
+    assert "nothing to do" not in logs[0].read_text()
+    said = re.findall("nothing to do: (.*)", logs[1].read_text())
+    for reason, (_, expected) in zip(said, ends.values(), strict=True):
+        assert re.fullmatch(f".*{expected}", reason)
 
 
 @pytest.mark.parametrize("begin", STARTS)
@@ -270,6 +298,17 @@ def test_a_checkpoint_that_is_not_there_is_named_in_one_line(cfg, tmp_path, flag
         f"error: /nope/model.pt: found no file, expected the checkpoint that --{name} names; check the path"
     )
     assert "Traceback" not in log(save) and not list(save.glob("*.pt"))
+
+
+@pytest.mark.parametrize("flag", ["restore_file", "finetune_from_model"])
+def test_weights_of_hugging_face_are_no_checkpoint_and_the_way_from_them_is_named(cfg, tmp_path, flag):
+    weights = tmp_path / "pytorch_model.bin"
+    torch.save({"roberta.embeddings.word_embeddings.weight": torch.zeros(3, 4)}, weights)
+    assert runs.finish(changed(cfg, **{flag: str(weights)}), tmp_path / "run", 1) == 1
+    assert log(tmp_path / "run").splitlines()[-1] == (
+        f"error: {weights}: found weights alone, such as roberta.embeddings.word_embeddings.weight, expected a "
+        "checkpoint of fairseq-train; fairseq-align import makes one of a model of Hugging Face"
+    )
 
 
 def test_a_name_without_its_folder_is_corrected(cfg, whole, tmp_path):
