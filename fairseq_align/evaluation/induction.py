@@ -17,17 +17,16 @@ import numpy as np
 import torch
 from fairseq.data import Dictionary
 
-from fairseq_align.data import binarized
+from fairseq_align.data import whole_words
 from fairseq_align.embeddings import induction, retrieval, spelling
 from fairseq_align.errors import InputError
 from fairseq_align.evaluation.alignment import spaces_of
 from fairseq_align.evaluation.checkpoint import Checkpoint
 from fairseq_align.evaluation.score import Score
 from fairseq_align.evaluation.whole_vocabulary import has_new_script, record_of
-from fairseq_align.lexicon import coverage, frequency
+from fairseq_align.lexicon import coverage
 from fairseq_align.lexicon.wordlist import Pair
 from fairseq_align.lexicon.words import Pairs, Words
-from fairseq_align.text import vocabulary
 
 logger = logging.getLogger(__name__)
 
@@ -68,17 +67,11 @@ def frequent_words(data: Path, lang: str, dictionary: Dictionary, count: int) ->
     Raises:
         InputError: the data lack the language, or its text has no words.
     """
-    starts = vocabulary.word_starts(dictionary)
-    starts[dictionary.unk()] = False  # a word goes on behind it
     path = data / lang / "train"
-    tokens = binarized.read(path).tokens
-    binarized.check_ids(path, tokens, len(dictionary))
-    counts = frequency.whole_words(tokens, starts)
-    pieces = range(dictionary.nspecial, dictionary.nspecial + len(vocabulary.pieces(dictionary)))
-    symbols = dictionary.symbols
-    letters = {piece for piece in pieces if any(map(str.isalpha, symbols[piece]))}
+    counts = whole_words.count(path, dictionary)
+    letters = {piece for piece, symbol in enumerate(dictionary.symbols) if any(map(str.isalpha, symbol))}
     ranked = sorted(counts, key=lambda word: (-counts[word], word))
-    words = [word for word in ranked if all(map(pieces.__contains__, word)) and letters & {*word}]
+    words = [word for word in ranked if not letters.isdisjoint(word)]
     if not words:
         raise InputError(f"{path}.bin: found no whole word, expected a text; binarize the language again")
     logger.info("%s: %d whole words, the %d most frequent are compared", lang, len(words), min(count, len(words)))
