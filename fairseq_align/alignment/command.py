@@ -4,6 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
+from fairseq_align.alignment import start
 from fairseq_align.errors import InputError
 from fairseq_align.files import check_exists, check_free
 
@@ -53,9 +54,16 @@ def add_parser(subparsers) -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the draws (default: %(default)s)")
     parser.add_argument(
         "--start",
-        metavar="LANGS",
-        help="begin with an orthogonal map: the source language and that of each lexicon, e.g. en,fr,hi, folders of "
-        "the data; the rows that French has for itself are turned by a map learnt on its lexicon; default: off",
+        metavar="METHOD:LANGS",
+        help="begin with other rows for each language: the source language and that of each lexicon, e.g. en,fr,hi, "
+        "folders of the data; the rows that French has for itself are turned by a map learnt on its lexicon "
+        "(orthogonal:en,fr,hi, or no method), or are means of the English words that translate theirs "
+        "(lexicon:en,fr,hi), or of --vectors (vectors:en,fr,hi); default: off",
+    )
+    parser.add_argument(
+        "--vectors",
+        metavar="LANG=FILE,...",
+        help="word vectors of some languages, the text form of word2vec and fastText; default: none",
     )
     parser.set_defaults(func=run)
 
@@ -73,6 +81,11 @@ def run(args: argparse.Namespace) -> None:
     check_free(args.out)
     if not args.updates and not args.start:
         raise InputError("found --updates 0 without --start, expected one of them to change anything")
+    if args.vectors and not args.start:
+        raise InputError("found --vectors without --start, expected both; e.g. --start vectors:en,fr")
+    begin = start.parse(args.start, args.vectors, len(lexicons)) if args.start else None
+    for path in begin.vectors.values() if begin else ():
+        check_exists(path, "word vectors, text as of word2vec and fastText; check the path")
     from fairseq_align.alignment import checkpoint
     from fairseq_align.embeddings.alignment_loss import LOSSES
     from fairseq_align.embeddings.table_alignment import Settings
@@ -82,8 +95,7 @@ def run(args: argparse.Namespace) -> None:
     pair_loss = LOSSES[args.align_loss](args.align_temperature)
     settings = Settings(pair_loss, args.updates, args.align_pairs, args.lr, args.anchor_weight, args.seed)
     began = time.monotonic()
-    langs = args.start.split(",") if args.start else ()
-    aligned = checkpoint.align(args.checkpoint, args.data, args.out, lexicons, settings, langs)
+    aligned = checkpoint.align(args.checkpoint, args.data, args.out, lexicons, settings, begin)
     losses = "" if aligned.losses is None else f", loss {aligned.losses[0]:.3f} to {aligned.losses[1]:.3f}"
     print(
         f"{aligned.path}: {aligned.rows:,} rows changed by {aligned.drift:.1%} of the table's length{losses}, "

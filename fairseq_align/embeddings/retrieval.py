@@ -253,5 +253,18 @@ def procrustes(source: Space, target: Space, block: int = BLOCK) -> Tensor:
     product = torch.zeros(dim, dim, dtype=torch.float64, device=source.device)
     for (_, vectors), (_, others) in zip(source.blocks(block), target.blocks(block), strict=True):
         product += (vectors.T @ others).double()
-    left, _, right = torch.linalg.svd(product)
-    return (left @ right).float()
+    return isometry(product).float()
+
+
+def isometry(product: Tensor) -> Tensor:
+    """The matrix W with orthonormal columns, or rows if it is wide, that brings x closest to y: min sum |x W - y|^2.
+
+    >>> isometry(torch.tensor([[0.0, 2.0, 0.0], [3.0, 0.0, 0.0]], dtype=torch.float64))
+    tensor([[0., 1., 0.],
+            [1., 0., 0.]], dtype=torch.float64)
+
+    Args:
+        product: sum of the products x^T y, shape (D, C).
+    """
+    left, _, right = torch.linalg.svd(product, full_matrices=False)
+    return left @ right

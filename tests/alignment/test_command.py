@@ -73,9 +73,64 @@ def test_an_orthogonal_start_turns_the_rows_of_a_language(work):
     assert torch.allclose((before[rows] @ (left @ right).float() - after[rows]).abs().max(), torch.zeros(()), atol=1e-4)
 
 
+def changed(before: torch.Tensor, after: torch.Tensor) -> list[int]:
+    return (before != after).any(dim=1).nonzero().flatten().tolist()
+
+
+def test_a_start_from_the_lexicon_gives_rows_of_translations_to_the_pieces_that_it_has(work):
+    assert run(work, "--updates", 0, "--start", "lexicon:en,fr") == 0
+    before, after = (state(work / name)["model"][TABLE] for name in ("model.pt", "out.pt"))
+    assert changed(before, after) == list(range(14, 20))  # six pairs; the others of French stay
+    assert torch.equal(after[14:20], before[4:10])
+    (record,) = state(work / "out.pt")["extra_state"]["aligned"]
+    assert record["start"] == "lexicon en,fr" and record["updates"] == 0
+
+
+def write_vectors(path, words: list[str], vectors: torch.Tensor) -> None:
+    lines = [" ".join([word, *map(repr, vector)]) for word, vector in zip(words, vectors.tolist(), strict=True)]
+    path.write_text("\n".join([f"{len(words)} {vectors.shape[1]}", *lines]) + "\n", encoding="utf-8")
+
+
+def test_a_start_from_word_vectors_turns_them_into_the_space_of_the_source_language(work):
+    """The file has the table's own vectors of the translations, turned and twice as long, and words nobody asks for."""
+    before = state(work / "model.pt")["model"][TABLE]
+    turn = torch.linalg.qr(torch.randn(8, 8, generator=torch.Generator().manual_seed(1)))[0]
+    words = [piece.removeprefix("\u2581") for piece in PIECES[10:]]
+    write_vectors(work / "fr.vec", ["more", *words, words[0]], 2 * torch.cat([before[3:14], torch.ones(1, 8)]) @ turn)
+    assert run(work, "--updates", 0, "--start", "vectors:en,fr", "--vectors", f"fr={work / 'fr.vec'}") == 0
+    after = state(work / "out.pt")["model"][TABLE]
+    assert changed(before, after) == list(range(14, 24))  # pieces of the text as well that no pair has
+    expected = before[4:14] * before.norm(dim=1).mean() / before[4:14].norm(dim=1).mean()
+    # six pairs fix six of eight dimensions: these rows come out as the words that translate them
+    assert torch.allclose(after[14:20] / after[14].norm(), expected[:6] / expected[0].norm(), atol=1e-4)
+    assert after[14:24].norm(dim=1).mean().item() == pytest.approx(before.norm(dim=1).mean().item(), rel=1e-5)
+    (record,) = state(work / "out.pt")["extra_state"]["aligned"]
+    assert record["start"] == "vectors en,fr (fr fr.vec)"
+
+
+def test_vectors_of_the_source_language_change_its_rows_first(work):
+    before = state(work / "model.pt")["model"][TABLE]
+    english, french = ([piece.removeprefix("\u2581") for piece in part] for part in (PIECES[:10], PIECES[10:]))
+    random = torch.randn(10, 5, generator=torch.Generator().manual_seed(2))
+    write_vectors(work / "en.vec", english, random)
+    write_vectors(work / "fr.vec", french, random)  # of the same space
+    files = f"en={work / 'en.vec'},fr={work / 'fr.vec'}"
+    assert run(work, "--updates", 0, "--start", "vectors:en,fr", "--vectors", files) == 0
+    after = state(work / "out.pt")["model"][TABLE]
+    assert changed(before, after) == list(range(4, 24))
+    cosines = [torch.nn.functional.normalize(after[rows]) for rows in (slice(4, 14), slice(14, 24))]
+    given = torch.nn.functional.normalize(random)
+    assert torch.allclose(cosines[0] @ cosines[0].T, given @ given.T, atol=1e-4)  # the geometry of the file
+    assert torch.allclose(cosines[0], cosines[1], atol=1e-4)  # six pairs fix all five dimensions
+    assert run(work, "--updates", 0, "--start", "vectors:en,fr", "--vectors", f"en={work / 'en.vec'}", out="en.pt") == 0
+    assert changed(before, state(work / "en.pt")["model"][TABLE]) == list(range(4, 14))
+
+
 def test_what_cannot_be_is_refused_in_one_line(work, capsys):
     vocabulary.save(vocabulary.of_symbols(PIECES[:-1]), work / "other" / "dict.txt")
     torch.save({"model": {}}, work / "empty.pt")
+    (work / "bad.vec").write_text("a 1 2\nb 1\n")
+    (work / "far.vec").write_text("maison 1 2\n")
     for flags, message in (
         (["--updates", 0], "found --updates 0 without --start"),
         (["--lr", 0], "--lr: found 0, expected a number from 1e-06 to 10"),
@@ -83,6 +138,20 @@ def test_what_cannot_be_is_refused_in_one_line(work, capsys):
         (["--align-loss", "l1"], "found --align-loss l1, expected one of cosine, l2, contrastive"),
         (["--start", "en"], "found languages  for 1 lexicons, expected one for each"),
         (["--start", "en,de"], "de/train.idx: found no binarized data"),
+        (["--start", "mean:en,fr"], "--start: found method 'mean', expected one of orthogonal, lexicon, vectors"),
+        (["--start", "vectors:en,fr"], "found --start vectors without --vectors, expected both"),
+        (["--start", "en,fr", "--vectors", "fr=a"], "found --vectors with --start orthogonal, expected both"),
+        (["--vectors", "fr=a"], "found --vectors without --start, expected both"),
+        (
+            ["--start", "vectors:en,fr", "--vectors", "de=a"],
+            "--vectors: found 'de=a', expected LANG=FILE for languages",
+        ),
+        (["--start", "vectors:en,fr", "--vectors", "fr=none.vec"], "none.vec: found No such file or directory"),
+        (
+            ["--start", "vectors:en,fr", "--vectors", f"fr={work / 'bad.vec'}"],
+            "bad.vec:2: found 'b 1', expected a word",
+        ),
+        (["--start", "vectors:en,fr", "--vectors", f"fr={work / 'far.vec'}"], "found vectors of 0 words of"),
         (["--lexicon", work / "none.tsv"], "none.tsv: found No such file"),
     ):
         assert run(work, *flags) == 1
