@@ -19,8 +19,9 @@ from torch import Tensor
 
 from fairseq_align import ranges
 from fairseq_align.criterions.chunked_cross_entropy import cross_entropy
-from fairseq_align.embeddings.alignment_loss import LOSSES, TEMPERATURE, Blocks, alignment_term
+from fairseq_align.embeddings.alignment_loss import LOSSES, Blocks, alignment_term
 from fairseq_align.embeddings.anchor import Anchor
+from fairseq_align.embeddings.pair_loss import TEMPERATURE
 from fairseq_align.embeddings.retrieval import mean_cosine, precision_at_1
 from fairseq_align.embeddings.shared_gradient import looked_up
 from fairseq_align.errors import InputError
