@@ -8,12 +8,13 @@ import numpy as np
 import torch
 
 from fairseq_align.data.blocks import Blocks
+from fairseq_align.data.code_switching import CodeSwitching, Switches
 from fairseq_align.data.items import ItemDataset
 from fairseq_align.data.sentence_pairs import ParallelItems
 from fairseq_align.data.translations import Translations
 
 Items = Blocks | ParallelItems
-Masker = Callable[[np.ndarray, np.random.Generator, Translations | None], tuple[np.ndarray, np.ndarray]]
+Masker = Callable[..., tuple[np.ndarray, np.ndarray]]  # as Masking
 
 
 def repeated(count: int, wanted: int, rng: np.random.Generator) -> np.ndarray:
@@ -65,10 +66,12 @@ class Source:
     Attributes:
         items: blocks of one language or pairs of parallel sentences.
         translations: of the tokens of these items, for DICT-MLM; None: there are none.
+        switches: of their words, for code-switching.
     """
 
     items: Items
     translations: Translations | None = None
+    switches: Switches | None = None
 
 
 class MaskedLmDataset(ItemDataset):
@@ -85,6 +88,7 @@ class MaskedLmDataset(ItemDataset):
         alpha: temperature of language sampling, see ``sampled_items``; 1 for anything that is evaluated.
         parallel: items of translation language modelling.
         parallel_rate: share of the parallel items that an epoch shows, drawn anew each epoch; above 1 they repeat.
+        code_switching: how words are replaced in items whose source has ``switches``; None: they are not.
     """
 
     def __init__(
@@ -96,12 +100,14 @@ class MaskedLmDataset(ItemDataset):
         alpha: float = 1.0,
         parallel: Sequence[Source] = (),
         parallel_rate: float = 0.0,
+        code_switching: CodeSwitching | None = None,
     ):
         super().__init__(pad_idx, pad_idx, seed)
         self.languages, self.parallel = list(languages), list(parallel)
         self.masker = masker
         self.alpha = alpha
         self.parallel_rate = parallel_rate
+        self.code_switching = code_switching
         self.sources = self.languages + self.parallel
         self.starts = np.cumsum([0] + [len(source.items) for source in self.sources])
         self.item_sizes = np.concatenate([source.items.sizes for source in self.sources])
@@ -154,5 +160,8 @@ class MaskedLmDataset(ItemDataset):
         number = np.searchsorted(self.starts, item, side="right") - 1
         rng = np.random.default_rng([self.seed, self.epoch, item, repeat])
         source = self.sources[number]
-        inputs, targets = self.masker(source.items[item - self.starts[number]], rng, source.translations)
+        tokens, shown = source.items[item - self.starts[number]], None
+        if self.code_switching and source.switches:
+            tokens, shown = self.code_switching(tokens, rng, source.switches)
+        inputs, targets = self.masker(tokens, rng, source.translations, shown)
         return {"id": index, "inputs": inputs, "targets": targets}

@@ -2,6 +2,7 @@
 
 import logging
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from omegaconf import II, MISSING
 from fairseq_align import ranges
 from fairseq_align.data import binarized
 from fairseq_align.data.blocks import BREAK_MODES, Blocks
+from fairseq_align.data.code_switching import CodeSwitching, Switches, switches
 from fairseq_align.data.masked_lm import MaskedLmDataset, Source
 from fairseq_align.data.masking import DICT_MODES, Masking
 from fairseq_align.data.sentence_pairs import ParallelItems
@@ -30,6 +32,11 @@ from fairseq_align.training.fingerprint import PATHS
 from fairseq_align.training.parts import PartsConfig, PartsTask, TouchedRows
 
 logger = logging.getLogger(__name__)
+
+
+def _labelled(flag: str) -> Callable[[str], list[tuple[str, str]]]:
+    """What reads the paths of lexicons, each with its languages, from the value of a flag."""
+    return lambda value: [(f"{source}:{target}:", path) for source, target, path in _lexicons(value, flag)]
 
 
 @dataclass
@@ -89,7 +96,7 @@ class AlignMlmTaskConfig(PartsConfig):
         default=None,
         metadata={
             "help": "DICT-MLM with these lexicons, e.g. en:fr:en-fr.tsv,en:hi:en-hi.tsv, both ways; default: none",
-            PATHS: lambda value: [(f"{source}:{target}:", path) for source, target, path in map(_named, _split(value))],
+            PATHS: _labelled("--dict-mlm"),
         },
     )
     dict_mlm_rate: float = number(
@@ -106,6 +113,15 @@ class AlignMlmTaskConfig(PartsConfig):
             "target: it sees <mask:LANG> of dict.txt and predicts the translation"
         },
     )
+    code_switch: Optional[str] = field(
+        default=None,
+        metadata={
+            "help": "show some words of the training text in another language, by these lexicons, e.g. "
+            "en:fr:en-fr.tsv,en:hi:en-hi.tsv, both ways; such words are not predicted; default: none",
+            PATHS: _labelled("--code-switch"),
+        },
+    )
+    code_switch_rate: float = number(0.1, SHARE, "share of the words with a translation that --code-switch replaces")
     multilang_sampling_alpha: float = number(
         1.0,
         Range(0, 10),
@@ -185,7 +201,7 @@ class AlignMlmTask(PartsTask):
         train = name == "train"
         langs = [lang] if lang else self.langs
         languages = [
-            Source(self._blocks(data / folder / name), self._table(folder) if train else None) for folder in langs
+            Source(self._blocks(data / folder / name), *(self._tables(folder) if train else ())) for folder in langs
         ]
         parallel = [self._parallel(data, pair, name) for pair in _split(self.cfg.tlm_pairs)] if train else []
         self.datasets[split] = MaskedLmDataset(
@@ -196,6 +212,7 @@ class AlignMlmTask(PartsTask):
             alpha=self.cfg.multilang_sampling_alpha if train else 1.0,
             parallel=parallel,
             parallel_rate=self.cfg.tlm_rate,
+            code_switching=CodeSwitching(self.cfg.code_switch_rate, vocabulary.word_starts(self.dictionary)),
         )
 
     def _masking(self) -> Masking:
@@ -275,7 +292,7 @@ class AlignMlmTask(PartsTask):
                 "%s %s: most pairs are longer than --tokens-per-sample %d: TLM sees the short ones alone", pair, split,
                 self.cfg.tokens_per_sample,
             )  # fmt: skip
-        return Source(items, self._table(*langs))
+        return Source(items, *self._tables(*langs))
 
     @property
     def _marks_second(self) -> bool:
@@ -301,8 +318,7 @@ class AlignMlmTask(PartsTask):
     def translations(self) -> dict[str, Entries]:
         """Entries of the translation table of each language; read when a training set is loaded."""
         by_lang = defaultdict(Entries)
-        for item in _split(self.cfg.dict_mlm):
-            source, target, path = _named(item)
+        for source, target, path in _lexicons(self.cfg.dict_mlm, "--dict-mlm"):
             pairs = lexicon_words.load(path, self.dictionary)
             forth = Entries.of(pairs, self._language_mask(target))
             logger.info(
@@ -311,6 +327,16 @@ class AlignMlmTask(PartsTask):
             )  # fmt: skip
             by_lang[source] += forth
             by_lang[target] += Entries.of(pairs, self._language_mask(source), reverse=True)
+        return by_lang
+
+    @cached_property
+    def foreign(self) -> dict[str, Entries]:
+        """Entries for code-switching of each language; read when a training set is loaded."""
+        by_lang = defaultdict(Entries)
+        for source, target, path in _lexicons(self.cfg.code_switch, "--code-switch"):
+            pairs = lexicon_words.load(path, self.dictionary)
+            by_lang[source] += Entries.of(pairs, self.mask_idx)
+            by_lang[target] += Entries.of(pairs, self.mask_idx, reverse=True)
         return by_lang
 
     def _language_mask(self, lang: str) -> int:
@@ -325,7 +351,12 @@ class AlignMlmTask(PartsTask):
             )
         return self.dictionary.index(symbol)
 
-    def _table(self, *langs: str) -> Translations | None:
+    def _tables(self, *langs: str) -> tuple[Translations | None, Switches | None]:
+        """What translates the tokens of these languages, for DICT-MLM, and their words, for code-switching."""
+        foreign = sum((self.foreign.get(lang, Entries()) for lang in langs), Entries())
+        return self._translations(*langs), switches(foreign) or None
+
+    def _translations(self, *langs: str) -> Translations | None:
         table = sum((self.translations.get(lang, Entries()) for lang in langs), Entries())
         translations = Translations(
             table.pieces, len(self.dictionary), table.words if self.cfg.mask_whole_words else ()
@@ -355,9 +386,10 @@ def _split(names: str | None) -> list[str]:
     return names.split(",") if names else []
 
 
-def _named(item: str) -> list[str]:
-    """Source, target and path of a lexicon of ``--dict-mlm``."""
-    parts = item.split(":", 2)
-    if len(parts) < 3 or not all(parts):
-        raise InputError(f"--dict-mlm: found {item!r}, expected source:target:lexicon, e.g. en:fr:en-fr.tsv")
-    return parts
+def _lexicons(value: str | None, flag: str) -> Iterator[list[str]]:
+    """Source, target and path of each lexicon that a flag names."""
+    for item in _split(value):
+        parts = item.split(":", 2)
+        if len(parts) < 3 or not all(parts):
+            raise InputError(f"{flag}: found {item!r}, expected source:target:lexicon, e.g. en:fr:en-fr.tsv")
+        yield parts
