@@ -19,6 +19,7 @@ from torch import Tensor
 
 from fairseq_align import ranges
 from fairseq_align.criterions.chunked_cross_entropy import cross_entropy
+from fairseq_align.criterions.realignment import Realignment
 from fairseq_align.embeddings.alignment_loss import LOSSES, Blocks, alignment_term
 from fairseq_align.embeddings.anchor import Anchor
 from fairseq_align.embeddings.pair_loss import TEMPERATURE
@@ -33,6 +34,7 @@ from fairseq_align.training.fingerprint import PATHS
 from fairseq_align.training.parts import table_of
 
 SAMPLINGS = ("uniform", "weights")
+WEIGHT = Range(0, 1_000_000)
 DRIFT = "anchor_drift"  # in the log
 MOST_IN_A_BLOCK = 8192  # pairs of a loss that needs all of them: their cosines with each other take 256 MB
 
@@ -61,7 +63,7 @@ class AlignMlmConfig(FairseqDataclass):
     )
     align_weight: float = number(
         10.0,
-        Range(0, 1_000_000),
+        WEIGHT,
         "weight of the alignment loss beside the MLM loss in nats a token (the paper's alpha); 0: plain MLM",
     )
     align_warmup: int = number(0, COUNT, "updates over which the weight grows linearly from 0; 0: it is whole at once")
@@ -99,8 +101,17 @@ class AlignMlmConfig(FairseqDataclass):
     )
     anchor_weight: float = number(
         1.0,
-        Range(0, 1_000_000),
+        WEIGHT,
         "weight, beside the MLM loss, of the squared distance to the anchor as a share of its squared length",
+    )
+    realign_weight: float = number(
+        1.0, WEIGHT, "weight of the loss of the words that --realign pairs, beside the MLM loss; 0: only logged"
+    )
+    realign_layer: int = number(
+        -1, Range(-1000, 1000), "whose states are realigned; 0: the embeddings, 1: the first layer, -1: the last one"
+    )
+    realign_loss: str = field(
+        default="contrastive", metadata={"help": "of two states, as --align-loss of two word embeddings"}
     )
     seed: int = II("common.seed")
     tpu: bool = II("common.tpu")
@@ -129,6 +140,7 @@ class AlignMlmLoss(MaskedLmLoss):
         logits_chunk: rows of logits that are held at once, see ``chunked_cross_entropy``; 0: all.
         anchor: path of a checkpoint with the same vocabulary; None: none.
         anchor_weight: at least 0.
+        realign_weight, realign_layer, realign_loss: of ``Realignment``, where the task ``realigns``.
         seed: of the sample.
         find_unused_parameters: fairseq's setting of DistributedDataParallel, which looks at what the model returns: the
             output layer is then part of its forward pass, as in ``masked_lm``.
@@ -152,19 +164,24 @@ class AlignMlmLoss(MaskedLmLoss):
         logits_chunk: int = 0,
         anchor: Optional[str] = None,
         anchor_weight: float = 1.0,
+        realign_weight: float = 1.0,
+        realign_layer: int = -1,
+        realign_loss: str = "contrastive",
         seed: int = 1,
         tpu: bool = False,
         find_unused_parameters: bool = False,
     ):
         ranges.check(AlignMlmConfig, locals())
         super().__init__(MaskedLmConfig(tpu=tpu), task)
-        if logits_chunk and find_unused_parameters:
+        realigns = getattr(task, "realigns", False)
+        if find_unused_parameters and (logits_chunk or realigns):
             raise InputError(
-                "found --find-unused-parameters with --logits-chunk, expected one of them; all parameters are used, so "
-                "leave out the former"
+                f"found --find-unused-parameters with {'--logits-chunk' if logits_chunk else '--realign'}, expected "
+                "one of them; all parameters are used, so leave out the former"
             )
-        if align_loss not in LOSSES:
-            raise InputError(f"found --align-loss {align_loss}, expected one of {', '.join(LOSSES)}")
+        for flag, name in (("align", align_loss), ("realign", realign_loss)):
+            if name not in LOSSES:
+                raise InputError(f"found --{flag}-loss {name}, expected one of {', '.join(LOSSES)}")
         parts = _load(lexicon, task)
         self.pairs = Pairs.cat(list(parts.values()))
         self.whole: Blocks | None = None  # all pairs on the device of the model
@@ -191,6 +208,8 @@ class AlignMlmLoss(MaskedLmLoss):
         self.heldout_scores = None
         self.anchor_weight = anchor_weight
         self.anchor = Anchor(table_of(anchor)) if anchor and anchor_weight else None
+        pair_loss = LOSSES[realign_loss](align_temperature)
+        self.realignment = Realignment(pair_loss, realign_layer, realign_weight) if realigns else None
 
     def summary(self) -> Iterator[str]:
         """Pairs of each lexicon, and how much of the vocabulary they cover; a line each."""
@@ -202,9 +221,12 @@ class AlignMlmLoss(MaskedLmLoss):
             )
 
     def forward(self, model, sample, reduce=True):
-        masked_lm = super().forward if self.head_in_model else self._masked_lm
-        loss, sample_size, logging_output = masked_lm(model, sample, reduce)
-        if self.align_weight > 0:  # a batch with nothing to predict counts as one token: it can still be aligned
+        states = None
+        if self.head_in_model:
+            loss, sample_size, logging_output = super().forward(model, sample, reduce)
+        else:
+            loss, sample_size, logging_output, states = self._masked_lm(model, sample)
+        if self.align_weight > 0 or self.realignment:  # a batch with nothing to predict counts as one token
             sample_size = max(sample_size, 1) if isinstance(sample_size, int) else sample_size.clamp(min=1)
             logging_output["sample_size"] = sample_size
         embeddings = model.encoder.sentence_encoder.embed_tokens.weight
@@ -217,6 +239,12 @@ class AlignMlmLoss(MaskedLmLoss):
             drift = self.anchor(embeddings)
             scores[DRIFT] = drift.detach()
             loss = loss + self.anchor_weight * sample_size * drift
+        if self.realignment and states:
+            with torch.set_grad_enabled(torch.is_grad_enabled() and self.realignment.weight > 0):
+                realign, found = self.realignment(states, sample["word_pairs"])
+            scores |= found
+            if self.realignment.weight > 0:
+                loss = loss + self.realignment.weight * sample_size * realign
         # sums, as everything that ranks add up; reduce_metrics divides by sample_size
         logging_output.update({name: value * sample_size for name, value in scores.items()})
         logging_output["loss"] = loss.data
@@ -248,15 +276,18 @@ class AlignMlmLoss(MaskedLmLoss):
                 "alignment loss is one of the word embeddings alone"
             )
 
-    def _masked_lm(self, model, sample, reduce):
+    def _masked_lm(self, model, sample):
         """The same as the forward pass of ``masked_lm``, in as many chunks of logits as there are to be.
 
         Where the words to predict stand, and how many they are, is known from the batch: a GPU would have to be asked.
+
+        Returns:
+            what ``masked_lm`` does, and the states of all layers if the batch names words to realign.
         """
         chunked = self.logits_chunk or self.aligns_alone
         head, words = model.encoder.lm_head, model.encoder.sentence_encoder.embed_tokens
         with looked_up(words) if chunked and head.weight is words.weight else nullcontext():
-            states = model(**sample["net_input"], features_only=True)[0]
+            states, extra = model(**sample["net_input"], features_only=True, return_all_hiddens="word_pairs" in sample)
         predicted = self._predicted(sample)
         counts = {"sample_size": len(predicted), **{name: sample[name] for name in ("ntokens", "nsentences")}}
         if not (chunked or len(predicted)):  # a word without a target: ranks wait for a gradient of every parameter
@@ -266,7 +297,7 @@ class AlignMlmLoss(MaskedLmLoss):
             loss = cross_entropy(head, states, target, self.logits_chunk)
         else:
             loss = modules.cross_entropy(head(states), target, ignore_index=self.padding_idx, reduction="sum")
-        return loss, counts["sample_size"], counts
+        return loss, counts["sample_size"], counts, extra["inner_states"]
 
     def _predicted(self, sample: dict) -> Tensor:
         """Where in the flattened batch there is something to predict, int64, shape (N,); of a batch of another dataset
@@ -324,7 +355,7 @@ class AlignMlmLoss(MaskedLmLoss):
         metrics.log_scalar("loss", total["loss"] / size / math.log(2), size, round=3)
         metrics.log_scalar("mlm_loss", total["mlm_loss"] / size / math.log(2), size, round=3)
         metrics.log_derived("ppl", lambda meters: utils.get_perplexity(meters["mlm_loss"].avg))
-        logged = ("align_", "heldout_", "seen_", "whole_", DRIFT)
+        logged = ("align_", "realign_", "heldout_", "seen_", "whole_", DRIFT)
         for name in (name for name in logging_outputs[0] if name.startswith(logged)):
             mean = sum(log.get(name, 0) for log in logging_outputs) / size
             metrics.log_scalar(name, mean, size, round=6 if name == DRIFT else 4)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fairseq_align.data.code_switching import Switches
-from fairseq_align.lexicon.words import Pairs, Words
+from fairseq_align.lexicon.words import Kinds, Pairs, Words
 
 SIDES = ("source", "target")
 
@@ -78,4 +78,6 @@ def batched(items: list[np.ndarray]) -> dict[str, Tensor]:
 def pairs_of(batch: Mapping[str, Tensor]) -> Pairs:
     """Pairs of words whose ids are rows of the flattened states of a batch; each weighs 1."""
     source, target = (Words(batch[f"{side}_ids"], batch[f"{side}_offsets"]) for side in SIDES)
-    return Pairs(source, target, torch.ones(len(source), device=source.offsets.device))
+    rows = torch.arange(len(source), device=source.offsets.device)
+    all_differ = Kinds(rows, rows)  # no place is in two pairs
+    return Pairs(source, target, torch.ones_like(rows, dtype=torch.float32), kinds=(all_differ, all_differ))

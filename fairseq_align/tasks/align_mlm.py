@@ -122,6 +122,14 @@ class AlignMlmTaskConfig(PartsConfig):
         },
     )
     code_switch_rate: float = number(0.1, SHARE, "share of the words with a translation that --code-switch replaces")
+    realign: Optional[str] = field(
+        default=None,
+        metadata={
+            "help": "have words of TLM items that these lexicons pair, e.g. en:fr:en-fr.tsv, like states in a layer of "
+            "the encoder, see --realign-layer; for the criterion align_mlm; default: none",
+            PATHS: _labelled("--realign"),
+        },
+    )
     multilang_sampling_alpha: float = number(
         1.0,
         Range(0, 10),
@@ -148,6 +156,7 @@ class AlignMlmTask(PartsTask):
         words: first id of an ordinary token, and one more than the last.
         positions: most tokens in an item: ``--tokens-per-sample``, or the positions of the model if it has fewer.
         predicts: whether any token is to be predicted.
+        realigns: whether batches name words that are to have like states.
         update_num: number of the current update, from 0; the criterion draws its pairs by it.
     """
 
@@ -167,14 +176,15 @@ class AlignMlmTask(PartsTask):
         self.langs = cfg.langs.split(",")
         self.positions = cfg.tokens_per_sample
         self.predicts = cfg.mask_prob > 0
+        self.realigns = bool(cfg.realign)
         self.update_num = 0
         self.touched = TouchedRows(len(dictionary), dictionary.pad()) if cfg.sparse_embeddings else None
         self._check_tlm()
 
     def _check_tlm(self) -> None:
-        """Raise ``InputError`` for a setting of TLM's items without items that it could change."""
+        """Raise ``InputError`` for a setting that needs TLM's items, without such items."""
         pairs = _split(self.cfg.tlm_pairs)
-        for name in ("tlm_pack", "tlm_restart_positions", "tlm_language_embedding"):
+        for name in ("tlm_pack", "tlm_restart_positions", "tlm_language_embedding", "realign"):
             if getattr(self.cfg, name) and not pairs:
                 raise InputError(f"found --{name.replace('_', '-')} without --tlm-pairs, expected both or neither")
         if self.cfg.tlm_language_embedding and len(pairs) > 1:
@@ -204,6 +214,7 @@ class AlignMlmTask(PartsTask):
             Source(self._blocks(data / folder / name), *(self._tables(folder) if train else ())) for folder in langs
         ]
         parallel = [self._parallel(data, pair, name) for pair in _split(self.cfg.tlm_pairs)] if train else []
+        word_starts = vocabulary.word_starts(self.dictionary)
         self.datasets[split] = MaskedLmDataset(
             languages,
             self._masking(),
@@ -212,7 +223,8 @@ class AlignMlmTask(PartsTask):
             alpha=self.cfg.multilang_sampling_alpha if train else 1.0,
             parallel=parallel,
             parallel_rate=self.cfg.tlm_rate,
-            code_switching=CodeSwitching(self.cfg.code_switch_rate, vocabulary.word_starts(self.dictionary)),
+            code_switching=CodeSwitching(self.cfg.code_switch_rate, word_starts),
+            word_starts=word_starts if train and self.realigns else None,
         )
 
     def _masking(self) -> Masking:
@@ -240,11 +252,13 @@ class AlignMlmTask(PartsTask):
         return [f"{lang}/{split}" for lang in dict.fromkeys([*self.langs, *paired])]
 
     def build_criterion(self, cfg, from_checkpoint: bool = False):
-        if not self.predicts and not getattr(cfg, "align_weight", 0):
+        if not self.predicts and not (getattr(cfg, "align_weight", 0) or self.realigns):
             raise InputError(
                 "found --mask-prob 0 without an alignment loss, expected something to learn; give --criterion "
                 "align_mlm with an --align-weight above 0, or predict some tokens"
             )
+        if self.realigns and not hasattr(cfg, "realign_weight"):
+            raise InputError(f"found --realign with --criterion {cfg._name}, expected align_mlm, which has this term")
         return super().build_criterion(cfg, from_checkpoint)
 
     def reduce_metrics(self, logging_outputs, criterion) -> None:
@@ -292,7 +306,7 @@ class AlignMlmTask(PartsTask):
                 "%s %s: most pairs are longer than --tokens-per-sample %d: TLM sees the short ones alone", pair, split,
                 self.cfg.tokens_per_sample,
             )  # fmt: skip
-        return Source(items, *self._tables(*langs))
+        return Source(items, *self._tables(*langs), self.realigned.get(tuple(langs)))
 
     @property
     def _marks_second(self) -> bool:
@@ -338,6 +352,22 @@ class AlignMlmTask(PartsTask):
             by_lang[source] += Entries.of(pairs, self.mask_idx)
             by_lang[target] += Entries.of(pairs, self.mask_idx, reverse=True)
         return by_lang
+
+    @cached_property
+    def realigned(self) -> dict[tuple[str, str], Switches]:
+        """Translations of the words of the first language of each pair of ``--tlm-pairs``."""
+        pairs = [tuple(pair.split(":")) for pair in _split(self.cfg.tlm_pairs)]
+        found = {}
+        for source, target, path in _lexicons(self.cfg.realign, "--realign"):
+            if (source, target) not in pairs and (target, source) not in pairs:
+                raise InputError(
+                    f"--realign: found {source}:{target}, expected a pair of --tlm-pairs {self.cfg.tlm_pairs or ''}; "
+                    "words are paired in its parallel sentences"
+                )
+            forth = (source, target) in pairs
+            entries = Entries.of(lexicon_words.load(path, self.dictionary), self.mask_idx, reverse=not forth)
+            found[(source, target) if forth else (target, source)] = switches(entries)
+        return found
 
     def _language_mask(self, lang: str) -> int:
         """Id of the mask symbol of a language; that of ``<mask>`` in the mode that shows no such symbols."""

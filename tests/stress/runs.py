@@ -43,6 +43,8 @@ OBJECTIVES = {
     "tlm": ["--align-weight", "0", "--tlm-pairs", "a:b", "--tlm-rate", "0.5"],
     "dict_mlm": ["--align-weight", "0", "--dict-mlm", "a:b:{data}/lexicon.tsv"],
     "align_mlm": ["--align-pairs", "8", "--multilang-sampling-alpha", "0.5"],
+    "beyond": ["--align-pairs", "8", "--align-loss", "csls", "--tlm-pairs", "a:b", "--tlm-rate", "0.5"]
+    + ["--realign", "a:b:{data}/lexicon.tsv", "--code-switch", "a:b:{data}/lexicon.tsv"],
 }
 
 
