@@ -18,6 +18,7 @@ from omegaconf import II, MISSING
 from torch import Tensor
 
 from fairseq_align import ranges
+from fairseq_align.criterions import gradient_angles
 from fairseq_align.criterions.chunked_cross_entropy import cross_entropy
 from fairseq_align.criterions.realignment import Realignment
 from fairseq_align.embeddings.alignment_loss import LOSSES, Blocks, alignment_term
@@ -104,6 +105,12 @@ class AlignMlmConfig(FairseqDataclass):
         WEIGHT,
         "weight, beside the MLM loss, of the squared distance to the anchor as a share of its squared length",
     )
+    log_angles: int = number(
+        0,
+        COUNT,
+        "updates between two logs of the angles, part by part of the model, between the gradients of the MLM loss and "
+        "of the other terms; such an update takes twice its time; 0: never",
+    )
     realign_weight: float = number(
         1.0, WEIGHT, "weight of the loss of the words that --realign pairs, beside the MLM loss; 0: only logged"
     )
@@ -140,6 +147,7 @@ class AlignMlmLoss(MaskedLmLoss):
         logits_chunk: rows of logits that are held at once, see ``chunked_cross_entropy``; 0: all.
         anchor: path of a checkpoint with the same vocabulary; None: none.
         anchor_weight: at least 0.
+        log_angles: updates between two logs of ``gradient_angles``; 0: never.
         realign_weight, realign_layer, realign_loss: of ``Realignment``, where the task ``realigns``.
         seed: of the sample.
         find_unused_parameters: fairseq's setting of DistributedDataParallel, which looks at what the model returns: the
@@ -164,6 +172,7 @@ class AlignMlmLoss(MaskedLmLoss):
         logits_chunk: int = 0,
         anchor: Optional[str] = None,
         anchor_weight: float = 1.0,
+        log_angles: int = 0,
         realign_weight: float = 1.0,
         realign_layer: int = -1,
         realign_loss: str = "contrastive",
@@ -173,6 +182,11 @@ class AlignMlmLoss(MaskedLmLoss):
     ):
         ranges.check(AlignMlmConfig, locals())
         super().__init__(MaskedLmConfig(tpu=tpu), task)
+        if logits_chunk and log_angles:
+            raise InputError(
+                "found --log-angles with --logits-chunk, expected one of them: with chunks the word embeddings have no "
+                "gradient of the MLM loss of their own"
+            )
         realigns = getattr(task, "realigns", False)
         if find_unused_parameters and (logits_chunk or realigns):
             raise InputError(
@@ -201,6 +215,7 @@ class AlignMlmLoss(MaskedLmLoss):
                 f"{MOST_IN_A_BLOCK:,}; draw some for each update, e.g. --align-pairs 1024"
             )
         self.logits_chunk = logits_chunk
+        self.log_angles = log_angles
         self.head_in_model = find_unused_parameters or tpu
         self.aligns_alone = not getattr(task, "predicts", True)
         self.cumulative_weights = self.pairs.weights.double().cumsum(0).numpy()
@@ -233,18 +248,22 @@ class AlignMlmLoss(MaskedLmLoss):
         with torch.autocast(embeddings.device.type, enabled=False):
             align, scores = self._align(embeddings, model.training)
         logging_output["mlm_loss"] = loss.data
+        terms = []
         if self.align_weight > 0:
-            loss = loss + self._weight(model.training) * sample_size * align
+            terms.append(self._weight(model.training) * sample_size * align)
         if self.anchor is not None:
             drift = self.anchor(embeddings)
             scores[DRIFT] = drift.detach()
-            loss = loss + self.anchor_weight * sample_size * drift
+            terms.append(self.anchor_weight * sample_size * drift)
         if self.realignment and states:
             with torch.set_grad_enabled(torch.is_grad_enabled() and self.realignment.weight > 0):
                 realign, found = self.realignment(states, sample["word_pairs"])
             scores |= found
             if self.realignment.weight > 0:
-                loss = loss + self.realignment.weight * sample_size * realign
+                terms.append(self.realignment.weight * sample_size * realign)
+        if terms and self.log_angles and model.training and self.task.update_num % self.log_angles == 0:
+            scores |= self._angles(model.encoder.sentence_encoder, loss, sum(terms), sample_size)
+        loss = sum(terms, loss)
         # sums, as everything that ranks add up; reduce_metrics divides by sample_size
         logging_output.update({name: value * sample_size for name, value in scores.items()})
         logging_output["loss"] = loss.data
@@ -268,6 +287,15 @@ class AlignMlmLoss(MaskedLmLoss):
         else:
             scores.update(self._score_heldout(embeddings))
         return align, scores
+
+    def _angles(self, encoder, mlm_loss: Tensor, others: Tensor, sample_size) -> dict[str, Tensor]:
+        """Angle of the gradients of the MLM loss and of all other terms together, of each part of the model."""
+        parts = gradient_angles.parts_of(encoder)
+        by_mlm, by_others = (gradient_angles.gradients(loss, parts) for loss in (mlm_loss, others))
+        if "embeddings" in parts and self.align_weight > 0:  # autograd adds that of the pairs in its own way
+            table, factor = encoder.embed_tokens.weight, mlm_loss.new_tensor(self._weight(True)) * sample_size
+            self.blocks(table.device).add_gradient(table, by_others["embeddings"][0], factor)
+        return {f"angle_{name}": gradient_angles.angle(by_mlm[name], by_others[name]) for name in parts}
 
     def _check_trains(self, embeddings: Tensor) -> None:
         if not embeddings.requires_grad:
@@ -355,7 +383,7 @@ class AlignMlmLoss(MaskedLmLoss):
         metrics.log_scalar("loss", total["loss"] / size / math.log(2), size, round=3)
         metrics.log_scalar("mlm_loss", total["mlm_loss"] / size / math.log(2), size, round=3)
         metrics.log_derived("ppl", lambda meters: utils.get_perplexity(meters["mlm_loss"].avg))
-        logged = ("align_", "realign_", "heldout_", "seen_", "whole_", DRIFT)
+        logged = ("align_", "realign_", "angle_", "heldout_", "seen_", "whole_", DRIFT)
         for name in (name for name in logging_outputs[0] if name.startswith(logged)):
             mean = sum(log.get(name, 0) for log in logging_outputs) / size
             metrics.log_scalar(name, mean, size, round=6 if name == DRIFT else 4)
