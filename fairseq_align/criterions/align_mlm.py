@@ -20,6 +20,7 @@ from torch import Tensor
 from fairseq_align import ranges
 from fairseq_align.criterions import gradient_angles
 from fairseq_align.criterions.chunked_cross_entropy import cross_entropy
+from fairseq_align.criterions.prealignment import prealignment, word_items
 from fairseq_align.criterions.realignment import Realignment
 from fairseq_align.embeddings.alignment_loss import LOSSES, Blocks, alignment_term
 from fairseq_align.embeddings.anchor import Anchor
@@ -37,6 +38,7 @@ from fairseq_align.training.parts import table_of
 SAMPLINGS = ("uniform", "weights")
 WEIGHT = Range(0, 1_000_000)
 DRIFT = "anchor_drift"  # in the log
+MOST_WORD_ITEMS = 4096  # pairs whose words go through the encoder in an update
 MOST_IN_A_BLOCK = 8192  # pairs of a loss that needs all of them: their cosines with each other take 256 MB
 
 
@@ -105,6 +107,12 @@ class AlignMlmConfig(FairseqDataclass):
         WEIGHT,
         "weight, beside the MLM loss, of the squared distance to the anchor as a share of its squared length",
     )
+    prealign_updates: int = number(
+        0,
+        COUNT,
+        "updates at the beginning in which the alignment loss is that of the words' states in all layers, each word on "
+        "its own, and not of the word embeddings alone; 0: none",
+    )
     log_angles: int = number(
         0,
         COUNT,
@@ -147,6 +155,7 @@ class AlignMlmLoss(MaskedLmLoss):
         logits_chunk: rows of logits that are held at once, see ``chunked_cross_entropy``; 0: all.
         anchor: path of a checkpoint with the same vocabulary; None: none.
         anchor_weight: at least 0.
+        prealign_updates: updates of ``prealignment`` at the beginning.
         log_angles: updates between two logs of ``gradient_angles``; 0: never.
         realign_weight, realign_layer, realign_loss: of ``Realignment``, where the task ``realigns``.
         seed: of the sample.
@@ -172,6 +181,7 @@ class AlignMlmLoss(MaskedLmLoss):
         logits_chunk: int = 0,
         anchor: Optional[str] = None,
         anchor_weight: float = 1.0,
+        prealign_updates: int = 0,
         log_angles: int = 0,
         realign_weight: float = 1.0,
         realign_layer: int = -1,
@@ -214,8 +224,14 @@ class AlignMlmLoss(MaskedLmLoss):
                 f"found {align_pairs or len(self.pairs):,} pairs to contrast with each other, expected at most "
                 f"{MOST_IN_A_BLOCK:,}; draw some for each update, e.g. --align-pairs 1024"
             )
+        if prealign_updates and (align_pairs or len(self.pairs)) > MOST_WORD_ITEMS:
+            raise InputError(
+                f"found --prealign-updates and {align_pairs or len(self.pairs):,} pairs whose words go through the "
+                f"encoder, expected at most {MOST_WORD_ITEMS:,}; draw some for each update, e.g. --align-pairs 512"
+            )
         self.logits_chunk = logits_chunk
         self.log_angles = log_angles
+        self.prealign_updates = prealign_updates
         self.head_in_model = find_unused_parameters or tpu
         self.aligns_alone = not getattr(task, "predicts", True)
         self.cumulative_weights = self.pairs.weights.double().cumsum(0).numpy()
@@ -247,6 +263,10 @@ class AlignMlmLoss(MaskedLmLoss):
         embeddings = model.encoder.sentence_encoder.embed_tokens.weight
         with torch.autocast(embeddings.device.type, enabled=False):
             align, scores = self._align(embeddings, model.training)
+        if self.align_weight > 0 and model.training and self.task.update_num < self.prealign_updates:
+            items = word_items(self.draw(), self.task.source_dictionary)
+            align = prealignment(model.encoder.sentence_encoder, items, self.pair_loss)
+            scores["prealign_loss"] = align.detach()
         logging_output["mlm_loss"] = loss.data
         terms = []
         if self.align_weight > 0:
@@ -292,7 +312,10 @@ class AlignMlmLoss(MaskedLmLoss):
         """Angle of the gradients of the MLM loss and of all other terms together, of each part of the model."""
         parts = gradient_angles.parts_of(encoder)
         by_mlm, by_others = (gradient_angles.gradients(loss, parts) for loss in (mlm_loss, others))
-        if "embeddings" in parts and self.align_weight > 0:  # autograd adds that of the pairs in its own way
+        prealigns = self.task.update_num < self.prealign_updates
+        if (
+            "embeddings" in parts and self.align_weight > 0 and not prealigns
+        ):  # autograd adds that of the pairs in its own way
             table, factor = encoder.embed_tokens.weight, mlm_loss.new_tensor(self._weight(True)) * sample_size
             self.blocks(table.device).add_gradient(table, by_others["embeddings"][0], factor)
         return {f"angle_{name}": gradient_angles.angle(by_mlm[name], by_others[name]) for name in parts}
@@ -383,7 +406,7 @@ class AlignMlmLoss(MaskedLmLoss):
         metrics.log_scalar("loss", total["loss"] / size / math.log(2), size, round=3)
         metrics.log_scalar("mlm_loss", total["mlm_loss"] / size / math.log(2), size, round=3)
         metrics.log_derived("ppl", lambda meters: utils.get_perplexity(meters["mlm_loss"].avg))
-        logged = ("align_", "realign_", "angle_", "heldout_", "seen_", "whole_", DRIFT)
+        logged = ("align_", "prealign_", "realign_", "angle_", "heldout_", "seen_", "whole_", DRIFT)
         for name in (name for name in logging_outputs[0] if name.startswith(logged)):
             mean = sum(log.get(name, 0) for log in logging_outputs) / size
             metrics.log_scalar(name, mean, size, round=6 if name == DRIFT else 4)

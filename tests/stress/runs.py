@@ -44,7 +44,8 @@ OBJECTIVES = {
     "dict_mlm": ["--align-weight", "0", "--dict-mlm", "a:b:{data}/lexicon.tsv"],
     "align_mlm": ["--align-pairs", "8", "--multilang-sampling-alpha", "0.5"],
     "beyond": ["--align-pairs", "8", "--align-loss", "csls", "--tlm-pairs", "a:b", "--tlm-rate", "0.5"]
-    + ["--realign", "a:b:{data}/lexicon.tsv", "--code-switch", "a:b:{data}/lexicon.tsv"],
+    + ["--realign", "a:b:{data}/lexicon.tsv", "--code-switch", "a:b:{data}/lexicon.tsv"]
+    + ["--prealign-updates", "8"],
 }
 
 
