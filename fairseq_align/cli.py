@@ -42,6 +42,9 @@ COMMANDS = (
     ),
     Command("evaluate", "fairseq_align.evaluation.command", "score a checkpoint on subsets", "add_evaluate_parser"),
     Command("align", "fairseq_align.alignment.command", "align the word embeddings of a checkpoint alone"),
+    Command(
+        "induce", "fairseq_align.evaluation.induce_command", "a dictionary of the words that are nearest to each other"
+    ),
     Command("map", "fairseq_align.evaluation.map_command", "a map of the word embeddings of two languages"),
     Command("report", "fairseq_align.results.command", "tables and figures from results"),
     Command("export", "fairseq_align.huggingface.command", "a checkpoint as a Hugging Face model", "add_export_parser"),

@@ -74,6 +74,7 @@ FLAGS = {  # of the commands of fairseq-align: a name means the same in all of t
     "--lr": Range(1e-6, 10),
     "--max-tokens": Range(5, 1_000_000),  # of a pair: <s>, two </s> between, </s>, and a token
     "--max-words": COUNT,
+    "--min-score": Range(0, 4),  # CSLS lies between -4 and 4
     "--min-words": COUNT,
     "--minimum": COUNT,
     "--overlap": SHARE,
@@ -81,9 +82,11 @@ FLAGS = {  # of the commands of fairseq-align: a name means the same in all of t
     "--rate": SHARE,
     "--seed": COUNT,
     "--test": COUNT,
+    "--top": COUNT,
     "--updates": COUNT,
     "--valid": COUNT,
     "--vocab-size": Range(4, 10_000_000),  # <unk>, <s>, </s> and a piece
+    "--words": Range(1, MOST),
     "--workers": Range(1, 1000),
 }
 

@@ -1,12 +1,13 @@
 """A baseline of bilingual lexicon induction that trains nothing: words are alike if their character n-grams are.
 
 words -> ``vectors`` (unit vectors of n-gram counts, sparse) -> ``ranks``, as those of ``retrieval``
+                                                             -> ``nearest``, the most alike candidate of each word
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,24 +65,46 @@ def ranks(queries: Sequence[str], candidates: Sequence[str], gold: Tensor) -> Ra
     Args:
         gold: pairs of a query and a candidate that translates it, int64, shape (G, 2); every query has one.
     """
-    columns: dict[str, int] = {}
-    targets = vectors(candidates, columns).T.tocsr()
-    known = len(columns)
-    sources = vectors(queries, columns)[:, :known]  # what no candidate has only lengthens a query, the same for all
     pairs = gold.cpu().numpy()
     is_gold = np.zeros(len(candidates), dtype=bool)
     rank = np.empty(len(queries), dtype=np.int64)
     tied = np.empty(len(queries), dtype=bool)
+    for row, own in enumerate(_cosines(queries, candidates)):
+        translations = pairs[pairs[:, 0] == row, 1]
+        best = own[translations].max()
+        equal = np.abs(own - best) <= TOLERANCE
+        first = translations[equal[translations]].min()
+        is_gold[translations] = True
+        rank[row] = 1 + np.count_nonzero(own > best + TOLERANCE) + np.count_nonzero(equal[:first])
+        tied[row] = bool((equal & ~is_gold).any())
+        is_gold[translations] = False
+    return Ranks(torch.from_numpy(rank), torch.from_numpy(tied))
+
+
+def nearest(queries: Sequence[str], candidates: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The candidate whose n-gram counts are most like those of each query, of equal ones the first, and the cosine.
+
+    Example:
+        >>> row, score = nearest(["\u2581nation"], ["\u2581maison", "\u2581nation"])
+        >>> row.tolist(), score.round(6).tolist()
+        ([1], [1.0])
+
+    Returns:
+        rows of the candidates, int64, and cosines in [0, 1], float64, each of shape (Q,).
+    """
+    row, score = np.empty(len(queries), dtype=np.int64), np.empty(len(queries))
+    for number, own in enumerate(_cosines(queries, candidates)):
+        row[number] = np.argmax(own >= own.max() - TOLERANCE)
+        score[number] = own[row[number]]
+    return row, score
+
+
+def _cosines(queries: Sequence[str], candidates: Sequence[str]) -> Iterator[np.ndarray]:
+    """Of one query after the other its cosines to all candidates, shape (N,)."""
+    columns: dict[str, int] = {}
+    targets = vectors(candidates, columns).T.tocsr()
+    known = len(columns)
+    sources = vectors(queries, columns)[:, :known]  # what no candidate has only lengthens a query, the same for all
     block = max(1, SCORES // len(candidates))
     for start in range(0, len(queries), block):
-        scores = (sources[start : start + block] @ targets).toarray()
-        for row, own in enumerate(scores, start):
-            translations = pairs[pairs[:, 0] == row, 1]
-            best = own[translations].max()
-            equal = np.abs(own - best) <= TOLERANCE
-            first = translations[equal[translations]].min()
-            is_gold[translations] = True
-            rank[row] = 1 + np.count_nonzero(own > best + TOLERANCE) + np.count_nonzero(equal[:first])
-            tied[row] = bool((equal & ~is_gold).any())
-            is_gold[translations] = False
-    return Ranks(torch.from_numpy(rank), torch.from_numpy(tied))
+        yield from (sources[start : start + block] @ targets).toarray()

@@ -203,7 +203,8 @@ def _names(known: Sequence[str]):
     return parse
 
 
-def _add_recording(parser: argparse.ArgumentParser) -> None:
+def add_recording(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of a ``Recording`` to a command."""
     parser.add_argument("checkpoint", help="checkpoint of fairseq-train")
     parser.add_argument("data", help="folder of binarized data with dict.txt")
     parser.add_argument("--results", help="JSON-lines file to append the scores to; default: they are only printed")
@@ -232,7 +233,7 @@ def add_evaluate_parser(subparsers) -> None:
         "model beside the unigram entropy of the text; or how often parallel sentences find each other. Question "
         "answering is out of scope.",
     )
-    _add_recording(parser)
+    add_recording(parser)
     parser.add_argument("--subset", required=True, help="comma-separated subsets: test, test_fr, valid_en-x")
     parser.add_argument(
         "--task",
@@ -260,7 +261,7 @@ def add_alignment_parser(subparsers) -> None:
         "vocabulary of the other language; mean cosine; isomorphism. Of a language in derived pieces also the paper's "
         "measure, P@1 over the whole vocabulary.",
     )
-    _add_recording(parser)
+    add_recording(parser)
     parser.add_argument(
         "--lexicon", help="pairs seen in training; default, without --heldout-lexicon: both of the training"
     )

@@ -1,5 +1,6 @@
 """How often pieces and words occur in binarized text."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,6 +9,7 @@ from fairseq_align.lexicon.words import Words
 
 FNV_BASIS, FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # Fowler, Noll & Vo, 64 bits
 PART = 1 << 24  # tokens that are counted at a time; bounds the memory
+LONGEST = 16  # pieces of a word; longer ones are addresses, and what a vocabulary has no letters of
 
 
 def unigrams(tokens: np.ndarray, size: int) -> np.ndarray:
@@ -54,6 +56,38 @@ def occurrences(tokens: np.ndarray, words: Words) -> np.ndarray:
             nearest = np.minimum(np.searchsorted(distinct, hashes), len(distinct) - 1)
             totals += np.bincount(nearest[distinct[nearest] == hashes], minlength=len(distinct))
         counts[rows] = totals[inverse]
+    return counts
+
+
+def whole_words(tokens: np.ndarray, starts: np.ndarray, part: int = PART) -> Counter[tuple[int, ...]]:
+    """Occurrences of each whole word of a text, from one piece that begins a word to the next.
+
+    Beyond the distinct words, memory is bounded by ``part``. Words of more than ``LONGEST`` pieces are left out.
+
+    Args:
+        tokens: ids, shape (N,), may be memory-mapped.
+        starts: whether each id begins a word, bool, shape (V,); specials do.
+        part: tokens that are counted at a time, more than ``LONGEST``.
+
+    Example:
+        >>> starts = np.array([True] * 5 + [False])  # 5 goes on with a word
+        >>> sorted(whole_words(np.array([4, 5, 4, 4, 5]), starts).items())
+        [((4,), 1), ((4, 5), 2)]
+    """
+    counts: Counter[tuple[int, ...]] = Counter()
+    begin = 0
+    while begin < len(tokens):
+        block = np.asarray(tokens[begin : begin + part])
+        firsts = np.flatnonzero(starts[block])
+        if begin + len(block) < len(tokens) and len(firsts) and firsts[-1]:  # the last word may go on
+            block, firsts = block[: firsts[-1]], firsts[:-1]
+        lengths = np.diff(firsts, append=len(block))
+        for length in range(1, LONGEST + 1):
+            rows = block[firsts[lengths == length][:, None] + np.arange(length)]
+            _, where, numbers = np.unique(_hashes(rows.T), return_index=True, return_counts=True)
+            for word, number in zip(rows[where].tolist(), numbers.tolist(), strict=True):
+                counts[tuple(word)] += number
+        begin += len(block)
     return counts
 
 

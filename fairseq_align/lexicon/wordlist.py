@@ -2,17 +2,17 @@
 
 Three forms, told apart line by line: MUSE's ``source target`` (one space); TSV, ``source<TAB>target[<TAB>weight]``; and
 PanLex's columns, ``eng-000<TAB>house<TAB>fra-000<TAB>maison[<TAB>weight]``, which name the languages and may hold
-others. ``dictd.py`` and ``tei.py`` read other files into the same pairs.
+others. ``dictd.py`` and ``tei.py`` read other files into the same pairs. ``write`` writes the second form.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from fairseq_align.errors import InputError
-from fairseq_align.files import LONGEST_ROW, read_lines
+from fairseq_align.files import LONGEST_ROW, read_lines, writing
 from fairseq_align.lexicon.file import parse_weight
 from fairseq_align.lexicon.languages import is_turned, warn_without
 
@@ -76,6 +76,21 @@ def _pair(where: str, line: str, fields: list[str], languages: tuple[str, str] |
     if turned is None:
         return Pair(source, "")
     return Pair(target, source, weight) if turned else Pair(source, target, weight)
+
+
+def write(path: str | Path, pairs: Iterable[Pair]) -> None:
+    """Write a word list, whole or not at all: ``source<TAB>target<TAB>weight``, the weight with six digits.
+
+    Args:
+        pairs: their weights are positive; no word holds a tab or the end of a line.
+
+    Example:
+        >>> write("en-fr.txt", [Pair("ice cream", "glace", 0.5)])
+        >>> Path("en-fr.txt").read_text()
+        'ice cream\\tglace\\t0.5\\n'
+    """
+    with writing(path) as file:
+        file.writelines(f"{pair.source}\t{pair.target}\t{pair.weight:.6g}\n" for pair in pairs)
 
 
 def without_notes(text: str) -> str:

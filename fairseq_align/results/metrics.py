@@ -33,6 +33,7 @@ DISTANCE = Unit("distance", 1, 3)
 
 TEXT = ("test", "valid")  # splits of text, labelled or not
 PAIRS = ("seen", "heldout")  # splits of a bilingual dictionary: trained on, and kept from training
+HELDOUT = ("heldout",)
 WHOLE = ("whole",)  # all pieces that a derivation translates, in a bilingual dictionary or not
 VOCABULARY = ("vocabulary",)  # all words of both languages, without a dictionary
 
@@ -41,7 +42,12 @@ GEOMETRY = "Cosine and language model"
 TABLES = (TRANSFER, GEOMETRY)  # titles, in the order of a report
 IN_DETAIL = "Alignment in detail"
 SHAPE = "Likeness in shape"
-DETAIL_TABLES = (IN_DETAIL, SHAPE)  # a line for all that was compared: layer, mapping, direction, band of words
+INDUCED = "Induced dictionary"
+DETAIL_TABLES = (
+    IN_DETAIL,
+    SHAPE,
+    INDUCED,
+)  # a line for all that was compared: layer, mapping, direction, band of words
 
 
 class Metric(NamedTuple):
@@ -155,6 +161,17 @@ TASKS: dict[str, Task] = {
             ),
             "eigenvectors": Metric("eigenvectors", DISTANCE, VOCABULARY, high=math.inf, details=SHAPE),
             "gromov_hausdorff": Metric("Gromov-Hausdorff", DISTANCE, VOCABULARY, high=2, details=SHAPE),
+        },
+    ),
+    "induction": Task(
+        "Induced dictionary",
+        {
+            "precision": Metric("precision", PERCENT, HELDOUT, details=INDUCED),
+            "spelling_precision": Metric("spelling", PERCENT, HELDOUT, details=INDUCED, baseline=True),
+            "chance": Metric("chance", PERCENT, HELDOUT, details=INDUCED, baseline=True),
+            "coverage": Metric("coverage", PERCENT, HELDOUT, details=INDUCED),
+            "spelling_coverage": Metric("spelling coverage", PERCENT, HELDOUT, details=INDUCED, baseline=True),
+            "score": Metric("least score", COSINE, HELDOUT, low=-4, high=4, details=INDUCED),  # the range of CSLS
         },
     ),
     "xnli": Task(

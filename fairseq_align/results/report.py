@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fairseq_align import files
 from fairseq_align.errors import InputError
-from fairseq_align.results import aggregate, curves, embedding_map, page, plots, rendering
+from fairseq_align.results import aggregate, curves, embedding_map, induction, page, plots, rendering
 from fairseq_align.results.charts import Figure
 from fairseq_align.results.comparison import Comparison, comparisons, correlation_lines
 from fairseq_align.results.metrics import metric_of
@@ -57,7 +57,7 @@ def report(
     Args:
         results: results files, read in order; of scores with the same key the last counts.
         out: folder for report.{html,md,csv,tex} and, as PNG and SVG, the figures that there are data for: report,
-            scatter, curves, alignment-curves, map; it is made.
+            scatter, induction, curves, alignment-curves, map; it is made.
         logs: of fairseq-train, for learning curves; None: those that the recipes leave beside the results,
             ``runs/*/pretrain/train.log``; empty: none.
         maps: files of ``fairseq-align map``; None: ``map.json`` beside the results, if there is one; empty: none.
@@ -93,13 +93,13 @@ def tabulate(
     cells = aggregate.aggregate(aggregate.scores_of(counted))
     compared = comparisons(cells)
     made = tables(cells, compared, in_tables)
-    figures = tuple(_figures(cells, compared, list(logged.values()), drawn_maps))
+    figures = tuple(_figures(cells, compared, list(logged.values()), drawn_maps, details))
     signatures = _signatures(counted, in_tables)
     texts = {
         "report.html": page.page(
             TITLE, made, figures, legend(cells, counted), correlation_lines(compared) if compared else [], signatures
         ),
-        "report.md": to_markdown(cells, compared, made, counted, in_tables, figures[1:]),
+        "report.md": to_markdown(cells, compared, made, counted, in_tables, figures),
         "report.csv": rendering.to_csv(cells),
         "report.tex": rendering.to_latex(made),
     }
@@ -115,12 +115,18 @@ def _figures(
     compared: Sequence[Comparison],
     runs: Sequence[curves.Run],
     maps: Sequence[embedding_map.EmbeddingMap],
+    details: Sequence[dict] = (),
 ) -> Iterator[Figure]:
     """The figures that there are data for, the bars first."""
-    yield plots.bars(cells)
+    if cells:
+        yield plots.bars(cells)
     if compared:
         yield plots.scatter(compared)
-    for figure in (plots.alignment_curves(runs), plots.learning_curves(runs)):
+    for figure in (
+        induction.precision_curves(details),
+        plots.alignment_curves(runs),
+        plots.learning_curves(runs),
+    ):
         if figure:
             yield figure
     for number, made in enumerate(maps, 1):
@@ -142,7 +148,7 @@ def to_markdown(
         by_title: the tables.
         records: those that the cells were computed from.
         details: those of the detailed tables.
-        figures: those beside the bars; of the scatter its table says all.
+        figures: all of them; of the scatter its table says all.
     """
     parts = [f"# {TITLE}"]
     parts += [f"## {title}\n\n{rendering.markdown_table(lines)}" for title, lines in by_title.items()]
@@ -153,17 +159,21 @@ def to_markdown(
             "Spearman's ρ with a 95 % bootstrap interval and a permutation p-value; a point is one trained model.\n\n"
             "![Alignment against gap, a point for each model](scatter.png)",
         ]
-    parts += [
-        "\n".join(f"- {line}" for line in legend(cells, records, rendering.markdown_text)),
-        "![Bars: scores of each task, and P@1 of the alignment, of each objective](report.png)\n\n"
-        "Bars are means over seeds, lines ± one standard deviation, dots single seeds.",
-    ]
-    parts += [
-        f"![{figure.title}]({figure.name}.png)\n\n{figure.caption}" for figure in figures if figure.name != "scatter"
-    ]
+    parts.append("\n".join(f"- {line}" for line in legend(cells, records, rendering.markdown_text)))
+    parts += [_in_markdown(figure) for figure in figures if figure.name != "scatter"]
     signatures = "\n".join(_signatures(records, details))
     parts.append(f"## Signatures\n\nEvery score above, in the order of rows and columns.\n\n```text\n{signatures}\n```")
     return "\n\n".join(parts) + "\n"
+
+
+def _in_markdown(figure: Figure) -> str:
+    """A figure and its caption; of the bars, which are the answer, the picture says in words what it shows."""
+    if figure.name == "report":
+        return (
+            "![Bars: scores of each task, and P@1 of the alignment, of each objective](report.png)\n\n"
+            "Bars are means over seeds, lines ± one standard deviation, dots single seeds."
+        )
+    return f"![{figure.title}]({figure.name}.png)\n\n{figure.caption}"
 
 
 def _signatures(records: Sequence[dict], details: Sequence[dict]) -> list[str]:

@@ -42,3 +42,11 @@ def test_ranks_equal_those_of_all_cosines(queries, candidates, data):
         assert found.rank[query] == 1 + min(order.index(row) for row in own)
         best = max(cosines[row] for row in own)
         assert found.tied[query] == any(cosines[row] == best and row not in own for row in range(len(candidates)))
+
+
+@given(WORDS, WORDS)
+def test_the_nearest_is_the_first_of_the_greatest_of_all_cosines(queries, candidates):
+    rows, scores = spelling.nearest(queries, candidates)
+    for query, row, score in zip(queries, rows, scores, strict=True):
+        cosines = [round(cosine(query, candidate), 5) for candidate in candidates]
+        assert row == cosines.index(max(cosines)) and round(score, 5) == max(cosines)

@@ -22,6 +22,13 @@ def test_word_lists_are_muse_or_tsv(tmp_path):
             list(wordlist.read(path))
 
 
+def test_a_word_list_is_read_as_it_was_written(tmp_path):
+    path = tmp_path / "en-fr.txt"
+    pairs = [("#house", "maison", 1.25), ("ice cream", "glace", 1e-7), ("na\u0308he", "\u0930\u093e\u092e", 0.333333)]
+    wordlist.write(path, [wordlist.Pair(*pair) for pair in pairs])
+    assert list(wordlist.read(path)) == pairs
+
+
 def test_panlex_columns_name_the_languages(tmp_path):
     path = tmp_path / "panlex.tsv"
     path.write_text("eng-000\thouse\tfra-000\tmaison\t7\nfra-000\tchat\teng-000\tcat\neng-000\tdog\tdeu-000\tHund\n")
