@@ -1,5 +1,6 @@
 """Criterion ``align_mlm``: masked-LM loss plus the alignment loss of a bilingual dictionary."""
 
+import logging
 import math
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -22,6 +23,7 @@ from fairseq_align.criterions import gradient_angles
 from fairseq_align.criterions.chunked_cross_entropy import cross_entropy
 from fairseq_align.criterions.prealignment import prealignment, word_items
 from fairseq_align.criterions.realignment import Realignment
+from fairseq_align.criterions.self_learning import SelfLearning, kept, languages, precision, taken_up
 from fairseq_align.embeddings.alignment_loss import LOSSES, Blocks, alignment_term
 from fairseq_align.embeddings.anchor import Anchor
 from fairseq_align.embeddings.pair_loss import TEMPERATURE
@@ -34,6 +36,8 @@ from fairseq_align.ranges import COUNT, Range, number
 from fairseq_align.text import vocabulary
 from fairseq_align.training.fingerprint import PATHS
 from fairseq_align.training.parts import table_of
+
+logger = logging.getLogger(__name__)
 
 SAMPLINGS = ("uniform", "weights")
 WEIGHT = Range(0, 1_000_000)
@@ -107,6 +111,20 @@ class AlignMlmConfig(FairseqDataclass):
         WEIGHT,
         "weight, beside the MLM loss, of the squared distance to the anchor as a share of its squared length",
     )
+    self_learn: Optional[str] = field(
+        default=None,
+        metadata={
+            "help": "have words of these pairs of languages, e.g. en:fr,en:hi, that are nearest to each other join the "
+            "lexicon, see --self-learn-every; default: none"
+        },
+    )
+    self_learn_every: int = number(1000, Range(1, 1_000_000_000), "updates between two searches for such words")
+    self_learn_weight: float = number(
+        0.5, Range(0.001, 1000), "weight of such a pair, where one of the lexicon has 1 or what its file says"
+    )
+    self_learn_words: int = number(
+        10_000, Range(1, 1_000_000), "most frequent words of each language that are compared"
+    )
     prealign_updates: int = number(
         0,
         COUNT,
@@ -155,6 +173,7 @@ class AlignMlmLoss(MaskedLmLoss):
         logits_chunk: rows of logits that are held at once, see ``chunked_cross_entropy``; 0: all.
         anchor: path of a checkpoint with the same vocabulary; None: none.
         anchor_weight: at least 0.
+        self_learn, self_learn_every, self_learn_weight, self_learn_words: of ``SelfLearning``; None: off.
         prealign_updates: updates of ``prealignment`` at the beginning.
         log_angles: updates between two logs of ``gradient_angles``; 0: never.
         realign_weight, realign_layer, realign_loss: of ``Realignment``, where the task ``realigns``.
@@ -181,6 +200,10 @@ class AlignMlmLoss(MaskedLmLoss):
         logits_chunk: int = 0,
         anchor: Optional[str] = None,
         anchor_weight: float = 1.0,
+        self_learn: Optional[str] = None,
+        self_learn_every: int = 1000,
+        self_learn_weight: float = 0.5,
+        self_learn_words: int = 10_000,
         prealign_updates: int = 0,
         log_angles: int = 0,
         realign_weight: float = 1.0,
@@ -207,8 +230,8 @@ class AlignMlmLoss(MaskedLmLoss):
             if name not in LOSSES:
                 raise InputError(f"found --{flag}-loss {name}, expected one of {', '.join(LOSSES)}")
         parts = _load(lexicon, task)
-        self.pairs = Pairs.cat(list(parts.values()))
-        self.whole: Blocks | None = None  # all pairs on the device of the model
+        self.given = Pairs.cat(list(parts.values()))
+        self._take(self.given)
         self.parts, self.words = parts, len(vocabulary.pieces(task.source_dictionary))
         heldout = _heldout(parts, _load(heldout_lexicon, task) if heldout_lexicon else {})
         self.scored = {("heldout", suffix): part for suffix, part in heldout.items()}
@@ -224,6 +247,21 @@ class AlignMlmLoss(MaskedLmLoss):
                 f"found {align_pairs or len(self.pairs):,} pairs to contrast with each other, expected at most "
                 f"{MOST_IN_A_BLOCK:,}; draw some for each update, e.g. --align-pairs 1024"
             )
+        self.self_learning, self.learnt, self.learnt_at = None, {}, None
+        if self_learn and align_weight > 0:
+            if not align_pairs:
+                raise InputError(
+                    "found --self-learn without --align-pairs, expected both: the lexicon grows; draw some pairs for "
+                    "each update, e.g. --align-pairs 1024"
+                )
+            self.self_learning = SelfLearning(
+                languages(self_learn),
+                self_learn_every,
+                self_learn_weight,
+                self_learn_words,
+                task.source_dictionary,
+                Path(utils.split_paths(task.cfg.data)[0]),
+            )
         if prealign_updates and (align_pairs or len(self.pairs)) > MOST_WORD_ITEMS:
             raise InputError(
                 f"found --prealign-updates and {align_pairs or len(self.pairs):,} pairs whose words go through the "
@@ -234,7 +272,6 @@ class AlignMlmLoss(MaskedLmLoss):
         self.prealign_updates = prealign_updates
         self.head_in_model = find_unused_parameters or tpu
         self.aligns_alone = not getattr(task, "predicts", True)
-        self.cumulative_weights = self.pairs.weights.double().cumsum(0).numpy()
         self.seed = seed
         self.heldout_scores = None
         self.anchor_weight = anchor_weight
@@ -261,12 +298,16 @@ class AlignMlmLoss(MaskedLmLoss):
             sample_size = max(sample_size, 1) if isinstance(sample_size, int) else sample_size.clamp(min=1)
             logging_output["sample_size"] = sample_size
         embeddings = model.encoder.sentence_encoder.embed_tokens.weight
+        if self.self_learning and model.training:
+            self._learn(embeddings)
         with torch.autocast(embeddings.device.type, enabled=False):
             align, scores = self._align(embeddings, model.training)
         if self.align_weight > 0 and model.training and self.task.update_num < self.prealign_updates:
             items = word_items(self.draw(), self.task.source_dictionary)
             align = prealignment(model.encoder.sentence_encoder, items, self.pair_loss)
             scores["prealign_loss"] = align.detach()
+        if self.learnt and model.training:
+            scores |= {name: align.detach().new_tensor(float(value)) for name, value in self.learnt.items()}
         logging_output["mlm_loss"] = loss.data
         terms = []
         if self.align_weight > 0:
@@ -288,6 +329,31 @@ class AlignMlmLoss(MaskedLmLoss):
         logging_output.update({name: value * sample_size for name, value in scores.items()})
         logging_output["loss"] = loss.data
         return loss, sample_size, logging_output
+
+    def _take(self, pairs: Pairs) -> None:
+        """Draw from these pairs from now on."""
+        self.pairs = pairs
+        self.cumulative_weights = pairs.weights.double().cumsum(0).numpy()
+        self.whole: Blocks | None = None  # all pairs on the device of the model
+
+    def _learn(self, embeddings: Tensor) -> None:
+        """Search for pairs if it is time to, and draw from what was found last, by this run or the one before it."""
+        search, update = self.self_learning, self.task.update_num
+        state = self.task.state.learnt
+        if update and update % search.every == 0 and state.get("update") != update:
+            state.clear()
+            state.update(kept(update, search.find(embeddings, self.given)))
+        if not state or state["update"] == self.learnt_at:
+            return
+        self.learnt_at, found = state["update"], taken_up(state)
+        heldout = [pairs for (kind, _), (pairs, _) in self.scored.items() if kind == "heldout"]
+        right, known = precision(found, heldout)
+        self.learnt = {"learnt_pairs": len(found)} | ({"learnt_precision": right / known} if known else {})
+        logger.info(
+            "update %d: %d pairs join the %d of the lexicon; of %d whose first word is held out, %d are right",
+            self.learnt_at, len(found), len(self.given), known, right,
+        )  # fmt: skip
+        self._take(Pairs.cat([self.given, found]))
 
     def _align(self, embeddings: Tensor, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
         """Alignment loss, and the scores to log."""
@@ -406,7 +472,7 @@ class AlignMlmLoss(MaskedLmLoss):
         metrics.log_scalar("loss", total["loss"] / size / math.log(2), size, round=3)
         metrics.log_scalar("mlm_loss", total["mlm_loss"] / size / math.log(2), size, round=3)
         metrics.log_derived("ppl", lambda meters: utils.get_perplexity(meters["mlm_loss"].avg))
-        logged = ("align_", "prealign_", "realign_", "angle_", "heldout_", "seen_", "whole_", DRIFT)
+        logged = ("align_", "learnt_", "prealign_", "realign_", "angle_", "heldout_", "seen_", "whole_", DRIFT)
         for name in (name for name in logging_outputs[0] if name.startswith(logged)):
             mean = sum(log.get(name, 0) for log in logging_outputs) / size
             metrics.log_scalar(name, mean, size, round=6 if name == DRIFT else 4)

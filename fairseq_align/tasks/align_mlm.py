@@ -178,6 +178,7 @@ class AlignMlmTask(PartsTask):
         self.predicts = cfg.mask_prob > 0
         self.realigns = bool(cfg.realign)
         self.update_num = 0
+        self.state.add_factory("learnt", dict)  # pairs that the criterion found; in checkpoints
         self.touched = TouchedRows(len(dictionary), dictionary.pad()) if cfg.sparse_embeddings else None
         self._check_tlm()
 

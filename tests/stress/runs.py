@@ -45,7 +45,7 @@ OBJECTIVES = {
     "align_mlm": ["--align-pairs", "8", "--multilang-sampling-alpha", "0.5"],
     "beyond": ["--align-pairs", "8", "--align-loss", "csls", "--tlm-pairs", "a:b", "--tlm-rate", "0.5"]
     + ["--realign", "a:b:{data}/lexicon.tsv", "--code-switch", "a:b:{data}/lexicon.tsv"]
-    + ["--prealign-updates", "8"],
+    + ["--prealign-updates", "4", "--lexicon", "{data}/half.tsv", "--self-learn", "a:b", "--self-learn-every", "3"],
 }
 
 
@@ -67,6 +67,8 @@ def write_data(folder: Path) -> Path:
     words = vocabulary.pieces(dictionary)
     entries = [lexicon.Entry((one,), (other,)) for one, other in zip(words, words[PIECES:], strict=False)]
     lexicon.write(folder / "lexicon.tsv", entries, dictionary)
+    lexicon.write(folder / "half.tsv", entries[: PIECES // 2], dictionary)
+    lexicon.write(folder / "rest.tsv", entries[PIECES // 2 :], dictionary)
     return folder
 
 
