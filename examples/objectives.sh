@@ -4,6 +4,8 @@
 #   tlm         TLM_RATE, TLM_PACK (1; empty: one pair of sentences an item), TLM_RESTART and TLM_LANGUAGE (1: positions
 #               from the beginning and a vector for the second language, as the paper's authors have them)
 #   dict_mlm    DICT_RATE, DICT_MODE
+#   any         CODE_SWITCH, a share of words shown in the other language; with tlm REALIGN (the weight of that term),
+#               REALIGN_LAYER, REALIGN_LOSS
 
 flag() { [ -z "$2" ] || printf '%s\n' "$1" "$2"; }   # NAME VALUE, a line each
 switch() { [ -z "$2" ] || echo "$1"; }               # NAME VALUE: the name unless the value is empty
@@ -28,6 +30,11 @@ objective_flags() {                  # NAMES PAIRS LEXICONS, the last two as --t
             *) fail "found objective $name, expected mlm, tlm, dict_mlm or align_mlm" ;;
         esac
     done
+    [ -z "${CODE_SWITCH-}" ] || { flag --code-switch "$3"; flag --code-switch-rate "$CODE_SWITCH"; }
+    [ -z "${REALIGN-}" ] || {
+        flag --realign "$3"; flag --realign-weight "$REALIGN"
+        flag --realign-layer "${REALIGN_LAYER-}"; flag --realign-loss "${REALIGN_LOSS-}"
+    }
     flag --align-weight "$weight"
 }
 

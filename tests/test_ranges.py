@@ -33,6 +33,7 @@ BESIDE = {
     "align_temperature": {"align_loss": "contrastive"},
     "tlm_rate": {"tlm_pairs": "a:b"},
     "dict_mlm_rate": {"dict_mlm": "a:b:{data}/lexicon.tsv"},
+    "code_switch_rate": {"code_switch": "a:b:{data}/lexicon.tsv"},
     "leave_unmasked_prob": {"random_token_prob": 0.0},
     "random_token_prob": {"leave_unmasked_prob": 0.0},
 }

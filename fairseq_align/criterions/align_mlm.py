@@ -1,5 +1,6 @@
 """Criterion ``align_mlm``: masked-LM loss plus the alignment loss of a bilingual dictionary."""
 
+import logging
 import math
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -18,9 +19,14 @@ from omegaconf import II, MISSING
 from torch import Tensor
 
 from fairseq_align import ranges
+from fairseq_align.criterions import gradient_angles
 from fairseq_align.criterions.chunked_cross_entropy import cross_entropy
-from fairseq_align.embeddings.alignment_loss import LOSSES, TEMPERATURE, Blocks, alignment_term
+from fairseq_align.criterions.prealignment import prealignment, word_items
+from fairseq_align.criterions.realignment import Realignment
+from fairseq_align.criterions.self_learning import SelfLearning, kept, languages, precision, taken_up
+from fairseq_align.embeddings.alignment_loss import LOSSES, Blocks, alignment_term
 from fairseq_align.embeddings.anchor import Anchor
+from fairseq_align.embeddings.pair_loss import TEMPERATURE
 from fairseq_align.embeddings.retrieval import mean_cosine, precision_at_1
 from fairseq_align.embeddings.shared_gradient import looked_up
 from fairseq_align.errors import InputError
@@ -31,8 +37,12 @@ from fairseq_align.text import vocabulary
 from fairseq_align.training.fingerprint import PATHS
 from fairseq_align.training.parts import table_of
 
+logger = logging.getLogger(__name__)
+
 SAMPLINGS = ("uniform", "weights")
+WEIGHT = Range(0, 1_000_000)
 DRIFT = "anchor_drift"  # in the log
+MOST_WORD_ITEMS = 4096  # pairs whose words go through the encoder in an update
 MOST_IN_A_BLOCK = 8192  # pairs of a loss that needs all of them: their cosines with each other take 256 MB
 
 
@@ -60,7 +70,7 @@ class AlignMlmConfig(FairseqDataclass):
     )
     align_weight: float = number(
         10.0,
-        Range(0, 1_000_000),
+        WEIGHT,
         "weight of the alignment loss beside the MLM loss in nats a token (the paper's alpha); 0: plain MLM",
     )
     align_warmup: int = number(0, COUNT, "updates over which the weight grows linearly from 0; 0: it is whole at once")
@@ -98,8 +108,43 @@ class AlignMlmConfig(FairseqDataclass):
     )
     anchor_weight: float = number(
         1.0,
-        Range(0, 1_000_000),
+        WEIGHT,
         "weight, beside the MLM loss, of the squared distance to the anchor as a share of its squared length",
+    )
+    self_learn: Optional[str] = field(
+        default=None,
+        metadata={
+            "help": "have words of these pairs of languages, e.g. en:fr,en:hi, that are nearest to each other join the "
+            "lexicon, see --self-learn-every; default: none"
+        },
+    )
+    self_learn_every: int = number(1000, Range(1, 1_000_000_000), "updates between two searches for such words")
+    self_learn_weight: float = number(
+        0.5, Range(0.001, 1000), "weight of such a pair, where one of the lexicon has 1 or what its file says"
+    )
+    self_learn_words: int = number(
+        10_000, Range(1, 1_000_000), "most frequent words of each language that are compared"
+    )
+    prealign_updates: int = number(
+        0,
+        COUNT,
+        "updates at the beginning in which the alignment loss is that of the words' states in all layers, each word on "
+        "its own, and not of the word embeddings alone; 0: none",
+    )
+    log_angles: int = number(
+        0,
+        COUNT,
+        "updates between two logs of the angles, part by part of the model, between the gradients of the MLM loss and "
+        "of the other terms; such an update takes twice its time; 0: never",
+    )
+    realign_weight: float = number(
+        1.0, WEIGHT, "weight of the loss of the words that --realign pairs, beside the MLM loss; 0: only logged"
+    )
+    realign_layer: int = number(
+        -1, Range(-1000, 1000), "whose states are realigned; 0: the embeddings, 1: the first layer, -1: the last one"
+    )
+    realign_loss: str = field(
+        default="contrastive", metadata={"help": "of two states, as --align-loss of two word embeddings"}
     )
     seed: int = II("common.seed")
     tpu: bool = II("common.tpu")
@@ -128,6 +173,10 @@ class AlignMlmLoss(MaskedLmLoss):
         logits_chunk: rows of logits that are held at once, see ``chunked_cross_entropy``; 0: all.
         anchor: path of a checkpoint with the same vocabulary; None: none.
         anchor_weight: at least 0.
+        self_learn, self_learn_every, self_learn_weight, self_learn_words: of ``SelfLearning``; None: off.
+        prealign_updates: updates of ``prealignment`` at the beginning.
+        log_angles: updates between two logs of ``gradient_angles``; 0: never.
+        realign_weight, realign_layer, realign_loss: of ``Realignment``, where the task ``realigns``.
         seed: of the sample.
         find_unused_parameters: fairseq's setting of DistributedDataParallel, which looks at what the model returns: the
             output layer is then part of its forward pass, as in ``masked_lm``.
@@ -151,22 +200,38 @@ class AlignMlmLoss(MaskedLmLoss):
         logits_chunk: int = 0,
         anchor: Optional[str] = None,
         anchor_weight: float = 1.0,
+        self_learn: Optional[str] = None,
+        self_learn_every: int = 1000,
+        self_learn_weight: float = 0.5,
+        self_learn_words: int = 10_000,
+        prealign_updates: int = 0,
+        log_angles: int = 0,
+        realign_weight: float = 1.0,
+        realign_layer: int = -1,
+        realign_loss: str = "contrastive",
         seed: int = 1,
         tpu: bool = False,
         find_unused_parameters: bool = False,
     ):
         ranges.check(AlignMlmConfig, locals())
         super().__init__(MaskedLmConfig(tpu=tpu), task)
-        if logits_chunk and find_unused_parameters:
+        if logits_chunk and log_angles:
             raise InputError(
-                "found --find-unused-parameters with --logits-chunk, expected one of them; all parameters are used, so "
-                "leave out the former"
+                "found --log-angles with --logits-chunk, expected one of them: with chunks the word embeddings have no "
+                "gradient of the MLM loss of their own"
             )
-        if align_loss not in LOSSES:
-            raise InputError(f"found --align-loss {align_loss}, expected one of {', '.join(LOSSES)}")
+        realigns = getattr(task, "realigns", False)
+        if find_unused_parameters and (logits_chunk or realigns):
+            raise InputError(
+                f"found --find-unused-parameters with {'--logits-chunk' if logits_chunk else '--realign'}, expected "
+                "one of them; all parameters are used, so leave out the former"
+            )
+        for flag, name in (("align", align_loss), ("realign", realign_loss)):
+            if name not in LOSSES:
+                raise InputError(f"found --{flag}-loss {name}, expected one of {', '.join(LOSSES)}")
         parts = _load(lexicon, task)
-        self.pairs = Pairs.cat(list(parts.values()))
-        self.whole: Blocks | None = None  # all pairs on the device of the model
+        self.given = Pairs.cat(list(parts.values()))
+        self._take(self.given)
         self.parts, self.words = parts, len(vocabulary.pieces(task.source_dictionary))
         heldout = _heldout(parts, _load(heldout_lexicon, task) if heldout_lexicon else {})
         self.scored = {("heldout", suffix): part for suffix, part in heldout.items()}
@@ -182,14 +247,37 @@ class AlignMlmLoss(MaskedLmLoss):
                 f"found {align_pairs or len(self.pairs):,} pairs to contrast with each other, expected at most "
                 f"{MOST_IN_A_BLOCK:,}; draw some for each update, e.g. --align-pairs 1024"
             )
+        self.self_learning, self.learnt, self.learnt_at = None, {}, None
+        if self_learn and align_weight > 0:
+            if not align_pairs:
+                raise InputError(
+                    "found --self-learn without --align-pairs, expected both: the lexicon grows; draw some pairs for "
+                    "each update, e.g. --align-pairs 1024"
+                )
+            self.self_learning = SelfLearning(
+                languages(self_learn),
+                self_learn_every,
+                self_learn_weight,
+                self_learn_words,
+                task.source_dictionary,
+                Path(utils.split_paths(task.cfg.data)[0]),
+            )
+        if prealign_updates and (align_pairs or len(self.pairs)) > MOST_WORD_ITEMS:
+            raise InputError(
+                f"found --prealign-updates and {align_pairs or len(self.pairs):,} pairs whose words go through the "
+                f"encoder, expected at most {MOST_WORD_ITEMS:,}; draw some for each update, e.g. --align-pairs 512"
+            )
         self.logits_chunk = logits_chunk
+        self.log_angles = log_angles
+        self.prealign_updates = prealign_updates
         self.head_in_model = find_unused_parameters or tpu
         self.aligns_alone = not getattr(task, "predicts", True)
-        self.cumulative_weights = self.pairs.weights.double().cumsum(0).numpy()
         self.seed = seed
         self.heldout_scores = None
         self.anchor_weight = anchor_weight
         self.anchor = Anchor(table_of(anchor)) if anchor and anchor_weight else None
+        pair_loss = LOSSES[realign_loss](align_temperature)
+        self.realignment = Realignment(pair_loss, realign_layer, realign_weight) if realigns else None
 
     def summary(self) -> Iterator[str]:
         """Pairs of each lexicon, and how much of the vocabulary they cover; a line each."""
@@ -201,25 +289,71 @@ class AlignMlmLoss(MaskedLmLoss):
             )
 
     def forward(self, model, sample, reduce=True):
-        masked_lm = super().forward if self.head_in_model else self._masked_lm
-        loss, sample_size, logging_output = masked_lm(model, sample, reduce)
-        if self.align_weight > 0:  # a batch with nothing to predict counts as one token: it can still be aligned
+        states = None
+        if self.head_in_model:
+            loss, sample_size, logging_output = super().forward(model, sample, reduce)
+        else:
+            loss, sample_size, logging_output, states = self._masked_lm(model, sample)
+        if self.align_weight > 0 or self.realignment:  # a batch with nothing to predict counts as one token
             sample_size = max(sample_size, 1) if isinstance(sample_size, int) else sample_size.clamp(min=1)
             logging_output["sample_size"] = sample_size
         embeddings = model.encoder.sentence_encoder.embed_tokens.weight
+        if self.self_learning and model.training:
+            self._learn(embeddings)
         with torch.autocast(embeddings.device.type, enabled=False):
             align, scores = self._align(embeddings, model.training)
+        if self.align_weight > 0 and model.training and self.task.update_num < self.prealign_updates:
+            items = word_items(self.draw(), self.task.source_dictionary)
+            align = prealignment(model.encoder.sentence_encoder, items, self.pair_loss)
+            scores["prealign_loss"] = align.detach()
+        if self.learnt and model.training:
+            scores |= {name: align.detach().new_tensor(float(value)) for name, value in self.learnt.items()}
         logging_output["mlm_loss"] = loss.data
+        terms = []
         if self.align_weight > 0:
-            loss = loss + self._weight(model.training) * sample_size * align
+            terms.append(self._weight(model.training) * sample_size * align)
         if self.anchor is not None:
             drift = self.anchor(embeddings)
             scores[DRIFT] = drift.detach()
-            loss = loss + self.anchor_weight * sample_size * drift
+            terms.append(self.anchor_weight * sample_size * drift)
+        if self.realignment and states:
+            with torch.set_grad_enabled(torch.is_grad_enabled() and self.realignment.weight > 0):
+                realign, found = self.realignment(states, sample["word_pairs"])
+            scores |= found
+            if self.realignment.weight > 0:
+                terms.append(self.realignment.weight * sample_size * realign)
+        if terms and self.log_angles and model.training and self.task.update_num % self.log_angles == 0:
+            scores |= self._angles(model.encoder.sentence_encoder, loss, sum(terms), sample_size)
+        loss = sum(terms, loss)
         # sums, as everything that ranks add up; reduce_metrics divides by sample_size
         logging_output.update({name: value * sample_size for name, value in scores.items()})
         logging_output["loss"] = loss.data
         return loss, sample_size, logging_output
+
+    def _take(self, pairs: Pairs) -> None:
+        """Draw from these pairs from now on."""
+        self.pairs = pairs
+        self.cumulative_weights = pairs.weights.double().cumsum(0).numpy()
+        self.whole: Blocks | None = None  # all pairs on the device of the model
+
+    def _learn(self, embeddings: Tensor) -> None:
+        """Search for pairs if it is time to, and draw from what was found last, by this run or the one before it."""
+        search, update = self.self_learning, self.task.update_num
+        state = self.task.state.learnt
+        if update and update % search.every == 0 and state.get("update") != update:
+            state.clear()
+            state.update(kept(update, search.find(embeddings, self.given)))
+        if not state or state["update"] == self.learnt_at:
+            return
+        self.learnt_at, found = state["update"], taken_up(state)
+        heldout = [pairs for (kind, _), (pairs, _) in self.scored.items() if kind == "heldout"]
+        right, known = precision(found, heldout)
+        self.learnt = {"learnt_pairs": len(found)} | ({"learnt_precision": right / known} if known else {})
+        logger.info(
+            "update %d: %d pairs join the %d of the lexicon; of %d whose first word is held out, %d are right",
+            self.learnt_at, len(found), len(self.given), known, right,
+        )  # fmt: skip
+        self._take(Pairs.cat([self.given, found]))
 
     def _align(self, embeddings: Tensor, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
         """Alignment loss, and the scores to log."""
@@ -240,6 +374,18 @@ class AlignMlmLoss(MaskedLmLoss):
             scores.update(self._score_heldout(embeddings))
         return align, scores
 
+    def _angles(self, encoder, mlm_loss: Tensor, others: Tensor, sample_size) -> dict[str, Tensor]:
+        """Angle of the gradients of the MLM loss and of all other terms together, of each part of the model."""
+        parts = gradient_angles.parts_of(encoder)
+        by_mlm, by_others = (gradient_angles.gradients(loss, parts) for loss in (mlm_loss, others))
+        prealigns = self.task.update_num < self.prealign_updates
+        if (
+            "embeddings" in parts and self.align_weight > 0 and not prealigns
+        ):  # autograd adds that of the pairs in its own way
+            table, factor = encoder.embed_tokens.weight, mlm_loss.new_tensor(self._weight(True)) * sample_size
+            self.blocks(table.device).add_gradient(table, by_others["embeddings"][0], factor)
+        return {f"angle_{name}": gradient_angles.angle(by_mlm[name], by_others[name]) for name in parts}
+
     def _check_trains(self, embeddings: Tensor) -> None:
         if not embeddings.requires_grad:
             raise InputError(
@@ -247,15 +393,18 @@ class AlignMlmLoss(MaskedLmLoss):
                 "alignment loss is one of the word embeddings alone"
             )
 
-    def _masked_lm(self, model, sample, reduce):
+    def _masked_lm(self, model, sample):
         """The same as the forward pass of ``masked_lm``, in as many chunks of logits as there are to be.
 
         Where the words to predict stand, and how many they are, is known from the batch: a GPU would have to be asked.
+
+        Returns:
+            what ``masked_lm`` does, and the states of all layers if the batch names words to realign.
         """
         chunked = self.logits_chunk or self.aligns_alone
         head, words = model.encoder.lm_head, model.encoder.sentence_encoder.embed_tokens
         with looked_up(words) if chunked and head.weight is words.weight else nullcontext():
-            states = model(**sample["net_input"], features_only=True)[0]
+            states, extra = model(**sample["net_input"], features_only=True, return_all_hiddens="word_pairs" in sample)
         predicted = self._predicted(sample)
         counts = {"sample_size": len(predicted), **{name: sample[name] for name in ("ntokens", "nsentences")}}
         if not (chunked or len(predicted)):  # a word without a target: ranks wait for a gradient of every parameter
@@ -265,7 +414,7 @@ class AlignMlmLoss(MaskedLmLoss):
             loss = cross_entropy(head, states, target, self.logits_chunk)
         else:
             loss = modules.cross_entropy(head(states), target, ignore_index=self.padding_idx, reduction="sum")
-        return loss, counts["sample_size"], counts
+        return loss, counts["sample_size"], counts, extra["inner_states"]
 
     def _predicted(self, sample: dict) -> Tensor:
         """Where in the flattened batch there is something to predict, int64, shape (N,); of a batch of another dataset
@@ -323,7 +472,7 @@ class AlignMlmLoss(MaskedLmLoss):
         metrics.log_scalar("loss", total["loss"] / size / math.log(2), size, round=3)
         metrics.log_scalar("mlm_loss", total["mlm_loss"] / size / math.log(2), size, round=3)
         metrics.log_derived("ppl", lambda meters: utils.get_perplexity(meters["mlm_loss"].avg))
-        logged = ("align_", "heldout_", "seen_", "whole_", DRIFT)
+        logged = ("align_", "learnt_", "prealign_", "realign_", "angle_", "heldout_", "seen_", "whole_", DRIFT)
         for name in (name for name in logging_outputs[0] if name.startswith(logged)):
             mean = sum(log.get(name, 0) for log in logging_outputs) / size
             metrics.log_scalar(name, mean, size, round=6 if name == DRIFT else 4)

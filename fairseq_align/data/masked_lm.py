@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from fairseq_align.data import word_pairs
 from fairseq_align.data.blocks import Blocks
+from fairseq_align.data.code_switching import CodeSwitching, Switches
 from fairseq_align.data.items import ItemDataset
 from fairseq_align.data.sentence_pairs import ParallelItems
 from fairseq_align.data.translations import Translations
 
 Items = Blocks | ParallelItems
-Masker = Callable[[np.ndarray, np.random.Generator, Translations | None], tuple[np.ndarray, np.ndarray]]
+Masker = Callable[..., tuple[np.ndarray, np.ndarray]]  # as Masking
 
 
 def repeated(count: int, wanted: int, rng: np.random.Generator) -> np.ndarray:
@@ -65,10 +67,14 @@ class Source:
     Attributes:
         items: blocks of one language or pairs of parallel sentences.
         translations: of the tokens of these items, for DICT-MLM; None: there are none.
+        switches: of their words, for code-switching.
+        realigned: of the words of the first language, for realignment.
     """
 
     items: Items
     translations: Translations | None = None
+    switches: Switches | None = None
+    realigned: Switches | None = None
 
 
 class MaskedLmDataset(ItemDataset):
@@ -85,6 +91,9 @@ class MaskedLmDataset(ItemDataset):
         alpha: temperature of language sampling, see ``sampled_items``; 1 for anything that is evaluated.
         parallel: items of translation language modelling.
         parallel_rate: share of the parallel items that an epoch shows, drawn anew each epoch; above 1 they repeat.
+        code_switching: how words are replaced in items whose source has ``switches``; None: they are not.
+        word_starts: ids that begin a word, bool, shape (V,), by which items whose source has ``realigned`` are searched
+            for its words; None: they are not.
     """
 
     def __init__(
@@ -96,12 +105,16 @@ class MaskedLmDataset(ItemDataset):
         alpha: float = 1.0,
         parallel: Sequence[Source] = (),
         parallel_rate: float = 0.0,
+        code_switching: CodeSwitching | None = None,
+        word_starts: np.ndarray | None = None,
     ):
         super().__init__(pad_idx, pad_idx, seed)
         self.languages, self.parallel = list(languages), list(parallel)
         self.masker = masker
         self.alpha = alpha
         self.parallel_rate = parallel_rate
+        self.code_switching = code_switching
+        self.word_starts = word_starts
         self.sources = self.languages + self.parallel
         self.starts = np.cumsum([0] + [len(source.items) for source in self.sources])
         self.item_sizes = np.concatenate([source.items.sizes for source in self.sources])
@@ -142,10 +155,13 @@ class MaskedLmDataset(ItemDataset):
         """As that of ``ItemDataset``; ``predicted`` has where in the flattened batch there is a target, ascending.
 
         It is an int64 tensor of shape (N,), by which a GPU finds the N tokens to predict without being asked for N.
+        ``word_pairs`` are those of ``word_pairs.batched``, if words are realigned.
         """
         batch = super().collater(samples)
         if batch:
             batch["predicted"] = torch.from_numpy(np.flatnonzero(batch["target"].numpy() != self.no_target))
+        if batch and self.word_starts is not None:
+            batch["word_pairs"] = word_pairs.batched([sample["word_pairs"] for sample in samples])
         return batch
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray | int]:
@@ -154,5 +170,12 @@ class MaskedLmDataset(ItemDataset):
         number = np.searchsorted(self.starts, item, side="right") - 1
         rng = np.random.default_rng([self.seed, self.epoch, item, repeat])
         source = self.sources[number]
-        inputs, targets = self.masker(source.items[item - self.starts[number]], rng, source.translations)
-        return {"id": index, "inputs": inputs, "targets": targets}
+        tokens, shown = source.items[item - self.starts[number]], None
+        if self.code_switching and source.switches:
+            tokens, shown = self.code_switching(tokens, rng, source.switches)
+        inputs, targets = self.masker(tokens, rng, source.translations, shown)
+        sample = {"id": index, "inputs": inputs, "targets": targets}
+        if self.word_starts is not None:
+            words = source.realigned or {}
+            sample["word_pairs"] = word_pairs.find(inputs, targets, self.word_starts, words, self.pad_idx)
+        return sample

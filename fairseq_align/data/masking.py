@@ -68,7 +68,11 @@ class Masking:
     dict_mode: str = "input"
 
     def __call__(
-        self, tokens: np.ndarray, rng: np.random.Generator, translations: Translations | None = None
+        self,
+        tokens: np.ndarray,
+        rng: np.random.Generator,
+        translations: Translations | None = None,
+        shown: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and targets of one item.
 
@@ -76,12 +80,13 @@ class Masking:
             tokens: ids, int64, shape (T,); left as it is.
             rng: the only source of randomness.
             translations: of the tokens of the item's language; None: without DICT-MLM.
+            shown: tokens that are never predicted, bool, shape (T,); None: there are none but special ones.
 
         Returns:
             inputs and targets, int64, shape (T,) or, with translations of several pieces, at most that; targets hold
             ``pad_idx`` where nothing is predicted.
         """
-        chosen, fate = self._choose(tokens, rng)
+        chosen, fate = self._choose(tokens, rng, shown)
         swapped = fate < self.random_token_prob
         masked = fate >= self.random_token_prob + self.leave_unmasked_prob
 
@@ -99,10 +104,15 @@ class Masking:
                 return self._with_words(tokens, spans, drawn, inputs, targets)
         return inputs, targets
 
-    def _choose(self, tokens: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def _choose(
+        self, tokens: np.ndarray, rng: np.random.Generator, shown: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Positions to predict, and for each a number in [0, 1) that decides what its input becomes."""
         low, high = self.words
-        ordinary = np.flatnonzero((tokens >= low) & (tokens < high))
+        candidate = (tokens >= low) & (tokens < high)
+        if shown is not None:
+            candidate &= ~shown
+        ordinary = np.flatnonzero(candidate)
         if self.word_starts is None:
             chosen = ordinary[self._draw(len(ordinary), rng)]
             return chosen, rng.random(len(chosen))

@@ -1,13 +1,17 @@
 """The whole words of a binarized text and how often they occur."""
 
+import logging
 from collections import Counter
 from pathlib import Path
 
 from fairseq.data import Dictionary
 
 from fairseq_align.data import binarized
+from fairseq_align.errors import InputError
 from fairseq_align.lexicon import frequency
 from fairseq_align.text import vocabulary
+
+logger = logging.getLogger(__name__)
 
 
 def count(prefix: str | Path, dictionary: Dictionary) -> Counter[tuple[int, ...]]:
@@ -26,3 +30,25 @@ def count(prefix: str | Path, dictionary: Dictionary) -> Counter[tuple[int, ...]
     pieces = range(dictionary.nspecial, dictionary.nspecial + len(vocabulary.pieces(dictionary)))
     counts = frequency.whole_words(tokens, starts)
     return Counter({word: number for word, number in counts.items() if all(map(pieces.__contains__, word))})
+
+
+def frequent(data: Path, lang: str, dictionary: Dictionary, most: int) -> list[tuple[int, ...]]:
+    """The most frequent whole words of a language, as ids of their pieces; of equally frequent ones those of lower ids.
+
+    A word has a letter: numbers and signs are their own translations. One with an unknown piece is left out.
+
+    Args:
+        data: folder of binarized data, of which the training text is read.
+
+    Raises:
+        InputError: the data lack the language, or its text has no words.
+    """
+    path = data / lang / "train"
+    counts = count(path, dictionary)
+    letters = {piece for piece, symbol in enumerate(dictionary.symbols) if any(map(str.isalpha, symbol))}
+    ranked = sorted(counts, key=lambda word: (-counts[word], word))
+    words = [word for word in ranked if not letters.isdisjoint(word)]
+    if not words:
+        raise InputError(f"{path}.bin: found no whole word, expected a text; binarize the language again")
+    logger.info("%s: %d whole words, the %d most frequent are compared", lang, len(words), min(most, len(words)))
+    return words[:most]

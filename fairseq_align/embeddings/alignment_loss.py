@@ -1,52 +1,21 @@
 """The alignment loss: how far apart the word embeddings of translation pairs are. A new one is a row of ``LOSSES``."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fairseq_align.embeddings.pair_loss import PairLoss, distinct
 from fairseq_align.embeddings.pooling import cosines, pooled, word_vectors
+from fairseq_align.embeddings.relations import Procrustes, RelationalSimilarity
 from fairseq_align.embeddings.shared_gradient import accumulated, add_rows
 from fairseq_align.lexicon.words import Pairs
 
-TEMPERATURE = 0.1
+NEIGHBOURS = 10  # of a word in the other language
 BLOCK = 1 << 14  # pairs in a block
 BLOCKS = {"cpu": 512}  # two blocks of vectors fit the cache of a core
-
-
-@dataclass(frozen=True)
-class PairLoss(ABC):
-    """The loss of each translation pair. A subclass without parameters of its own can be a row of ``LOSSES``.
-
-    Attributes:
-        temperature: what cosines are divided by, above 0; a loss without a temperature ignores it.
-        help: what ``--align-loss`` says about the loss.
-        needs_all_pairs: the loss of a pair depends on the other pairs of the update. Such pairs are computed in one
-            block, their number is limited, and validation draws them like training.
-        is_negative_cosine: the loss is minus the cosine similarity, so that the mean cosine need not be computed again.
-    """
-
-    temperature: float = TEMPERATURE
-    help: ClassVar[str]
-    needs_all_pairs: ClassVar[bool] = False
-    is_negative_cosine: ClassVar[bool] = False
-
-    @abstractmethod
-    def __call__(self, source: Tensor, target: Tensor, pairs: Pairs) -> Tensor:
-        """Losses of the pairs.
-
-        Args:
-            source, target: vectors of the pairs' words, shape (P, C), float32 or float64.
-            pairs: the P pairs themselves, for a loss that asks which words are the same.
-
-        Returns:
-            shape (P,), differentiable.
-        """
 
 
 class Cosine(PairLoss):
@@ -89,8 +58,7 @@ class Contrastive(PairLoss):
     needs_all_pairs = True
 
     def __call__(self, source: Tensor, target: Tensor, pairs: Pairs) -> Tensor:
-        (s, first_source), (t, first_target) = pairs.with_kinds().kinds
-        source, target = F.normalize(source[first_source], dim=-1), F.normalize(target[first_target], dim=-1)
+        (source, s), (target, t) = distinct(source, target, pairs)
         scores = source @ target.T / self.temperature
         translates = torch.zeros_like(scores, dtype=torch.bool)
         translates[s, t] = True
@@ -100,7 +68,34 @@ class Contrastive(PairLoss):
         return (F.softplus(wrong.logsumexp(1)[s] - own) + F.softplus(wrong.logsumexp(0)[t] - own)) / 2
 
 
-LOSSES: dict[str, type[PairLoss]] = {"cosine": Cosine, "l2": SquaredDistance, "contrastive": Contrastive}
+class Csls(PairLoss):
+    """Minus twice the cosine, plus the mean cosines of both words with their nearest neighbours in the other language.
+
+    The neighbours are the ``NEIGHBOURS`` nearest words of the update, the translation itself among them if it is near.
+    A hub is the neighbour of many words, and is pushed away from all of them. In [-4, 4].
+
+    Source: relaxed cross-domain similarity local scaling (RCSLS), Joulin et al. 2018, https://arxiv.org/abs/1804.07745,
+    there over the whole vocabulary and for a linear map
+    """
+
+    help = "minus their cosine twice, plus the mean cosine of each word with its nearest 10 of the other language"
+    needs_all_pairs = True
+
+    def __call__(self, source: Tensor, target: Tensor, pairs: Pairs) -> Tensor:
+        (source, s), (target, t) = distinct(source, target, pairs)
+        scores = source @ target.T
+        near = [scores.topk(min(NEIGHBOURS, scores.shape[side]), dim=side).values.mean(side) for side in (1, 0)]
+        return near[0][s] + near[1][t] - 2 * scores[s, t]
+
+
+LOSSES: dict[str, type[PairLoss]] = {
+    "cosine": Cosine,
+    "l2": SquaredDistance,
+    "contrastive": Contrastive,
+    "csls": Csls,
+    "rsim": RelationalSimilarity,
+    "procrustes": Procrustes,
+}
 
 
 def alignment_loss(embeddings: Tensor, pairs: Pairs, pair_loss: PairLoss = Cosine()) -> Tensor:  # noqa: B008  frozen

@@ -1,6 +1,6 @@
 """An induced dictionary: the words of two languages that are nearest to each other, and how many of them are right.
 
-    training texts -> ``frequent_words`` -> ``induce`` (pairs, the best first) -> ``precision_scores`` on held-out pairs
+    training texts -> ``whole_words`` -> ``induce`` (pairs, the best first) -> ``precision_scores`` on held-out pairs
 
 The words are whole words of the texts, of however many pieces, whether a lexicon has them or not. A model is scored
 by the answers that it gives for the source words of held-out pairs: with the best answers alone precision is high and
@@ -10,7 +10,6 @@ coverage low, with all of them it is the other way round.
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +18,6 @@ from fairseq.data import Dictionary
 
 from fairseq_align.data import whole_words
 from fairseq_align.embeddings import induction, retrieval, spelling
-from fairseq_align.errors import InputError
 from fairseq_align.evaluation.alignment import spaces_of
 from fairseq_align.evaluation.checkpoint import Checkpoint
 from fairseq_align.evaluation.score import Score
@@ -56,28 +54,6 @@ class Induced(NamedTuple):
     answers: list[Answer]
 
 
-def frequent_words(data: Path, lang: str, dictionary: Dictionary, count: int) -> list[Word]:
-    """The most frequent whole words of a language, as ids of their pieces; of equally frequent ones those of lower ids.
-
-    A word has a letter: numbers and signs are their own translations. One with an unknown piece is left out.
-
-    Args:
-        data: folder of binarized data, of which the training text is read.
-
-    Raises:
-        InputError: the data lack the language, or its text has no words.
-    """
-    path = data / lang / "train"
-    counts = whole_words.count(path, dictionary)
-    letters = {piece for piece, symbol in enumerate(dictionary.symbols) if any(map(str.isalpha, symbol))}
-    ranked = sorted(counts, key=lambda word: (-counts[word], word))
-    words = [word for word in ranked if not letters.isdisjoint(word)]
-    if not words:
-        raise InputError(f"{path}.bin: found no whole word, expected a text; binarize the language again")
-    logger.info("%s: %d whole words, the %d most frequent are compared", lang, len(words), min(count, len(words)))
-    return words[:count]
-
-
 def induce(
     checkpoint: Checkpoint,
     langs: tuple[str, str],
@@ -99,11 +75,11 @@ def induce(
         block: words that are compared at a time, see ``retrieval.memory``.
 
     Raises:
-        InputError: as ``frequent_words``, or the model lacks the layer.
+        InputError: as ``whole_words``, or the model lacks the layer.
 
     Source: Conneau et al. 2018, https://arxiv.org/abs/1710.04087
     """
-    source, target = (frequent_words(checkpoint.data, lang, checkpoint.dictionary, count) for lang in langs)
+    source, target = (whole_words.frequent(checkpoint.data, lang, checkpoint.dictionary, count) for lang in langs)
     spaces = spaces_of(checkpoint.model, (Words.of(source), Words.of(target)), layer)
     means = retrieval.mean_similarities(*spaces, block=block) if csls else None
     of_source, of_target = induction.nearest(*spaces, means, block)

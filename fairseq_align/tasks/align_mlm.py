@@ -2,6 +2,7 @@
 
 import logging
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from omegaconf import II, MISSING
 from fairseq_align import ranges
 from fairseq_align.data import binarized
 from fairseq_align.data.blocks import BREAK_MODES, Blocks
+from fairseq_align.data.code_switching import CodeSwitching, Switches, switches
 from fairseq_align.data.masked_lm import MaskedLmDataset, Source
 from fairseq_align.data.masking import DICT_MODES, Masking
 from fairseq_align.data.sentence_pairs import ParallelItems
@@ -30,6 +32,11 @@ from fairseq_align.training.fingerprint import PATHS
 from fairseq_align.training.parts import PartsConfig, PartsTask, TouchedRows
 
 logger = logging.getLogger(__name__)
+
+
+def _labelled(flag: str) -> Callable[[str], list[tuple[str, str]]]:
+    """What reads the paths of lexicons, each with its languages, from the value of a flag."""
+    return lambda value: [(f"{source}:{target}:", path) for source, target, path in _lexicons(value, flag)]
 
 
 @dataclass
@@ -89,7 +96,7 @@ class AlignMlmTaskConfig(PartsConfig):
         default=None,
         metadata={
             "help": "DICT-MLM with these lexicons, e.g. en:fr:en-fr.tsv,en:hi:en-hi.tsv, both ways; default: none",
-            PATHS: lambda value: [(f"{source}:{target}:", path) for source, target, path in map(_named, _split(value))],
+            PATHS: _labelled("--dict-mlm"),
         },
     )
     dict_mlm_rate: float = number(
@@ -104,6 +111,23 @@ class AlignMlmTaskConfig(PartsConfig):
             "help": "input: the model sees the translation and predicts the token; authors: the same, and it sees "
             "that share of the tokens without a translation as they are; "
             "target: it sees <mask:LANG> of dict.txt and predicts the translation"
+        },
+    )
+    code_switch: Optional[str] = field(
+        default=None,
+        metadata={
+            "help": "show some words of the training text in another language, by these lexicons, e.g. "
+            "en:fr:en-fr.tsv,en:hi:en-hi.tsv, both ways; such words are not predicted; default: none",
+            PATHS: _labelled("--code-switch"),
+        },
+    )
+    code_switch_rate: float = number(0.1, SHARE, "share of the words with a translation that --code-switch replaces")
+    realign: Optional[str] = field(
+        default=None,
+        metadata={
+            "help": "have words of TLM items that these lexicons pair, e.g. en:fr:en-fr.tsv, like states in a layer of "
+            "the encoder, see --realign-layer; for the criterion align_mlm; default: none",
+            PATHS: _labelled("--realign"),
         },
     )
     multilang_sampling_alpha: float = number(
@@ -132,6 +156,7 @@ class AlignMlmTask(PartsTask):
         words: first id of an ordinary token, and one more than the last.
         positions: most tokens in an item: ``--tokens-per-sample``, or the positions of the model if it has fewer.
         predicts: whether any token is to be predicted.
+        realigns: whether batches name words that are to have like states.
         update_num: number of the current update, from 0; the criterion draws its pairs by it.
     """
 
@@ -151,14 +176,16 @@ class AlignMlmTask(PartsTask):
         self.langs = cfg.langs.split(",")
         self.positions = cfg.tokens_per_sample
         self.predicts = cfg.mask_prob > 0
+        self.realigns = bool(cfg.realign)
         self.update_num = 0
+        self.state.add_factory("learnt", dict)  # pairs that the criterion found; in checkpoints
         self.touched = TouchedRows(len(dictionary), dictionary.pad()) if cfg.sparse_embeddings else None
         self._check_tlm()
 
     def _check_tlm(self) -> None:
-        """Raise ``InputError`` for a setting of TLM's items without items that it could change."""
+        """Raise ``InputError`` for a setting that needs TLM's items, without such items."""
         pairs = _split(self.cfg.tlm_pairs)
-        for name in ("tlm_pack", "tlm_restart_positions", "tlm_language_embedding"):
+        for name in ("tlm_pack", "tlm_restart_positions", "tlm_language_embedding", "realign"):
             if getattr(self.cfg, name) and not pairs:
                 raise InputError(f"found --{name.replace('_', '-')} without --tlm-pairs, expected both or neither")
         if self.cfg.tlm_language_embedding and len(pairs) > 1:
@@ -185,9 +212,10 @@ class AlignMlmTask(PartsTask):
         train = name == "train"
         langs = [lang] if lang else self.langs
         languages = [
-            Source(self._blocks(data / folder / name), self._table(folder) if train else None) for folder in langs
+            Source(self._blocks(data / folder / name), *(self._tables(folder) if train else ())) for folder in langs
         ]
         parallel = [self._parallel(data, pair, name) for pair in _split(self.cfg.tlm_pairs)] if train else []
+        word_starts = vocabulary.word_starts(self.dictionary)
         self.datasets[split] = MaskedLmDataset(
             languages,
             self._masking(),
@@ -196,6 +224,8 @@ class AlignMlmTask(PartsTask):
             alpha=self.cfg.multilang_sampling_alpha if train else 1.0,
             parallel=parallel,
             parallel_rate=self.cfg.tlm_rate,
+            code_switching=CodeSwitching(self.cfg.code_switch_rate, word_starts),
+            word_starts=word_starts if train and self.realigns else None,
         )
 
     def _masking(self) -> Masking:
@@ -224,11 +254,13 @@ class AlignMlmTask(PartsTask):
         return [f"{folder}/{name}" for folder in dict.fromkeys([*([lang] if lang else self.langs), *paired])]
 
     def build_criterion(self, cfg, from_checkpoint: bool = False):
-        if not self.predicts and not getattr(cfg, "align_weight", 0):
+        if not self.predicts and not (getattr(cfg, "align_weight", 0) or self.realigns):
             raise InputError(
                 "found --mask-prob 0 without an alignment loss, expected something to learn; give --criterion "
                 "align_mlm with an --align-weight above 0, or predict some tokens"
             )
+        if self.realigns and not hasattr(cfg, "realign_weight"):
+            raise InputError(f"found --realign with --criterion {cfg._name}, expected align_mlm, which has this term")
         return super().build_criterion(cfg, from_checkpoint)
 
     def reduce_metrics(self, logging_outputs, criterion) -> None:
@@ -276,7 +308,7 @@ class AlignMlmTask(PartsTask):
                 "%s %s: most pairs are longer than --tokens-per-sample %d: TLM sees the short ones alone", pair, split,
                 self.cfg.tokens_per_sample,
             )  # fmt: skip
-        return Source(items, self._table(*langs))
+        return Source(items, *self._tables(*langs), self.realigned.get(tuple(langs)))
 
     @property
     def _marks_second(self) -> bool:
@@ -302,8 +334,7 @@ class AlignMlmTask(PartsTask):
     def translations(self) -> dict[str, Entries]:
         """Entries of the translation table of each language; read when a training set is loaded."""
         by_lang = defaultdict(Entries)
-        for item in _split(self.cfg.dict_mlm):
-            source, target, path = _named(item)
+        for source, target, path in _lexicons(self.cfg.dict_mlm, "--dict-mlm"):
             pairs = lexicon_words.load(path, self.dictionary)
             forth = Entries.of(pairs, self._language_mask(target))
             logger.info(
@@ -313,6 +344,32 @@ class AlignMlmTask(PartsTask):
             by_lang[source] += forth
             by_lang[target] += Entries.of(pairs, self._language_mask(source), reverse=True)
         return by_lang
+
+    @cached_property
+    def foreign(self) -> dict[str, Entries]:
+        """Entries for code-switching of each language; read when a training set is loaded."""
+        by_lang = defaultdict(Entries)
+        for source, target, path in _lexicons(self.cfg.code_switch, "--code-switch"):
+            pairs = lexicon_words.load(path, self.dictionary)
+            by_lang[source] += Entries.of(pairs, self.mask_idx)
+            by_lang[target] += Entries.of(pairs, self.mask_idx, reverse=True)
+        return by_lang
+
+    @cached_property
+    def realigned(self) -> dict[tuple[str, str], Switches]:
+        """Translations of the words of the first language of each pair of ``--tlm-pairs``."""
+        pairs = [tuple(pair.split(":")) for pair in _split(self.cfg.tlm_pairs)]
+        found = {}
+        for source, target, path in _lexicons(self.cfg.realign, "--realign"):
+            if (source, target) not in pairs and (target, source) not in pairs:
+                raise InputError(
+                    f"--realign: found {source}:{target}, expected a pair of --tlm-pairs {self.cfg.tlm_pairs or ''}; "
+                    "words are paired in its parallel sentences"
+                )
+            forth = (source, target) in pairs
+            entries = Entries.of(lexicon_words.load(path, self.dictionary), self.mask_idx, reverse=not forth)
+            found[(source, target) if forth else (target, source)] = switches(entries)
+        return found
 
     def _language_mask(self, lang: str) -> int:
         """Id of the mask symbol of a language; that of ``<mask>`` in the mode that shows no such symbols."""
@@ -326,7 +383,12 @@ class AlignMlmTask(PartsTask):
             )
         return self.dictionary.index(symbol)
 
-    def _table(self, *langs: str) -> Translations | None:
+    def _tables(self, *langs: str) -> tuple[Translations | None, Switches | None]:
+        """What translates the tokens of these languages, for DICT-MLM, and their words, for code-switching."""
+        foreign = sum((self.foreign.get(lang, Entries()) for lang in langs), Entries())
+        return self._translations(*langs), switches(foreign) or None
+
+    def _translations(self, *langs: str) -> Translations | None:
         table = sum((self.translations.get(lang, Entries()) for lang in langs), Entries())
         translations = Translations(
             table.pieces, len(self.dictionary), table.words if self.cfg.mask_whole_words else ()
@@ -356,9 +418,10 @@ def _split(names: str | None) -> list[str]:
     return names.split(",") if names else []
 
 
-def _named(item: str) -> list[str]:
-    """Source, target and path of a lexicon of ``--dict-mlm``."""
-    parts = item.split(":", 2)
-    if len(parts) < 3 or not all(parts):
-        raise InputError(f"--dict-mlm: found {item!r}, expected source:target:lexicon, e.g. en:fr:en-fr.tsv")
-    return parts
+def _lexicons(value: str | None, flag: str) -> Iterator[list[str]]:
+    """Source, target and path of each lexicon that a flag names."""
+    for item in _split(value):
+        parts = item.split(":", 2)
+        if len(parts) < 3 or not all(parts):
+            raise InputError(f"{flag}: found {item!r}, expected source:target:lexicon, e.g. en:fr:en-fr.tsv")
+        yield parts

@@ -181,18 +181,21 @@ def resume_from_whole(
     """
     with settings.chosen_by(trainer.cfg):
         path = whole(filename)
-        fingerprint.check(trainer, path, _extra_state(path), goes_on=not reset_optimizer)
-        return resume(trainer, path, reset_optimizer, *args, **kwargs)
+        fingerprint.check(trainer, path, _part(path, "extra_state"), goes_on=not reset_optimizer)
+        resumed = resume(trainer, path, reset_optimizer, *args, **kwargs)
+        if not reset_optimizer:  # fairseq saves what a task keeps, and gives it to models that are loaded alone
+            trainer.task.load_state_dict(_part(path, "task_state") or {})
+        return resumed
 
 
-def _extra_state(path: str) -> dict | None:
-    """What a checkpoint holds beside weights and settings; None of a file that is missing or that cannot be read."""
+def _part(path: str, name: str) -> dict | None:
+    """A part of a checkpoint that is no weights; None of a file that lacks it, is missing or cannot be read."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)  # the weights stay on the disk
-        extra_state = state.get("extra_state")
+        part = state.get(name)
     except Exception:  # what is wrong with it is said where it is loaded
         return None
-    return extra_state if isinstance(extra_state, dict) else None
+    return part if isinstance(part, dict) else None
 
 
 def copy_whole(copy: Callable, source: str, target: str, overwrite: bool = False):

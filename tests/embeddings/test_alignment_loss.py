@@ -49,8 +49,8 @@ words = st.lists(st.lists(st.integers(0, 19), min_size=1, max_size=4), min_size=
 def float64_loss(table, source, target, weights, kind):
     """Written from the formula, one pair after the other."""
     table = table.detach().numpy().astype(np.float64)
-    if kind == "contrastive":
-        return float64_contrastive(table, source, target, weights)
+    if kind in REFERENCES:
+        return REFERENCES[kind](table, source, target, weights)
     total = 0.0
     for s, t, weight in zip(source, target, weights, strict=True):
         a, b = table[s].mean(0), table[t].mean(0)
@@ -75,6 +75,52 @@ def float64_contrastive(table, source, target, weights, temperature=0.1):
     return total / sum(weights)
 
 
+def cosine(table, s, t) -> float:
+    a, b = (table[list(word)].mean(0) for word in (s, t))
+    return a @ b / np.sqrt((a @ a) * (b @ b))
+
+
+def float64_csls(table, source, target, weights):
+    sources, targets = ({tuple(word) for word in side} for side in (source, target))
+    total = 0.0
+    for s, t, weight in zip(source, target, weights, strict=True):
+        near = [sorted(cosine(table, s, other) for other in targets)[-10:]]
+        near.append(sorted(cosine(table, other, t) for other in sources)[-10:])
+        total += weight * (np.mean(near[0]) + np.mean(near[1]) - 2 * cosine(table, s, t))
+    return total / sum(weights)
+
+
+def float64_rsim(table, source, target, weights):
+    pairs = list(zip(source, target, weights, strict=True))
+    inside = [(p, q) for p in pairs for q in pairs if p[:2] != q[:2]]
+    if not inside:
+        return 1.0
+    shares = np.array([p[2] * q[2] for p, q in inside])
+    covariance = np.cov(
+        [[cosine(table, p[side], q[side]) for p, q in inside] for side in (0, 1)], aweights=shares, ddof=0
+    )
+    spread = np.sqrt(np.maximum(covariance.diagonal(), 1e-12))
+    return 1 - covariance[0, 1] / spread.prod()
+
+
+def float64_procrustes(table, source, target, weights):
+    """In closed form: |s|^2 + |t|^2 less twice the sum of singular values."""
+    unit = [
+        np.array([v / np.linalg.norm(v) for v in (table[word].mean(0) for word in side)]) for side in (source, target)
+    ]
+    product = (unit[0] * np.array(weights)[:, None]).T @ unit[1]
+    return 2 - 2 * np.linalg.svd(product, compute_uv=False).sum() / sum(weights)
+
+
+REFERENCES = {
+    "contrastive": float64_contrastive,
+    "csls": float64_csls,
+    "rsim": float64_rsim,
+    "procrustes": float64_procrustes,
+}
+LOWEST = {"cosine": -1, "csls": -4}  # of others: 0
+
+
 @pytest.mark.parametrize("kind", LOSSES)
 @given(source=words, target=words, seed=st.integers(0, 99))
 def test_loss_equals_the_formula_in_float64(kind, source, target, seed):
@@ -83,7 +129,7 @@ def test_loss_equals_the_formula_in_float64(kind, source, target, seed):
     weights = (torch.rand(6, generator=generator) + 0.1).tolist()
     loss = alignment.alignment_loss(table, pairs(source, target, weights), LOSSES[kind]())
     expected = float64_loss(table, source, target, weights, kind)
-    assert loss.item() == pytest.approx(expected, rel=1e-5 if kind == "contrastive" else 1e-6, abs=1e-6)
+    assert loss.item() == pytest.approx(expected, rel=1e-5 if kind in REFERENCES else 1e-6, abs=2e-6)
 
 
 def test_contrastive_loss_by_hand():
@@ -97,6 +143,45 @@ def test_contrastive_loss_by_hand():
     loss = alignment.alignment_loss(table, pairs([[0], [0], [2], [2]], [[1], [3], [1], [3]]), LOSSES["contrastive"]())
     loss.backward()
     assert loss.item() == 0 and not table.grad.any()
+
+
+def test_csls_loss_by_hand():
+    # cosines 0.96, 0.8, 0.8 and 0, fewer than 10 words: all are neighbours, with means 0.88 and 0.4 on either side
+    loss = alignment.alignment_loss(TABLE, pairs([[0], [2]], [[1], [3]]), LOSSES["csls"]())
+    assert loss.item() == pytest.approx((0.88 + 0.88 - 2 * 0.96 + 0.4 + 0.4 - 2 * 0) / 2, abs=1e-6)
+
+
+def test_csls_takes_ten_neighbours_of_each_word():
+    """Twelve words of each language at right angles: ten neighbours are the translation and nine zeros."""
+    table = torch.eye(12).repeat(2, 1)
+    loss = alignment.alignment_loss(
+        table, pairs([[i] for i in range(12)], [[12 + i] for i in range(12)]), LOSSES["csls"]()
+    )
+    assert loss.item() == pytest.approx(0.1 + 0.1 - 2)
+
+
+def test_relational_similarity_by_hand():
+    # cosines inside one language: 1, 0, 0 (rows 0, 1, 2); inside the other one: 0, 0, 1 (rows 0, 2, 3)
+    table = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [0.0, 3.0]])
+    loss = alignment.alignment_loss(table, pairs([[0], [1], [2]], [[0], [2], [3]]), LOSSES["rsim"]())
+    assert loss.item() == pytest.approx(1.5)  # means 1/3, variances 2/9, covariance -1/9: a correlation of -1/2
+
+
+def test_procrustes_loss_by_hand():
+    # two pairs at right angles against two at 60 degrees: the best rotation leaves 15 degrees to each
+    table = torch.tensor([[1.0, 0.0], [0.0, 1.0], [2.0, 0.0], [0.5, 0.75**0.5]])
+    loss = alignment.alignment_loss(table, pairs([[0], [1]], [[2], [3]]), LOSSES["procrustes"]())
+    assert loss.item() == pytest.approx(2 - 2 * np.cos(np.pi / 12))
+
+
+@pytest.mark.parametrize("kind", ["rsim", "procrustes"])
+def test_losses_of_relations_are_0_for_a_rotation(kind):
+    generator = torch.Generator().manual_seed(1)
+    table = torch.randn(20, 6, dtype=torch.float64, generator=generator)
+    rotation = torch.linalg.qr(torch.randn(6, 6, dtype=torch.float64, generator=generator)).Q
+    table = torch.cat([table, 3 * table @ rotation])
+    some = pairs([[row] for row in range(20)], [[20 + row] for row in range(20)])
+    assert alignment.alignment_loss(table, some, LOSSES[kind]()).item() == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize("kind", LOSSES)
@@ -165,7 +250,7 @@ def test_loss_ignores_pair_order_side_and_repetition(kind, source, target, order
         assert alignment.alignment_loss(table, same, LOSSES[kind]()).item() == pytest.approx(
             loss.item(), rel=1e-5, abs=1e-6
         )
-    assert loss.item() >= (-1 - 1e-6 if kind == "cosine" else 0) and (kind != "cosine" or loss.item() <= 1 + 1e-6)
+    assert loss.item() >= LOWEST.get(kind, 0) - 1e-6 and (kind != "cosine" or loss.item() <= 1 + 1e-6)
 
 
 @given(st.floats(1e-3, 1e3))

@@ -43,6 +43,9 @@ OBJECTIVES = {
     "tlm": ["--align-weight", "0", "--tlm-pairs", "a:b", "--tlm-rate", "0.5"],
     "dict_mlm": ["--align-weight", "0", "--dict-mlm", "a:b:{data}/lexicon.tsv"],
     "align_mlm": ["--align-pairs", "8", "--multilang-sampling-alpha", "0.5"],
+    "beyond": ["--align-pairs", "8", "--align-loss", "csls", "--tlm-pairs", "a:b", "--tlm-rate", "0.5"]
+    + ["--realign", "a:b:{data}/lexicon.tsv", "--code-switch", "a:b:{data}/lexicon.tsv"]
+    + ["--prealign-updates", "4", "--lexicon", "{data}/half.tsv", "--self-learn", "a:b", "--self-learn-every", "3"],
 }
 
 
@@ -64,6 +67,8 @@ def write_data(folder: Path) -> Path:
     words = vocabulary.pieces(dictionary)
     entries = [lexicon.Entry((one,), (other,)) for one, other in zip(words, words[PIECES:], strict=False)]
     lexicon.write(folder / "lexicon.tsv", entries, dictionary)
+    lexicon.write(folder / "half.tsv", entries[: PIECES // 2], dictionary)
+    lexicon.write(folder / "rest.tsv", entries[PIECES // 2 :], dictionary)
     return folder
 
 

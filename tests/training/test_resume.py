@@ -165,6 +165,15 @@ def test_one_rank_goes_on_where_two_were_and_the_other_way_round(data, tmp_path)
         assert all(torch.allclose(found[key], expected[key], atol=2e-4) for key in expected)
 
 
+def test_two_ranks_learn_what_one_does_by_terms_beyond_the_paper(data, tmp_path):
+    still = [*SAVE, "--dropout", 0, "--attention-dropout", 0]
+    one = runs.settings(data, *still, "--update-freq", 2, objective="beyond")
+    two = runs.settings(data, *still, objective="beyond")
+    assert finish_ranks(two, tmp_path / "ranks", 12) == [0, 0] and runs.finish(one, tmp_path / "alone", 12) == 0
+    found, expected = last(tmp_path / "ranks")["model"], last(tmp_path / "alone")["model"]
+    assert all(torch.allclose(found[key], expected[key], atol=2e-4) for key in expected)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
 def test_a_signal_ends_training_after_the_update_and_the_same_command_goes_on(cfg, whole, tmp_path, number):
     save = tmp_path / "run"

@@ -1,0 +1,116 @@
+"""Self-learning: from time to time, words that are nearest to each other join the lexicon."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from fairseq.data import Dictionary
+from torch import Tensor
+
+from fairseq_align.data import whole_words
+from fairseq_align.embeddings import induction, retrieval
+from fairseq_align.embeddings.retrieval import Space
+from fairseq_align.errors import InputError
+from fairseq_align.lexicon.words import Pairs, Words
+
+logger = logging.getLogger(__name__)
+
+Word = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class SelfLearning:
+    """Pairs of words of two languages that are mutual nearest neighbours by CSLS, beside those of a lexicon.
+
+    Candidates are the most frequent whole words of the training texts, of any number of pieces. A word of the lexicon
+    has its translation already and gets no other one; a word that is its own nearest is no pair.
+
+    Attributes:
+        langs: pairs of languages, folders of the data.
+        every: updates between two searches; each forgets what the one before found.
+        weight: of such a pair, where one of the lexicon has 1 or what its file says.
+        words: candidates of each language.
+        dictionary: of the data.
+        data: folder of the binarized data.
+
+    Source: Artetxe et al. 2018, https://arxiv.org/abs/1805.06297, with CSLS and mutual neighbours as in Conneau et al.
+    2018, https://arxiv.org/abs/1710.04087
+    """
+
+    langs: Sequence[tuple[str, str]]
+    every: int
+    weight: float
+    words: int
+    dictionary: Dictionary
+    data: Path
+
+    @cached_property
+    def candidates(self) -> dict[str, list[Word]]:
+        """Words of each language, the most frequent first."""
+        langs = dict.fromkeys(lang for pair in self.langs for lang in pair)
+        return {lang: whole_words.frequent(self.data, lang, self.dictionary, self.words) for lang in langs}
+
+    def find(self, table: Tensor, given: Pairs) -> Pairs:
+        """Pairs that a table of word embeddings, shape (V, C), makes mutual neighbours; on the CPU."""
+        sources, targets = (set(side.tuples()) for side in (given.source, given.target))
+        found: list[tuple[Word, Word]] = []
+        for one, other in self.langs:
+            lists = [
+                [word for word in self.candidates[lang] if word not in known]
+                for lang, known in ((one, sources), (other, targets))
+            ]
+            if not all(lists):
+                continue
+            spaces = [Space(table.detach(), Words.of(words).to(table.device)) for words in lists]
+            neighbours = induction.nearest(*spaces, retrieval.mean_similarities(*spaces))
+            rows = induction.mutual(*neighbours)
+            nearest = neighbours[0].row[rows].tolist()
+            pairs = ((lists[0][row], lists[1][near]) for row, near in zip(rows.tolist(), nearest, strict=True))
+            found += [(word, translation) for word, translation in pairs if word != translation]
+        sides = [Words.of([pair[side] for pair in found]) for side in (0, 1)]
+        return Pairs(*sides, torch.full((len(found),), self.weight))
+
+
+def precision(found: Pairs, heldout: Sequence[Pairs]) -> tuple[int, int]:
+    """Of pairs whose source word held-out lexicons have, how many are right, and how many there are."""
+    gold: dict[Word, set[Word]] = {}
+    for pairs in heldout:
+        for word, translation in zip(pairs.source.tuples(), pairs.target.tuples(), strict=True):
+            gold.setdefault(word, set()).add(translation)
+    known = [pair for pair in zip(found.source.tuples(), found.target.tuples(), strict=True) if pair[0] in gold]
+    return sum(translation in gold[word] for word, translation in known), len(known)
+
+
+def kept(update: int, pairs: Pairs) -> dict[str, int | Tensor]:
+    """What a checkpoint keeps of the pairs that were found at an update."""
+    sides = {"source": pairs.source, "target": pairs.target}
+    return {"update": update, "weights": pairs.weights} | {
+        f"{side}_{part}": tensor for side, words in sides.items() for part, tensor in words._asdict().items()
+    }
+
+
+def taken_up(state: Mapping[str, int | Tensor]) -> Pairs:
+    """The pairs of ``kept``."""
+    source, target = (Words(state[f"{side}_ids"], state[f"{side}_offsets"]) for side in ("source", "target"))
+    return Pairs(source, target, state["weights"])
+
+
+def languages(value: str) -> list[tuple[str, str]]:
+    """Pairs of languages of ``--self-learn``.
+
+    >>> languages("en:fr,en:hi")
+    [('en', 'fr'), ('en', 'hi')]
+
+    Raises:
+        InputError: there is anything else.
+    """
+    found = [tuple(item.split(":")) for item in value.split(",")]
+    for pair in found:
+        if len(pair) != 2 or not all(pair):
+            raise InputError(f"--self-learn: found {':'.join(pair)!r}, expected two languages, e.g. en:fr")
+    return found

@@ -1,0 +1,98 @@
+"""Self-learning: what a table makes neighbours, by hand, and a training that goes on with what it has found."""
+
+import json
+import re
+import shutil
+
+import pytest
+import torch
+from fairseq.data import Dictionary
+
+from fairseq_align.criterions.self_learning import SelfLearning, kept, languages, precision, taken_up
+from fairseq_align.data import binarized
+from fairseq_align.errors import InputError
+from fairseq_align.lexicon.words import Pairs, Words
+from tests.stress import runs
+
+pytestmark = pytest.mark.forks
+FLAGS = ["--align-pairs", 8, "--lexicon", "{data}/half.tsv", "--heldout-lexicon", "{data}/rest.tsv"]
+FLAGS += ["--self-learn", "a:b", "--self-learn-every", 4, "--save-interval-updates", 5]
+
+
+def pairs(source, target) -> Pairs:
+    return Pairs(Words.of(source), Words.of(target), torch.ones(len(source)))
+
+
+def tuples(found: Pairs) -> list[tuple]:
+    return list(zip(found.source.tuples(), found.target.tuples(), strict=True))
+
+
+@pytest.fixture
+def search(tmp_path) -> SelfLearning:
+    """English words 4 to 7 and French ones 8 to 11, of which 7 and 11 stand in both texts."""
+    dictionary = Dictionary()
+    for number in range(8):
+        dictionary.add_symbol(f"\u2581w{number}")
+    for lang, words in (("en", [4, 5, 6, 7, 11]), ("fr", [8, 9, 10, 11, 7])):
+        with binarized.writer(tmp_path / lang / "train", len(dictionary)) as out:
+            out.add(torch.tensor([*words, 2]).numpy(), torch.tensor([len(words) + 1]).numpy())
+    return SelfLearning([("en", "fr")], 10, 0.5, 100, dictionary, tmp_path)
+
+
+def test_mutual_neighbours_that_the_lexicon_lacks_are_found(search):
+    table = torch.zeros(12, 6)
+    for row, place in ((4, 0), (8, 0), (5, 1), (9, 1), (6, 2), (10, 1), (7, 3), (11, 4)):
+        table[row, place] = 1
+    table[6, 1] = 0.5  # its nearest are 9 and 10, which have a nearer one
+    found = search.find(table, pairs([[4]], [[8]]))
+    assert tuples(found) == [((5,), (9,))] and found.weights.tolist() == [0.5]
+    assert tuples(search.find(table, pairs([[5]], [[9]]))) == [((4,), (8,)), ((6,), (10,))]
+
+
+def test_precision_is_that_of_words_that_are_held_out():
+    heldout = [pairs([[4], [4], [5]], [[8], [9], [10]])]
+    assert precision(pairs([[4], [5], [6]], [[9], [8], [8]]), heldout) == (1, 2)
+
+
+def test_what_is_kept_is_taken_up():
+    before = Pairs(Words.of([[4], [5, 6]]), Words.of([[7, 8], [9]]), torch.tensor([0.5, 0.5]))
+    after = taken_up(kept(7, before))
+    assert tuples(after) == tuples(before) and after.weights.tolist() == [0.5, 0.5]
+
+
+def test_languages_that_are_none_are_refused():
+    with pytest.raises(InputError, match="--self-learn: found 'en', expected two languages, e.g. en:fr"):
+        languages("en")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return runs.write_data(tmp_path_factory.mktemp("tiny") / "data")
+
+
+def test_a_run_learns_and_logs_and_goes_on_to_the_bit(data, tmp_path):
+    cfg = runs.settings(data, *(str(flag).format(data=data) for flag in FLAGS))
+    assert runs.finish(cfg, tmp_path / "whole", 12) == 0, runs.log_of(tmp_path / "whole").read_text()
+    log = runs.log_of(tmp_path / "whole").read_text()
+    updates = re.findall(
+        r"update (\d+): \d+ pairs join the 30 of the lexicon; of \d+ whose first word is held out", log
+    )
+    assert updates == ["4", "8"]
+    records = [json.loads(line) for line in re.findall(r"train_inner[ |:]+(\{.*\})", log)]
+    assert not records[3].get("learnt_pairs") and float(records[4]["learnt_pairs"]) > 0
+    assert 0 <= float(records[4]["learnt_precision"]) <= 1
+    save = tmp_path / "resumed"
+    save.mkdir()
+    (found,) = (tmp_path / "whole").glob("checkpoint_*_5.pt")
+    shutil.copy(found, save / "checkpoint_last.pt")
+    assert runs.finish(cfg, save, 12) == 0
+    assert min(runs.losses(save)) == 6 and all(
+        value == runs.losses(tmp_path / "whole")[key] for key, value in runs.losses(save).items()
+    )
+    assert runs.same(*(runs.state(folder / "checkpoint_last.pt") for folder in (save, tmp_path / "whole")))
+
+
+def test_all_pairs_at_once_are_refused(data, tmp_path):
+    cfg = runs.settings(data, "--self-learn", "a:b", "--align-pairs", 0)
+    assert runs.finish(cfg, tmp_path / "run", 2) == 1
+    assert "found --self-learn without --align-pairs" in runs.log_of(tmp_path / "run").read_text().splitlines()[-1]
