@@ -45,7 +45,7 @@ def test_means_of_translations_are_those_of_a_loop_in_float64(entries, rows, see
         assert started[row] == pytest.approx(expected, abs=1e-5)
     order = torch.randperm(len(entries), generator=torch.Generator().manual_seed(seed))
     again = mean_start.of_translations(
-        torch.from_numpy(table), pairs.take(order), torch.tensor(rows, dtype=torch.int64)
+        torch.from_numpy(table), pairs.take(order.numpy()), torch.tensor(rows, dtype=torch.int64)
     )
     assert again.numpy() == pytest.approx(started, abs=1e-6)
 
