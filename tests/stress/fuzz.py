@@ -32,7 +32,7 @@ from fairseq_align.lexicon import file as lexicon
 from fairseq_align.lexicon import formats, wordlist, words
 from fairseq_align.results import curves
 from fairseq_align.results import records as results
-from fairseq_align.text import bitext, vocabulary
+from fairseq_align.text import bitext, vocabulary, word_vectors
 
 CONSTANT = 100 << 20  # bytes that any reader may take
 SECONDS = 10  # of processor time; a reader that takes longer on a few hundred bytes hangs
@@ -216,6 +216,11 @@ READERS = {
         {"x.txt.gz": gzip.compress(b"house maison\ncat\tchat\t2\n", mtime=0)},
         lambda folder: drain(wordlist.read(folder / "x.txt.gz")),
         packed(numbered("x.txt", "%x %x\n")),
+    ),
+    "word vectors": Reader(
+        {"x.vec": b"3 2\nhouse 0.5 -1\nice cream 1e-3 2\ncat 0 0\n"},
+        lambda folder: drain(word_vectors.read(folder / "x.vec", lambda word: True)),
+        numbered("x.vec", "%x 0.5 -1.5\n"),
     ),
     ".index": Reader(
         DICTIONARIES[".index"], lambda folder: drain(formats.read(folder / "x.index")), entries, factor=10
