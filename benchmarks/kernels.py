@@ -1,8 +1,8 @@
 """What other kernels would make of a step of ours: python -m benchmarks.kernels
 
 One trainer with the flags of `ours` in benchmarks.step; its steps are taken in turn as they are, a second time, and
-with one change, made from outside, in an order drawn each round. On a CPU the time is that of the processor, on one thread,
-which is hardly longer when others use it, too. A ratio above 1 is slower than ours.
+with one change, made from outside, in an order drawn each round. On a CPU the time is that of the processor, on one
+thread, which is hardly longer when others use it, too. A ratio above 1 is slower than ours.
 """
 
 import argparse
