@@ -13,6 +13,7 @@ cd "$(dirname "$0")/.."
 export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}
 declare -A tiny=(   # the last flag of a name counts
     [training_loop]="--shape tiny --tokens 8 --items 2 --pairs 9 --updates 1 --windows 1 --workers 1"
+    [kernels]="--shape tiny --tokens 8 --items 2 --pairs 9 --rounds 1"
     [step]="--shape tiny --tokens 8 --items 2 --pairs 9 --rounds 1"
     [head]="--words 2000 --dim 8 --tokens 2000 --rounds 1"
     [alignment_term]="--vocabulary 90 --tokens 8 --items 2 --pairs 9 --rounds 1"
@@ -43,6 +44,7 @@ for precision in $PRECISIONS; do
     measure step --shape xlmr --items 16 --only ours fairseq "Hugging Face" "${speed[@]}"
     measure training_loop --shape xlmr --items 32 --updates 25 --workers 4 "${speed[@]}"
 done
+for precision in $PRECISIONS; do measure kernels --shape paper --items 64 --tokens 512 --precision "$precision"; done
 measure head
 measure alignment_term
 for precision in $PRECISIONS; do

@@ -46,9 +46,10 @@ def write_lexicon(path: Path, pieces: int, pairs: int) -> None:
 
 
 def sample(words: int, items: int, tokens: int) -> dict:
-    """A batch of random words; all items are full, as in pre-training."""
+    """A batch of random words as the loader makes it; all items are full, as in pre-training."""
     inputs = torch.randint(4, words, (items, tokens))
-    target = inputs.masked_fill(torch.rand(items, tokens) >= MASKED, 1)
+    predicted = torch.rand(items, tokens) < MASKED
+    target = inputs.masked_fill(~predicted, 1)
     net_input = {"src_tokens": inputs, "src_lengths": torch.full((items,), tokens)}
     return {
         "id": torch.arange(items),
@@ -56,4 +57,6 @@ def sample(words: int, items: int, tokens: int) -> dict:
         "target": target,
         "ntokens": items * tokens,
         "nsentences": items,
+        "predicted": predicted.flatten().nonzero().flatten(),
+        "padded": False,
     }

@@ -5,6 +5,7 @@ CELL = 500_000 * 128 * 512  # tokens of a cell of the paper's grid: updates, ite
 SPECIAL = 5  # <s>, <pad>, </s>, <unk> and <mask> stand in a vocabulary beside its pieces
 SHAPES = {  # layers, dimension, heads, words
     "tiny": (2, 32, 2, 200),
+    "small": (2, 256, 4, 8000),
     "paper": (8, 512, 8, 80000),
     "xlmr": (12, 768, 12, 250000),
 }

@@ -29,6 +29,7 @@ from fairseq_align.training import (
     fingerprint,
     fitting,
     half_precision,
+    kernels,
     literals,
     preflight,
     resharding,
@@ -167,6 +168,14 @@ PATCHES = (
     Patch(
         TransformerEncoderBase, "forward_scriptable", waits.ask_once,
         "every layer asks the GPU whether anything is padded, and waits for the answer",
+    ),
+    Patch(
+        utils, "get_activation_fn", kernels.activation_fn,
+        "GELU copies half precision to float32 and back, a sixth of what a step reads and writes",
+    ),
+    Patch(
+        utils, "multi_tensor_total_norm", kernels.norm_of_all,
+        "without apex the norm of each gradient is taken by itself, a hundred small kernels",
     ),
     Patch(
         utils, "clip_grad_norm_", waits.norm_on_host,

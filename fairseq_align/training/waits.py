@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 import torch
+from fairseq import utils
 from torch import Tensor, nn
 
 _padded: ContextVar[bool | None] = ContextVar("padded", default=None)
@@ -54,7 +55,11 @@ def ask_once(stock, encoder: nn.Module, src_tokens: Tensor, *args, **kwargs):
 
 
 def norm_on_host(stock, *args, **kwargs) -> Tensor:
-    """``clip_grad_norm_`` with its result on the processor, which asks three times how large it is."""
+    """``clip_grad_norm_`` with its result on the processor, which asks three times how large it is.
+
+    The norms of gradients are taken together, by ``kernels.norm_of_all``, and not one by one.
+    """
+    utils.multi_tensor_l2norm_available = True
     return on_host([stock(*args, **kwargs)])[0]
 
 

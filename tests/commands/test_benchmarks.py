@@ -25,6 +25,7 @@ from benchmarks.common.trainers import flags, step, trainer
             "of the step",
         ),
         ("step", ["--shape", "tiny", "--tokens", 8, "--pairs", 9, "--rounds", 1], "times ours"),
+        ("kernels", ["--shape", "tiny", "--tokens", 8, "--items", 2, "--pairs", 9, "--rounds", 1], "64 rows of logits"),
         (
             "training_loop",
             ["--shape", "tiny", "--tokens", 8, "--pairs", 9, "--updates", 1, "--windows", 1],
@@ -129,7 +130,7 @@ def test_measuring_on_a_gpu_ends_in_time_and_names_what_is_left_out(run, tmp_pat
     done = run(["bash", "benchmarks/gpu.sh", tmp_path, 989, 1], check=False)
     assert done.returncode == 1 and time.monotonic() - start < 60
     unmeasured = [line.partition(": benchmarks.")[2] for line in done.stderr.splitlines() if ": benchmarks." in line]
-    assert len(unmeasured) == 14 and unmeasured[-1].startswith("tuning --shape xlmr") and not list(tmp_path.iterdir())
+    assert len(unmeasured) == 16 and unmeasured[-1].startswith("tuning --shape xlmr") and not list(tmp_path.iterdir())
     assert "left out: pytest" in done.stderr or "failed: pytest" in done.stderr
 
 
@@ -137,7 +138,8 @@ def test_all_that_is_to_be_measured_on_a_gpu_runs_in_small(run, tmp_path):
     done = run(["bash", "benchmarks/gpu.sh", tmp_path, 989, 850], cold=True, DRY=1, PRECISIONS="bf16")
     records = {path.stem for path in tmp_path.iterdir()}
     assert records == {"training_loop-tiny-2-bf16", "step-tiny-2-bf16", "head", "alignment_term", "word_retrieval"} | {
-        "tuning-tiny-fp32"
+        "kernels-tiny-2-bf16",
+        "tuning-tiny-fp32",
     }
     assert "of the peak" in done.stdout
 

@@ -1,0 +1,19 @@
+"""Kernels of torch in place of fairseq's, with the same results to the bit and less memory to read and write."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from fairseq import modules
+from torch import Tensor
+
+
+def activation_fn(stock: Callable[[str], Callable], activation: str) -> Callable:
+    """``get_activation_fn``, whose GELU copies halves to float32 and back; that of torch computes in float32 anyway."""
+    found = stock(activation)
+    return F.gelu if found is modules.gelu else found
+
+
+def norm_of_all(_stock, gradients: Sequence[Tensor], *_, **__) -> Tensor:
+    """``multi_tensor_total_norm`` without apex: the length of all gradients together, a scalar in float32."""
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients, 2, dtype=torch.float32)))
