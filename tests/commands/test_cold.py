@@ -1,6 +1,9 @@
 """The commands of the environment, each in a process of its own as users start them; most tests fork a warm server."""
 
+import signal
 import sys
+
+import pytest
 
 from tests.support import warm
 from tests.support.training import MODEL, OPTIMIZER, RUN, TARGET, logged, updates
@@ -27,6 +30,35 @@ def test_real_commands_preprocess_train_and_validate(run, toy, tmp_path):
     (record,) = logged(done.stdout + done.stderr, "valid_en")
     assert 0 < record["valid_en_mlm_loss"] < 20
     assert "usage: fairseq-align" in run(["fairseq-align", "--help"], cold=True).stdout
+
+
+BEFORE = """
+import atexit, os, signal, sys, threading, time
+atexit.register(print, "at the end")
+threading.Thread(target=lambda: (time.sleep(0.2), print("from a thread"))).start()
+print("unfinished", end=" ")
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        ("", 0),
+        ("sys.exit(3)", 3),
+        ("sys.exit('what is wrong')", 1),
+        ("1 / 0", 1),
+        ("raise KeyboardInterrupt", -signal.SIGINT),
+        ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM),
+    ],
+)
+def test_a_forked_command_ends_as_a_new_one(run, tmp_path, end, status):
+    script = tmp_path / "script.py"
+    script.write_text(BEFORE + end)
+    new, forked = (run(["python", script], check=False, cold=cold) for cold in (True, False))
+    assert new.returncode == forked.returncode == status
+    assert new.stdout == forked.stdout
+    assert status < -signal.SIGINT or "unfinished from a thread\nat the end\n" == new.stdout
+    assert new.stderr.splitlines()[-1:] == forked.stderr.splitlines()[-1:]
 
 
 def test_a_command_without_a_script_beside_python_is_its_module(monkeypatch, tmp_path):

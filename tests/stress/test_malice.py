@@ -1,8 +1,11 @@
 """Checkpoints of strangers: refused in one line by whatever reads checkpoints, and no code of theirs runs."""
 
+import functools
 import os
 import re
+import runpy
 import shutil
+import sys
 
 import pytest
 import torch
@@ -132,20 +135,22 @@ def test_training_refuses_a_crafted_checkpoint(attack, tmp_path, flag, name):
 @pytest.mark.parametrize(
     "command",
     [
-        ["fairseq-validate", "{data}", "--user-dir", "fairseq_align", "--task", "align_mlm", "--langs", "a"]
+        ["fairseq_cli.validate", "{data}", "--user-dir", "fairseq_align", "--task", "align_mlm", "--langs", "a"]
         + ["--path", "{crafted}", "--valid-subset", "valid", "--batch-size", "8", "--cpu"],
-        ["fairseq-align", "evaluate", "{crafted}", "{data}", "--subset", "valid_a", "--objective", "mlm"],
-        ["fairseq-align", "alignment", "{crafted}", "{data}", "--lang", "b"]
+        ["fairseq_align.cli", "evaluate", "{crafted}", "{data}", "--subset", "valid_a", "--objective", "mlm"],
+        ["fairseq_align.cli", "alignment", "{crafted}", "{data}", "--lang", "b"]
         + ["--lexicon", "{data}/lexicon.tsv", "--objective", "mlm"],
     ],
     ids=["validate", "evaluate", "alignment"],
 )
-def test_a_command_refuses_a_crafted_checkpoint(attack, run, command):
+def test_a_command_refuses_a_crafted_checkpoint(attack, tmp_path, monkeypatch, command):
     folder, _, _, marker = attack
     names = {"data": folder / "data", "crafted": folder / "crafted" / "os.system-in-optimizer.pt"}
-    done = run([word.format(**names) for word in command], check=False)
-    last = done.stderr.strip().splitlines()[-1]
-    assert done.returncode == 1 and re.match(r"error: .*\.pt: found the global posix.system, expected", last)
+    monkeypatch.setattr(sys, "argv", [word.format(**names) for word in command])
+    main = functools.partial(runpy.run_module, command[0], run_name="__main__", alter_sys=True)
+    assert runs.end(runs.fork(main, tmp_path / "log")) == 1
+    last = (tmp_path / "log").read_text().strip().splitlines()[-1]
+    assert re.match(r"error: .*\.pt: found the global posix.system, expected", last)
     assert not marker.exists()
 
 
