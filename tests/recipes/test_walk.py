@@ -1,7 +1,7 @@
 """docs/walk.md: the commands of the newcomer's walk, run on small files.
 
-The first two make and enter an environment. The tests run in one that install.sh has made (CONTRIBUTING.md); what it
-refuses, repairs and stops at, test_install.py runs.
+The first two make and enter an environment, which the tests have: tests/run.sh begins with ``bash install.sh``, and
+test_install.py runs it in an environment that lacks something, that lacks nothing, and where it breaks off.
 """
 
 import re
