@@ -95,7 +95,10 @@ def test_versions_and_date_make_a_valid_record(tmp_path):
         ({"seed": "1"}, "found seed '1', expected an integer, at least 0"),
         ({"lang": "a | b"}, "found lang 'a . b', expected a name without spaces"),
         ({"objective": "xlm"}, "found objective 'xlm', expected one of mlm, tlm, dict_mlm, align_mlm"),
-        ({"task": ["pos"]}, r"found task \['pos'\], expected one of alignment, induction, xnli, ner, pos, retrieval, mlm"),
+        (
+            {"task": ["pos"]},
+            r"found task \['pos'\], expected one of alignment, induction, xnli, ner, pos, retrieval, mlm",
+        ),
         ({"metric": "cos"}, "found metric 'cos' of task 'pos', expected one of accuracy"),
         ({"split": "seen"}, "found pos accuracy on split 'seen', expected one of test, valid"),
         ({"lexicon_rate": 50}, r"found lexicon_rate 50, expected a fraction in \[0, 1\] or null"),
