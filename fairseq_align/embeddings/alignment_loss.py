@@ -101,6 +101,7 @@ LOSSES: dict[str, type[PairLoss]] = {
 def alignment_loss(embeddings: Tensor, pairs: Pairs, pair_loss: PairLoss = Cosine()) -> Tensor:  # noqa: B008  frozen
     """Mean loss of translation pairs, weighted by ``pairs.weights``, by plain autograd.
 
+    >>> from fairseq_align.lexicon.words import Words
     >>> table = torch.tensor([[3.0, 4.0], [4.0, 3.0], [1.0, 0.0], [0.0, 2.0]])
     >>> alignment_loss(table, Pairs(Words.of([[0], [2]]), Words.of([[1], [3]]), torch.ones(2)))  # -(0.96 + 0) / 2
     tensor(-0.4800)
