@@ -71,14 +71,14 @@ done
 
 SECONDS=0
 "$PY" -m pip download -q --no-deps --only-binary=:all: --dest "$WORK" "$(grep "^$BROKEN==" <<< "$pins")"
-exec {port_of}< <(serve_half "$WORK/$BROKEN"-*.whl)
+exec {port_of}< <(serve_half "$WORK/$BROKEN"-*.whl 2> "$WORK/served")
 server=$!
 read -r port <&"$port_of"
 remove "$BROKEN"
 # no other place to fetch it from, and no cache
 if PIP_INDEX_URL=http://127.0.0.1:$port PIP_FIND_LINKS='' PIP_CONFIG_FILE=/dev/null PIP_NO_CACHE_DIR=1 install; then
     wrong "a download of $BROKEN" 'not broken'
-elif pgrep -f "^$PY -m pip" > "$WORK/log"; then wrong "a download of $BROKEN" 'left running'
+elif pgrep -f "^$PY -m pip" > "$WORK/running"; then wrong "a download of $BROKEN" 'left running'
 elif [ "$(grep -c '^error: ' "$WORK/log")" != 1 ]; then wrong "a download of $BROKEN" 'not told in one line'
 elif install && is_there "$BROKEN"; then row "a download of $BROKEN" mended
 else wrong "a download of $BROKEN" 'not mended'; fi
