@@ -140,9 +140,7 @@ class AlignMlmConfig(FairseqDataclass):
     realign_weight: float = number(
         1.0, WEIGHT, "weight of the loss of the words that --realign pairs, beside the MLM loss; 0: only logged"
     )
-    realign_layer: int = number(
-        -1, Range(-1000, 1000), "whose states are realigned; 0: the embeddings, 1: the first layer, -1: the last one"
-    )
+    realign_layer: int = number(0, COUNT, "whose states are realigned, from 1; 0: the last one")
     realign_loss: str = field(
         default="contrastive", metadata={"help": "of two states, as --align-loss of two word embeddings"}
     )
@@ -207,7 +205,7 @@ class AlignMlmLoss(MaskedLmLoss):
         prealign_updates: int = 0,
         log_angles: int = 0,
         realign_weight: float = 1.0,
-        realign_layer: int = -1,
+        realign_layer: int = 0,
         realign_loss: str = "contrastive",
         seed: int = 1,
         tpu: bool = False,

@@ -20,7 +20,7 @@ class Realignment:
 
     Attributes:
         pair_loss: a loss of ``LOSSES``, of states as of word embeddings.
-        layer: 0 for the embeddings, 1 for the first layer and so on; negative ones count from the last one, -1.
+        layer: from 1; 0: the last one.
         weight: beside the MLM loss in nats a token, at least 0; 0: the loss is only logged.
 
     Source: realignment of Gaschi et al. 2023, https://arxiv.org/abs/2306.02790, with pairs by a lexicon as there; as a
@@ -28,7 +28,7 @@ class Realignment:
     """
 
     pair_loss: PairLoss
-    layer: int = -1
+    layer: int = 0
     weight: float = 1.0
 
     def __call__(self, states: Sequence[Tensor], batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
@@ -44,11 +44,10 @@ class Realignment:
         Raises:
             InputError: the model lacks the layer.
         """
-        if not -len(states) <= self.layer < len(states):
+        if self.layer >= len(states):
             raise InputError(
-                f"found --realign-layer {self.layer}, expected 0 for the embeddings, 1 to {len(states) - 1} for a "
-                "layer, or -1 for the last one"
+                f"found --realign-layer {self.layer}, expected at most {len(states) - 1}, the layers of the model"
             )
         pairs = pairs_of(batch)
-        loss = alignment_loss(states[self.layer].flatten(0, 1), pairs, self.pair_loss)
+        loss = alignment_loss(states[self.layer or -1].flatten(0, 1), pairs, self.pair_loss)
         return loss, {"realign_loss": loss.detach(), "realign_pairs": loss.detach().new_tensor(float(len(pairs)))}

@@ -135,7 +135,7 @@ def test_measuring_on_a_gpu_ends_in_time_and_names_what_is_left_out(run, tmp_pat
 
 
 def test_all_that_is_to_be_measured_on_a_gpu_runs_in_small(run, tmp_path):
-    done = run(["bash", "benchmarks/gpu.sh", tmp_path, 989, 560], cold=True, DRY=1, PRECISIONS="bf16")
+    done = run(["bash", "benchmarks/gpu.sh", tmp_path, 989, 560], DRY=1, PRECISIONS="bf16")
     names = {f"{name}-tiny-2-bf16" for name in ("training_loop", "step", "kernels")} | {"tuning-tiny", "alignment_term"}
     names |= {f"{name}-{DEVICE.type}" for name in ("head", "word_retrieval")}
     assert {path.stem for path in tmp_path.iterdir()} == names

@@ -23,9 +23,9 @@ REALIGN = ["--tlm-pairs", "a:b", "--tlm-rate", 1, "--realign", "a:b:{data}/lexic
 def test_the_loss_is_that_of_mean_states():
     states = torch.zeros(4, 2, 2)
     states[0, 1], states[1, 1], states[3, 1] = (torch.tensor(state) for state in ([1.0, 0], [3.0, 4], [2.0, 0]))
-    loss, scores = Realignment(LOSSES["l2"]())([states * 0, states], BATCH)
+    loss, scores = Realignment(LOSSES["l2"]())([states * 0, states * 0, states], BATCH)
     assert loss.item() == 4 and scores["realign_loss"] == 4 and scores["realign_pairs"] == 1  # (2, 2) and (2, 0)
-    assert Realignment(LOSSES["l2"](), layer=0)([states * 0, states], BATCH)[0].item() == 0
+    assert Realignment(LOSSES["l2"](), layer=1)([states, states * 0, states], BATCH)[0].item() == 0
 
 
 @pytest.mark.parametrize("kind", LOSSES)
@@ -46,7 +46,7 @@ def test_a_batch_without_pairs_adds_nothing():
 
 
 def test_a_layer_that_is_not_there_is_named():
-    with pytest.raises(InputError, match="found --realign-layer 2, expected 0 for the embeddings, 1 to 1 for a layer"):
+    with pytest.raises(InputError, match="found --realign-layer 2, expected at most 1"):
         Realignment(LOSSES["l2"](), layer=2)([torch.zeros(4, 2, 2)] * 2, BATCH)
 
 
@@ -88,7 +88,7 @@ def test_weight_0_is_the_run_without_it_to_the_bit(data, tmp_path):
     [
         (["--realign", "a:b:{data}/lexicon.tsv"], "found --realign without --tlm-pairs, expected both or neither"),
         ([*REALIGN[:5], "a:c:{data}/lexicon.tsv"], "--realign: found a:c, expected a pair of --tlm-pairs a:b"),
-        ([*REALIGN, "--realign-layer", 3], "found --realign-layer 3, expected 0 for the embeddings, 1 to 1"),
+        ([*REALIGN, "--realign-layer", 3], "found --realign-layer 3, expected at most 1"),
         ([*REALIGN, "--realign-loss", "l3"], "found --realign-loss l3, expected one of cosine"),
         ([*REALIGN, "--find-unused-parameters"], "found --find-unused-parameters with --realign, expected one of them"),
     ],

@@ -135,7 +135,10 @@ def main() -> None:
             survived += kills(cfg, whole, work, args.updates, args.kills, rng, seconds)
             equal_runs, number = resumes(cfg, whole, work, args.updates)
             resumed, saved = resumed + equal_runs, saved + number
-        rows["SIGKILL at a random moment: the same command ends equal to the bit"] = survived, args.kills * 4
+        rows["SIGKILL at a random moment: the same command ends equal to the bit"] = (
+            survived,
+            args.kills * len(runs.OBJECTIVES),
+        )
         rows["SIGKILL while saving: the same command ends equal to the bit"] = (
             kills_while_saving(cfg, whole, folder, args.updates, args.saves, rng),
             args.saves,
