@@ -20,6 +20,7 @@ declare -A tiny=(   # the last flag of a name counts
     [word_retrieval]="--words 300 --dim 8"
     [tuning]="--shape tiny --tokens 8 --items 2 --rounds 1"
 )
+declare -A small_done   # in small all shapes of a benchmark are one
 status=0
 bounded() {   # what fails, for want of memory or time say, leaves the rest to be done
     local left=$((MOST - SECONDS))
@@ -31,6 +32,10 @@ bounded() {   # what fails, for want of memory or time say, leaves the rest to b
 }
 measure() {
     local name=$1 small=${DRY:+${tiny[$1]}}; shift
+    if [ "$DRY" ]; then
+        [ -z "${small_done[$name $precision]-}" ] || return 0
+        small_done[$name $precision]=1
+    fi
     # shellcheck disable=SC2086  # several flags
     bounded python -m "benchmarks.$name" "$@" $small --results "$OUT"
 }
@@ -45,11 +50,13 @@ for precision in $PRECISIONS; do
     measure training_loop --shape xlmr --items 32 --updates 25 --workers 4 "${speed[@]}"
 done
 for precision in $PRECISIONS; do measure kernels --shape paper --items 64 --tokens 512 --precision "$precision"; done
+precision=
 measure head
 measure alignment_term
 for precision in $PRECISIONS; do
     measure step --shape xlmr --items 32 --only ours "ours, weight 0" "ours, plain settings" --precision "$precision" --peak "$PEAK"
 done
+precision=
 measure word_retrieval --words 20000 50000
 measure tuning --shape xlmr
 exit "$status"
