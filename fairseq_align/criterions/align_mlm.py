@@ -305,7 +305,7 @@ class AlignMlmLoss(MaskedLmLoss):
             align = prealignment(model.encoder.sentence_encoder, items, self.pair_loss)
             scores["prealign_loss"] = align.detach()
         if self.learnt and model.training:
-            scores |= {name: align.detach().new_tensor(float(value)) for name, value in self.learnt.items()}
+            scores |= {name: torch.full_like(align.detach(), value) for name, value in self.learnt.items()}
         logging_output["mlm_loss"] = loss.data
         terms = []
         if self.align_weight > 0:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from fairseq_align.data.word_pairs import pairs_of
@@ -50,4 +51,4 @@ class Realignment:
             )
         pairs = pairs_of(batch)
         loss = alignment_loss(states[self.layer or -1].flatten(0, 1), pairs, self.pair_loss)
-        return loss, {"realign_loss": loss.detach(), "realign_pairs": loss.detach().new_tensor(float(len(pairs)))}
+        return loss, {"realign_loss": loss.detach(), "realign_pairs": torch.full_like(loss.detach(), len(pairs))}

@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -34,9 +34,13 @@ from fairseq_align.training.parts import PartsConfig, PartsTask, TouchedRows
 logger = logging.getLogger(__name__)
 
 
-def _labelled(flag: str) -> Callable[[str], list[tuple[str, str]]]:
-    """What reads the paths of lexicons, each with its languages, from the value of a flag."""
-    return lambda value: [(f"{source}:{target}:", path) for source, target, path in _lexicons(value, flag)]
+def _lexicons_flag(flag: str, text: str) -> str:
+    """A field of lexicons, e.g. ``en:fr:en-fr.tsv,en:hi:en-hi.tsv``, whose contents a run remembers."""
+
+    def paths(value: str) -> list[tuple[str, str]]:
+        return [(f"{source}:{target}:", path) for source, target, path in _lexicons(value, flag)]
+
+    return field(default=None, metadata={"help": f"{text}; default: none", PATHS: paths})
 
 
 @dataclass
@@ -92,12 +96,9 @@ class AlignMlmTaskConfig(PartsConfig):
         default=False,
         metadata={"help": "add a learned vector to the second language of a TLM item; for a single pair of languages"},
     )
-    dict_mlm: Optional[str] = field(
-        default=None,
-        metadata={
-            "help": "DICT-MLM with these lexicons, e.g. en:fr:en-fr.tsv,en:hi:en-hi.tsv, both ways; default: none",
-            PATHS: _labelled("--dict-mlm"),
-        },
+    dict_mlm: Optional[str] = _lexicons_flag(
+        "--dict-mlm",
+        "DICT-MLM with these lexicons, e.g. en:fr:en-fr.tsv,en:hi:en-hi.tsv, both ways",
     )
     dict_mlm_rate: float = number(
         0.5,
@@ -113,22 +114,16 @@ class AlignMlmTaskConfig(PartsConfig):
             "target: it sees <mask:LANG> of dict.txt and predicts the translation"
         },
     )
-    code_switch: Optional[str] = field(
-        default=None,
-        metadata={
-            "help": "show some words of the training text in another language, by these lexicons, e.g. "
-            "en:fr:en-fr.tsv,en:hi:en-hi.tsv, both ways; such words are not predicted; default: none",
-            PATHS: _labelled("--code-switch"),
-        },
+    code_switch: Optional[str] = _lexicons_flag(
+        "--code-switch",
+        "show some words of the training text in another language, by these lexicons, e.g. "
+        "en:fr:en-fr.tsv,en:hi:en-hi.tsv, both ways; such words are not predicted",
     )
     code_switch_rate: float = number(0.1, SHARE, "share of the words with a translation that --code-switch replaces")
-    realign: Optional[str] = field(
-        default=None,
-        metadata={
-            "help": "have words of TLM items that these lexicons pair, e.g. en:fr:en-fr.tsv, like states in a layer of "
-            "the encoder, see --realign-layer; for the criterion align_mlm; default: none",
-            PATHS: _labelled("--realign"),
-        },
+    realign: Optional[str] = _lexicons_flag(
+        "--realign",
+        "have words of TLM items that these lexicons pair, e.g. en:fr:en-fr.tsv, like states in a layer of "
+        "the encoder, see --realign-layer; for the criterion align_mlm",
     )
     multilang_sampling_alpha: float = number(
         1.0,
