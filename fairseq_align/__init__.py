@@ -34,6 +34,7 @@ REGISTERING = (  # modules that register something with fairseq, which itself sc
     "criterions.sequence_tagging",
     "models.tagger",
     "tasks.align_mlm",
+    "tasks.sentence_classification",
     "tasks.sequence_tagging",
     "training.adamw",
 )

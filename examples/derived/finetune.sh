@@ -15,7 +15,7 @@ for name in EPOCHS TUNE_UPDATES TUNE_LR TUNE_SCHEDULE TUNE_BATCH TUNE_DROPOUT FI
     [ -z "$own" ] || printf -v $name %s "$own"
 done
 SOURCE=${SOURCE:-en}
-FREEZE=${FREEZE-}                    # --freeze-embeddings (pos, ner), or empty: all weights are tuned
+FREEZE=${FREEZE-}                    # --freeze-embeddings, or empty: all weights are tuned
 SEED=${SEED:-1}
 LAYERS=${LAYERS:-2} DIM=${DIM:-128} HEADS=${HEADS:-4} EPOCHS=${EPOCHS:-5}
 POSITIONS=${POSITIONS:-${TOKENS:-64}}   # of the model
@@ -30,7 +30,7 @@ mkdir -p "$SAVE"
 
 tagging=(--task sequence_tagging --criterion sequence_tagging --arch roberta_tagger --lang "$SOURCE")
 tagging+=(--tokens-per-sample "$POSITIONS")
-pairs=(--task sentence_prediction --criterion sentence_prediction --arch roberta_base --num-classes 3)
+pairs=(--task sentence_classification --criterion sentence_prediction --arch roberta_base --num-classes 3)
 pairs+=(--init-token 0 --separator-token 2 --train-subset "train_$SOURCE" --valid-subset "valid_$SOURCE")
 case $TASK in
     pos) flags=("${tagging[@]}") METRIC=accuracy ;;

@@ -55,8 +55,8 @@ pretrain() {
 }
 
 transfer() {                         # TASK
-    [[ $TUNE = frozen && $1 != xnli ]] || finetune "$1" "$SOURCE" "$(subsets test)"
-    [[ $1 != pos && $TUNE$1 != frozenner ]] || finetune "$1" "$SOURCE" "$(subsets test)" --freeze-embeddings
+    [ "$TUNE" = frozen ] || finetune "$1" "$SOURCE" "$(subsets test)"
+    [[ $1 != pos && $TUNE != frozen ]] || finetune "$1" "$SOURCE" "$(subsets test)" --freeze-embeddings
 }
 
 step pretrain pretrain

@@ -113,7 +113,8 @@ def score_nli(checkpoint: Checkpoint, subset: str) -> Iterator[Score]:
     split, lang = split_and_lang(subset)
     total = summed(checkpoint, checkpoint.task.build_criterion(cfg.criterion), subset)
     pairs = int(total["sample_size"])
-    tuned = {"source_lang": source_lang, "freeze_embeddings": False}
+    frozen = bool(cfg.task.get("freeze_embeddings"))  # sentence_prediction cannot freeze any
+    tuned = {"source_lang": source_lang, "freeze_embeddings": frozen}
     yield Score("xnli", "accuracy", total["ncorrect"] / pairs, pairs, lang, split, **tuned)
 
 

@@ -39,14 +39,17 @@ class PrecisionConfig(FairseqDataclass):
 class PrecisionTask(FairseqTask):
     """A task whose criterion runs in ``cfg.autocast``, and knows from the batch whether anything is padded.
 
+    Args:
+        dictionaries: what a task of fairseq that it is mixed with wants.
+
     Attributes:
         logging_outputs: of the batches of the current update, until its gradients are clipped.
     """
 
     cfg: PrecisionConfig
 
-    def __init__(self, cfg: PrecisionConfig):
-        super().__init__(cfg)
+    def __init__(self, cfg: PrecisionConfig, *dictionaries):
+        super().__init__(cfg, *dictionaries)
         dtype = DTYPES[str(cfg.autocast)]
         if dtype and (cfg.fp16 or cfg.amp):
             raise InputError(f"found --autocast {cfg.autocast} and {'--fp16' if cfg.fp16 else '--amp'}, expected one")

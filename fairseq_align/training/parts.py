@@ -166,8 +166,8 @@ class PartsTask(PrecisionTask):
 
     cfg: PartsConfig
 
-    def __init__(self, cfg: PartsConfig):
-        super().__init__(cfg)
+    def __init__(self, cfg: PartsConfig, *dictionaries):
+        super().__init__(cfg, *dictionaries)
         self.touched: TouchedRows | None = None
 
     def build_model(self, cfg, from_checkpoint: bool = False):

@@ -20,8 +20,8 @@ VALUES = 100_000  # in the settings of one checkpoint; an honest one has less th
 # builds nothing else that its settings name, and evaluates nothing.
 LISTED = {
     "model": {"roberta", "roberta_tagger"},
-    "task": {"align_mlm", "sequence_tagging", "masked_lm", "multilingual_masked_lm", "sentence_prediction"}
-    | {"sentence_ranking"},
+    "task": {"align_mlm", "sequence_tagging", "sentence_classification", "masked_lm", "multilingual_masked_lm"}
+    | {"sentence_prediction", "sentence_ranking"},
     "criterion": {"align_mlm", "sequence_tagging", "masked_lm", "sentence_prediction", "sentence_ranking"}
     | {"cross_entropy"},
     "optimizer": {"adam", "adamw", "adafactor", "adagrad", "adadelta", "adamax", "nag", "sgd"},

@@ -38,6 +38,7 @@ MODEL += "--encoder-attention-heads 2 --tokens-per-sample 16 --max-positions 16 
 RUN = "--batch-size 8 --required-batch-size-multiple 1 --optimizer adam --lr 5e-3 --clip-norm 1".split()
 RUN += "--lr-scheduler polynomial_decay --warmup-updates 4 --total-num-update 100 --cpu".split()
 RUN += "--log-format json --log-interval 1 --num-workers 0 --disable-validation --no-epoch-checkpoints".split()
+PAIRS = [*"--criterion sentence_prediction --num-classes 2".split(), *MODEL[:10], "--max-positions", "16", *RUN]
 OBJECTIVES = {
     "mlm": ["--align-weight", "0"],
     "tlm": ["--align-weight", "0", "--tlm-pairs", "a:b", "--tlm-rate", "0.5"],
@@ -72,6 +73,25 @@ def write_data(folder: Path) -> Path:
     return folder
 
 
+def write_pairs(folder: Path) -> Path:
+    """Pairs of sentences with a class, for ``PAIRS``: of 16 each has 10 tokens, but the first three 17."""
+    dictionary, labels = Dictionary(), Dictionary()
+    for number in range(20):
+        dictionary.add_symbol(f"w{number}", n=1)
+    for name in ("yes", "no"):
+        labels.add_symbol(name, n=1)
+    for name, words in (("input0", dictionary), ("input1", dictionary), ("label", labels)):
+        (folder / name).mkdir()
+        words.save(str(folder / name / "dict.txt"))
+        sizes = [2] * 16 if name == "label" else [12 if name == "input0" and number < 3 else 5 for number in range(16)]
+        rows = [[4 + (number + place) % (len(words) - 4) for place in range(size - 1)] + [2]
+                for number, size in enumerate(sizes)]  # fmt: skip
+        for split in ("train", "valid", "train_en", "valid_en"):
+            with binarized.writer(folder / name / split, len(words)) as out:
+                out.add(np.concatenate(rows), np.array(sizes))
+    return folder
+
+
 def words(data: Path, *flags: object, objective: str = "align_mlm") -> list[str]:
     """Words of the ``fairseq-train`` that trains the tiny model; later flags win."""
     words = ["fairseq-train", data, "--user-dir", Path(fairseq_align.__file__).parent, "--task", "align_mlm"]
@@ -88,7 +108,7 @@ def settings(data: Path, *flags: object, objective: str = "align_mlm") -> Fairse
 
 def parsed(words: Iterable[str]) -> FairseqConfig:
     """The settings that the words of a command name."""
-    sys.argv = list(words)
+    sys.argv = [str(word) for word in words]
     parser = options.get_training_parser()
     return convert_namespace_to_omegaconf(options.parse_args_and_arch(parser))
 
@@ -236,12 +256,12 @@ def same(one: object, other: object) -> bool:
     return one == other
 
 
-def losses(save: Path) -> dict[int, tuple[str, ...]]:
-    """The losses that the log of a run shows, by update; an update done twice must show the same ones."""
+def losses(save: Path, names=("loss", "mlm_loss", "align_loss", "gnorm", "lr")) -> dict[int, tuple[str, ...]]:
+    """What the log of a run shows of each update; an update done twice must show the same."""
     found = {}
     for line in re.findall(r"train_inner[ |:]+(\{.*\})", log_of(save).read_text()):
         record = json.loads(line)
-        shown = tuple(record[name] for name in ("loss", "mlm_loss", "align_loss", "gnorm", "lr"))
+        shown = tuple(record[name] for name in names)
         if found.setdefault(int(record["num_updates"]), shown) != shown:
             raise AssertionError(f"{save}: update {record['num_updates']} shows {shown}, before {found}")
     return found

@@ -4,9 +4,7 @@ import copy
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
-from fairseq.data import Dictionary
 
 from fairseq_align.data import binarized
 from fairseq_align.errors import InputError
@@ -121,44 +119,20 @@ def test_decay_rates_are_two_numbers_below_1(betas):
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory) -> Path:
-    """Pairs of sentences with a class, of which 3 of 16 are longer than 16 tokens together."""
-    folder = tmp_path_factory.mktemp("pairs")
-    dictionary = Dictionary()
-    for number in range(20):
-        dictionary.add_symbol(f"w{number}", n=1)
-    labels = Dictionary()
-    for name in ("yes", "no"):
-        labels.add_symbol(name, n=1)
-    for name, words in (("input0", dictionary), ("input1", dictionary), ("label", labels)):
-        (folder / name).mkdir()
-        words.save(str(folder / name / "dict.txt"))
-        for split in ("train", "valid"):
-            sizes = (
-                [2] * 16 if name == "label" else [12 if name == "input0" and number < 3 else 5 for number in range(16)]
-            )
-            rows = [[4 + (number + place) % (len(words) - 4) for place in range(size - 1)] + [2]
-                    for number, size in enumerate(sizes)]  # fmt: skip
-            with binarized.writer(folder / name / split, len(words)) as out:
-                out.add(np.concatenate(rows), np.array(sizes))
-    return folder
+    """Of which 3 of 16 are longer than 16 tokens together."""
+    return runs.write_pairs(tmp_path_factory.mktemp("pairs"))
 
 
 def test_pairs_that_are_longer_than_the_model_are_refused_cut_or_left_out(pairs, tmp_path):
     """``sentence_prediction``, a task of fairseq's own: 12 + 5 tokens and 16 positions."""
-    from fairseq import options
-    from fairseq.dataclass.utils import convert_namespace_to_omegaconf
-
-    words = [pairs, "--task", "sentence_prediction", "--criterion", "sentence_prediction", "--num-classes", 2]
-    words += [*runs.MODEL[:10], "--max-positions", 16, *runs.RUN]
+    words = ["fairseq-train", pairs, "--task", "sentence_prediction", *runs.PAIRS]
     seen = {}
     for name, flags in (
         ("refused", []),
         ("cut", ["--shorten-method", "truncate"]),
         ("left", ["--skip-invalid-size-inputs-valid-test"]),
     ):
-        parser = options.get_training_parser(default_task="sentence_prediction")
-        args = options.parse_args_and_arch(parser, [str(word) for word in [*words, *flags]])
-        status = runs.finish(convert_namespace_to_omegaconf(args), tmp_path / name, 2)
+        status = runs.finish(runs.parsed([*words, *flags]), tmp_path / name, 2)
         seen[name] = status, runs.log_of(tmp_path / name).read_text()
     status, log = seen["refused"]
     assert status == 1 and "found 3 of 16 items with more than 16 tokens, up to 17, expected" in last_line(log)

@@ -5,5 +5,5 @@ HEAD_WARMUP=${HEAD_WARMUP:-200} WARMUP=${WARMUP:-200}
 gpu="--max-positions 512 --optimizer adamw --layer-lr-decay 0.9 --autocast bf16"
 PRETRAIN_FLAGS=${PRETRAIN_FLAGS-$gpu --sparse-embeddings --head-warmup $HEAD_WARMUP --logits-chunk 2048}
 EPOCHS=${EPOCHS:-5} TUNE_BATCH=${TUNE_BATCH:-32} TUNE_LR=${TUNE_LR:-1e-4} EPOCHS_xnli=${EPOCHS_xnli:-5}
-FINETUNE_FLAGS_pos=${FINETUNE_FLAGS_pos-$gpu} FINETUNE_FLAGS_ner=${FINETUNE_FLAGS_ner-$gpu}
+FINETUNE_FLAGS=${FINETUNE_FLAGS-$gpu}
 source "$(dirname "${BASH_SOURCE[0]}")/small.sh"

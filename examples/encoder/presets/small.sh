@@ -23,13 +23,12 @@ LAYER=${LAYER:-12}
 BATCH=${BATCH:-16} UPDATES=${UPDATES:-600} WARMUP=${WARMUP:-60} LR=${LR:-2e-4} DROPOUT=${DROPOUT:-0.1}
 HEAD_WARMUP=${HEAD_WARMUP:-$((UPDATES / 6))}
 rates="--optimizer adamw --layer-lr-decay 0.9"
-own="--max-positions 512 $rates --freeze-layers 0-5 --sparse-embeddings --head-warmup $HEAD_WARMUP"
+PRECISION=${PRECISION-}              # --autocast bf16: on a processor that multiplies in bfloat16, half the time
+own="--max-positions 512 $PRECISION $rates --freeze-layers 0-5 --sparse-embeddings --head-warmup $HEAD_WARMUP"
 PRETRAIN_FLAGS=${PRETRAIN_FLAGS-$own --logits-chunk 256}
 # frozen word embeddings stay aligned, and half of the layers need no gradient
 TASKS=${TASKS-pos ner xnli} TUNE=${TUNE:-frozen}
 EPOCHS=${EPOCHS:-1} TUNE_BATCH=${TUNE_BATCH:-16} TUNE_LR=${TUNE_LR:-3e-4}
 EPOCHS_xnli=${EPOCHS_xnli:-2} TUNE_LR_xnli=${TUNE_LR_xnli:-5e-5} XNLI_TOKENS=${XNLI_TOKENS:-128}
-FINETUNE_FLAGS=${FINETUNE_FLAGS---max-positions 512}
-FINETUNE_FLAGS_pos=${FINETUNE_FLAGS_pos-$FINETUNE_FLAGS $rates --freeze-layers 0-5}
-FINETUNE_FLAGS_ner=${FINETUNE_FLAGS_ner-$FINETUNE_FLAGS $rates --freeze-layers 0-5}
+FINETUNE_FLAGS=${FINETUNE_FLAGS---max-positions 512 $PRECISION $rates --freeze-layers 0-5}
 source "$(dirname "${BASH_SOURCE[0]}")/../../natural/presets/tasks.sh"
