@@ -27,6 +27,7 @@ from benchmarks.common.shapes import SHAPES, SPECIAL
 from benchmarks.common.timing import RESULTS, WARM, save
 from benchmarks.common.trainers import DEVICE, fast, flags, step, trainer
 from fairseq_align.criterions import chunked_cross_entropy
+from fairseq_align.training import autocast
 
 ROWS = 64, 128, 256, 1024, 2048, 0  # of logits at once, instead of 512; 0: all
 
@@ -47,6 +48,13 @@ def fairseq_norms(made: Trainer) -> Iterator[None]:
     with patch.object(utils, "clip_grad_norm_", utils.clip_grad_norm_.__wrapped__):
         with patch.object(utils, "multi_tensor_l2norm_available", False):
             yield
+
+
+@contextmanager
+def half_attention(made: Trainer) -> Iterator[None]:
+    """Attention in bfloat16 on a CPU, too."""
+    with patch.object(autocast, "_in_float32", lambda attention, *args, **kwargs: attention(*args, **kwargs)):
+        yield
 
 
 @contextmanager
@@ -123,6 +131,8 @@ def timed(made: Trainer, batch: dict, rounds: int) -> dict[str, list[float]]:
     changes = {"ours": None, "ours, a second time": None, "fairseq's GELU": fairseq_gelu}
     changes |= {"fairseq's norms": fairseq_norms, "log_softmax in chunks": log_softmax}
     changes |= {f"{rows or 'all'} rows of logits": partial(rows_at_once, rows=rows) for rows in ROWS}
+    if made.task.dtype and DEVICE.type == "cpu":
+        changes["attention in bfloat16"] = half_attention
     seconds: dict[str, list[float]] = {name: [] for name in changes}
     clock = time.perf_counter if DEVICE.type == "cuda" else time.process_time
     draw = Random(1)

@@ -1,13 +1,16 @@
 """Half precision by torch's autocast, on any device; fairseq's ``--bf16`` means TPU and switches CUDA off."""
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
+import torch.nn.functional as F
 from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 from fairseq.tasks import FairseqTask
 from omegaconf import II
+from torch import Tensor
 
 from fairseq_align.errors import InputError
 from fairseq_align.training.fingerprint import GROUPS
@@ -68,8 +71,31 @@ class PrecisionTask(FairseqTask):
         """The criterion within autocast, as fairseq switches that of the step off, and told of the padding."""
 
         def within(model, sample):
-            cast = torch.autocast(next(model.parameters()).device.type, self.dtype) if self.dtype else nullcontext()
-            with padded(sample.get("padded")), cast:
+            device = next(model.parameters()).device.type
+            with padded(sample.get("padded")), in_half(device, self.dtype) if self.dtype else nullcontext():
                 return criterion(model, sample)
 
         return within
+
+
+@contextmanager
+def in_half(device: str, dtype: torch.dtype) -> Iterator[None]:
+    """Context manager: torch's autocast, and on a CPU attention in float32.
+
+    Attention in bfloat16 multiplies many small matrices there, and makes each product ready anew: it takes two to four
+    times as long (torch 2.13, ``benchmarks/kernels.py``).
+    """
+    stock = F.scaled_dot_product_attention
+    with torch.autocast(device, dtype):
+        if device == "cpu":
+            F.scaled_dot_product_attention = partial(_in_float32, stock)
+        try:
+            yield
+        finally:
+            F.scaled_dot_product_attention = stock
+
+
+def _in_float32(attention: Callable[..., Tensor], query: Tensor, *args, **kwargs) -> Tensor:
+    args = [value.float() if isinstance(value, Tensor) and value.is_floating_point() else value for value in args]
+    with torch.autocast("cpu", enabled=False):
+        return attention(query.float(), *args, **kwargs).to(query.dtype)
