@@ -10,7 +10,10 @@ OUT=$(cd "$1" && pwd) PEAK=$2 MOST=${3:-540} DRY=${DRY:-}
 PRECISIONS=${PRECISIONS:-bf16 $([ "$DRY" ] && echo fp32 || echo fp16)}   # a CPU has no --fp16
 EACH=$([ "$DRY" ] && echo 600 || echo 120)   # seconds at most of one: one that hangs leaves time for the others
 cd "$(dirname "$0")/.."
-export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}
+case :${PYTHONPATH-}: in
+    *:$PWD:*) ;;
+    *) export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} ;;
+esac
 declare -A tiny=(   # the last flag of a name counts
     [training_loop]="--shape tiny --tokens 8 --items 2 --pairs 9 --updates 1 --windows 1 --workers 1"
     [kernels]="--shape tiny --tokens 8 --items 2 --pairs 9 --rounds 1"
