@@ -32,8 +32,9 @@ def cuts(begins_word: np.ndarray, length: int) -> list[int]:
     starts = [0]
     while len(begins_word) - starts[-1] > length:
         furthest = starts[-1] + length
-        word = words[words <= furthest].max(initial=0)
-        starts.append(int(word) if word > starts[-1] else furthest)
+        before = np.searchsorted(words, furthest, side="right")
+        word = int(words[before - 1]) if before else 0
+        starts.append(word if word > starts[-1] else furthest)
     return starts
 
 

@@ -36,6 +36,7 @@ from fairseq_align.text import bitext, vocabulary, word_vectors
 
 CONSTANT = 100 << 20  # bytes that any reader may take
 SECONDS = 10  # of processor time; a reader that takes longer on a few hundred bytes hangs
+RATE = 2  # and seconds more for a MiB, if the file is a large one
 
 # what breaks parsers: bytes that end things, are not UTF-8, or are numbers too large for something
 TOKENS = (
@@ -334,6 +335,7 @@ def measured(read: Callable[[Path], object], where: Path) -> tuple[int, str]:
         bytes by which its memory grew at most, and what was answered: ``read``, ``refused``, ``killed``, or the name of
         an exception.
     """
+    size = sum(path.stat().st_size for path in where.rglob("*") if path.is_file())
     out, into = os.pipe()
     process = os.fork()
     if not process:
@@ -341,7 +343,7 @@ def measured(read: Callable[[Path], object], where: Path) -> tuple[int, str]:
             Path("/proc/self/clear_refs").write_text("5")  # the highest mark becomes what is used now
             before = memory("VmHWM")
             signal.signal(signal.SIGPROF, _hang)
-            signal.setitimer(signal.ITIMER_PROF, 6 * SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, SECONDS + RATE * size / (1 << 20))
             try:
                 read(where)
                 said = "read"
@@ -370,7 +372,7 @@ class Hang(BaseException):
 
 
 def _hang(*_) -> None:
-    raise Hang(f"no answer in {SECONDS} s of processor time")
+    raise Hang("no answer within the processor time that it may take")
 
 
 @contextmanager

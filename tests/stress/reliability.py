@@ -7,6 +7,7 @@ import argparse
 import logging
 import os
 import random
+import re
 import shutil
 import signal
 import tempfile
@@ -21,11 +22,13 @@ from fairseq.file_io import PathManager
 from benchmarks.common.timing import save
 from fairseq_align.errors import InputError
 from fairseq_align.evaluation.checkpoint import load
+from fairseq_align.training import failures, stopping
 from tests.stress import fuzz, malice, runs
 from tests.stress.readers import fuzzed
 
 RESULTS = Path(__file__).parent / "results"
 INTERVAL = 2  # updates between two checkpoints
+BOUND = 30  # seconds in which a rank ends that has lost another
 SAVING = (
     (torch, "save", runs.half_written),
     (PathManager, "rename", runs.nothing),
@@ -64,6 +67,48 @@ def kills_while_saving(cfg, whole: Path, folder: Path, updates: int, tried: int,
         survived += status == -signal.SIGKILL and runs.finish(cfg, run, updates) == 0 and equal(run, whole)
         shutil.rmtree(run)
     return survived
+
+
+def signals(cfg, whole: Path, folder: Path, updates: int, tried: int, rng: random.Random) -> int:
+    """Send each signal in turn to runs at random updates; they end with its status, and the same command ends equal."""
+    held = 0
+    for number in range(tried):
+        run, sent = folder / f"signal-{number}", stopping.SIGNALS[number % len(stopping.SIGNALS)]
+        process = runs.start(cfg, run, updates)
+        runs.begun(run, process, rng.randint(1, updates - 2))
+        os.kill(process, sent)
+        held += runs.end(process) in (0, stopping.status(sent))  # 0: it was done before
+        held -= not (runs.finish(cfg, run, updates) == 0 and equal(run, whole))
+        shutil.rmtree(run)
+    return held
+
+
+def ranks(cfg, folder: Path, updates: int, tried: int, rng: random.Random) -> int:
+    """Kill or stop one of two ranks at random updates: the other one ends within BOUND and says so, and they go on."""
+
+    def start(save: Path) -> list[int]:
+        return [runs.start(one, save, updates, impatient) for one in runs.ranks(cfg, 2)]
+
+    whole, held = folder / "ranks", 0
+    if any([runs.end(process) for process in start(whole)]):
+        raise SystemExit(runs.log_of(whole).read_text())
+    for number in range(tried):
+        run, rank = folder / f"ranks-{number}", number // 2 % 2
+        processes = start(run)
+        runs.begun(run, processes[0], rng.randint(1, updates // 2))
+        begin = time.monotonic()
+        os.kill(processes[rank], (signal.SIGKILL, signal.SIGSTOP)[number % 2])
+        ended = runs.end(processes[1 - rank], 10 * BOUND) == 1 and time.monotonic() - begin < BOUND
+        named = re.search(f"all ranks end: .*rank {rank}", runs.log_of(run).read_text())
+        runs.kill(processes[rank])
+        goes_on = not any([runs.end(process) for process in start(run)]) and equal(run, whole)
+        held += bool(ended and named and goes_on)
+        shutil.rmtree(run)
+    return held
+
+
+def impatient() -> None:
+    failures.SILENCE = 3.0
 
 
 def resumes(cfg, whole: Path, folder: Path, updates: int) -> tuple[int, int]:
@@ -107,6 +152,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=25, help="at random moments, of each objective")
     parser.add_argument("--saves", type=int, default=24, help="kills while a checkpoint is saved")
+    parser.add_argument("--signals", type=int, default=24, help="at random moments, each kind in turn")
+    parser.add_argument("--ranks", type=int, default=12, help="one of two that is killed or stopped")
     parser.add_argument("--updates", type=int, default=40, help="of a run")
     parser.add_argument("--crafted", type=int, help="checkpoints that try to run code; not given: all")
     parser.add_argument("--inputs", type=int, default=1_100_000, help="broken files")
@@ -118,7 +165,7 @@ def main() -> None:
     rng, rows, begin = random.Random(args.seed), {}, time.monotonic()
     found = {name: fuzzed(name, -(-args.inputs // len(fuzz.READERS)), args.seed) for name in fuzz.READERS}
     counts = {name: one.answers for name, one in found.items()}
-    failures = set().union(*(one.failures for one in found.values()))
+    distinct = set().union(*(one.failures for one in found.values()))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         data = runs.write_data(folder / "data")
@@ -143,6 +190,14 @@ def main() -> None:
             kills_while_saving(cfg, whole, folder, args.updates, args.saves, rng),
             args.saves,
         )
+        rows["SIGTERM, SIGUSR1, SIGINT, SIGHUP: its status, and the same command ends equal to the bit"] = (
+            signals(cfg, whole, folder, args.updates, args.signals, rng),
+            args.signals,
+        )
+        rows["one of two ranks killed or stopped: the other ends and names it, and they go on equal to the bit"] = (
+            ranks(cfg, folder, args.updates, args.ranks, rng),
+            args.ranks,
+        )
         rows["resumed from a saved update: ends equal to the bit"] = resumed, saved
         rows["crafted checkpoints refused, no code run"] = refusals(cfg, whole, folder, args.crafted)
     total = sum(sum(one.values()) for one in counts.values())
@@ -153,9 +208,9 @@ def main() -> None:
     print("| what | held | tried |\n| --- | ---: | ---: |")
     for what, (held, tried) in rows.items():
         print(f"| {what} | {held:,} | {tried:,} |")
-    print(f"distinct failures of readers: {len(failures)}", *sorted(failures), sep="\n")
+    print(f"distinct failures of readers: {len(distinct)}", *sorted(distinct), sep="\n")
     record = {"rows": {what: {"held": held, "tried": tried} for what, (held, tried) in rows.items()}}
-    record |= {"readers": counts, "failures": sorted(failures), "seconds": round(time.monotonic() - begin)}
+    record |= {"readers": counts, "failures": sorted(distinct), "seconds": round(time.monotonic() - begin)}
     save("reliability", record | {"seed": args.seed}, args.results)
 
 

@@ -184,6 +184,14 @@ def end(process: int, seconds: float = 300) -> int:
         time.sleep(0.005)
 
 
+def begun(save: Path, process: int, updates: int = 3) -> None:
+    """Wait until a run has done some updates."""
+    while not re.search(rf'"num_updates": "{updates}"', log_of(save).read_text() if save.exists() else ""):
+        ended = os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        assert not ended, log_of(save).read_text()
+        time.sleep(0.005)
+
+
 def kill(process: int) -> None:
     """End a forked process and its group; one that a test has seen end itself is gone already."""
     _running.discard(process)

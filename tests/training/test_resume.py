@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import time
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -56,14 +55,6 @@ def ends_like(save: Path, whole: Path) -> bool:
     ours, theirs = runs.losses(save), runs.losses(whole)
     assert ours and all(ours[update] == theirs[update] for update in ours)
     return runs.same(last(save), last(whole))
-
-
-def begun(save: Path, process: int, updates: int = 3) -> None:
-    """Wait until a run has done some updates."""
-    while not re.search(rf'"num_updates": "{updates}"', runs.log_of(save).read_text() if save.exists() else ""):
-        ended = os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        assert not ended, runs.log_of(save).read_text()
-        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("objective", runs.OBJECTIVES)
@@ -178,7 +169,7 @@ def test_two_ranks_learn_what_one_does_by_terms_beyond_the_paper(data, tmp_path)
 def test_a_signal_ends_training_after_the_update_and_the_same_command_goes_on(cfg, whole, tmp_path, number):
     save = tmp_path / "run"
     process = runs.start(cfg, save, UPDATES * 100)
-    begun(save, process)
+    runs.begun(save, process)
     for _ in range(3):  # schedulers repeat themselves
         os.kill(process, number)
     assert runs.end(process) == STOPPED == 75
@@ -193,7 +184,7 @@ def test_loader_workers_survive_a_signal_to_the_whole_job(data, whole, tmp_path)
     """Schedulers signal every process of a job; the update still ends, and reading ahead does no harm."""
     cfg, save = runs.settings(data, *SAVE, "--num-workers", 2, "--data-buffer-size", 10), tmp_path / "run"
     process = runs.start(cfg, save, UPDATES * 100)
-    begun(save, process)
+    runs.begun(save, process)
     os.killpg(process, signal.SIGTERM)
     assert runs.end(process) == STOPPED
     assert runs.finish(cfg, save, UPDATES) == 0
@@ -203,7 +194,7 @@ def test_all_ranks_stop_at_one_update_when_one_is_told(cfg, tmp_path):
     assert finish_ranks(cfg, tmp_path / "whole", UPDATES) == [0, 0]
     save = tmp_path / "run"
     started = [runs.start(one, save, UPDATES * 100) for one in runs.ranks(cfg, 2)]
-    begun(save, started[0])
+    runs.begun(save, started[0])
     os.kill(started[1], signal.SIGTERM)
     assert [runs.end(process) for process in started] == [STOPPED, STOPPED]
     stops = re.findall(r"stopped by a signal after (\d+) updates", runs.log_of(save).read_text())
@@ -217,7 +208,7 @@ def test_spawned_ranks_hear_what_the_command_is_told(cfg, tmp_path):
     spawned, save = runs.ranks(cfg, 2)[0], tmp_path / "run"
     spawned.distributed_training.distributed_no_spawn = False
     process = runs.start(spawned, save, UPDATES * 100, lambda: setattr(torch.cuda, "device_count", lambda: 2))
-    begun(save, process)
+    runs.begun(save, process)
     os.kill(process, signal.SIGTERM)
     assert runs.end(process) == STOPPED
     assert len(re.findall(r"stopped by a signal after \d+ updates", runs.log_of(save).read_text())) == 1
@@ -316,7 +307,7 @@ def test_every_rank_ends_with_the_message_of_the_one_that_fails(cfg, tmp_path, f
 def test_ranks_end_when_rank_0_is_killed(cfg, tmp_path):
     save = tmp_path / "run"
     started = [runs.start(one, save, UPDATES * 100) for one in runs.ranks(cfg, 2)]
-    begun(save, started[0])
+    runs.begun(save, started[0])
     os.kill(started[0], signal.SIGKILL)
     assert [runs.end(process) for process in started] == [-signal.SIGKILL, 1]
 

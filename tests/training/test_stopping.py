@@ -17,7 +17,6 @@ from fairseq_align.criterions.align_mlm import AlignMlmLoss
 from fairseq_align.errors import InputError, show_in_one_line
 from fairseq_align.training import failures, lock, stopping
 from tests.stress import runs
-from tests.training.test_resume import begun
 from tests.training.test_start import changed, last, log, signalled
 
 pytestmark = pytest.mark.forks
@@ -77,7 +76,7 @@ def stuck(update: int):
 def test_a_second_signal_ends_a_run_at_once_that_is_stuck(cfg, tmp_path, number, status):
     save = tmp_path / "run"
     process = runs.start(cfg, save, UPDATES, stuck(3))
-    begun(save, process, 2)
+    runs.begun(save, process, 2)
     while "stuck in an update" not in log(save):  # a signal before would end the run after its update
         time.sleep(0.005)
     os.kill(process, number)
@@ -167,7 +166,7 @@ def test_a_rank_that_falls_silent_ends_the_others_which_name_it(cfg, tmp_path, n
     save = tmp_path / "run"
     before = impatient if number == signal.SIGSTOP else lambda: None
     started = [runs.start(one, save, UPDATES * 1000, before) for one in runs.ranks(cfg, 2)]
-    begun(save, started[0])
+    runs.begun(save, started[0])
     begin = time.monotonic()
     os.kill(started[rank], number)
     assert runs.end(started[1 - rank], 60) == 1
@@ -190,7 +189,7 @@ def test_a_full_disk_on_one_rank_ends_all_with_its_message(cfg, tmp_path):
 def test_a_second_run_in_a_folder_is_refused_while_the_first_one_lives(cfg, whole, tmp_path):
     save = tmp_path / "run"
     first = runs.start(cfg, save, UPDATES * 1000)
-    begun(save, first)
+    runs.begun(save, first)
     assert runs.finish(cfg, save, UPDATES) == 1
     refused = re.search(
         r"error: (.*): found a run that writes there \(process (\d+) on (.*)\), expected none; .*", log(save)
