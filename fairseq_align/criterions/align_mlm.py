@@ -129,7 +129,7 @@ class AlignMlmConfig(FairseqDataclass):
     )
     align_characters: int = number(
         0,
-        Range(1, 100_000_000, or_zero=True),
+        Range(1, 2_000_000, or_zero=True),
         "vectors of character n-grams, a table whose mean over a word's n-grams is added to the word in the alignment "
         "loss; fewer than there are n-grams share one; 0: none",
     )
@@ -139,7 +139,7 @@ class AlignMlmConfig(FairseqDataclass):
     align_characters_to: int = number(TO, Range(1, 100), "characters of the longest n-grams")
     hard_negatives: int = number(
         0,
-        COUNT,
+        Range(1, 1000, or_zero=True),
         "wrong answers to each word of a pair that the contrastive loss tells it from, the nearest words of the other "
         "language, besides the words of the update; 0: none",
     )
