@@ -372,11 +372,11 @@ class AlignMlmLoss(MaskedLmLoss):
             sample_size = max(sample_size, 1) if isinstance(sample_size, int) else sample_size.clamp(min=1)
             logging_output["sample_size"] = sample_size
         embeddings = model.encoder.sentence_encoder.embed_tokens.weight
-        if self.self_learning and model.training:
-            self._learn(embeddings)
-        if self.hard_negatives and model.training:
-            self._mine(embeddings)
         with torch.autocast(embeddings.device.type, enabled=False):
+            if self.self_learning and model.training:
+                self._learn(embeddings)
+            if self.hard_negatives and model.training:
+                self._mine(embeddings)
             align, scores = self._align(embeddings, model.training)
         if self.align_weight > 0 and model.training and self.task.update_num < self.prealign_updates:
             items = word_items(self.draw(), self.task.source_dictionary)
@@ -436,18 +436,19 @@ class AlignMlmLoss(MaskedLmLoss):
     def _mine(self, embeddings: Tensor) -> None:
         """Search for hard negatives if it is time to, or if other pairs are drawn from; else take up the last ones."""
         search, update, state = self.hard_negatives, self.task.update_num, self.task.state.negatives
-        due = not state or state["learnt_at"] != self.learnt_at
-        due = due or (update % search.every == 0 and state["update"] != update)
-        if due:
+        begins, scheduled = self.pairs.negatives is None, update % search.every == 0 and state.get("update") != update
+        if not (begins or scheduled):
+            return
+        checksum = search.checksum(self.pairs)
+        if scheduled or state.get("of") != checksum:
             source, target = search.find(embeddings, self.pairs, self.characters)
             state.clear()
-            state.update(update=update, learnt_at=self.learnt_at, source=source, target=target)
+            state.update(update=update, of=checksum, source=source, target=target)
             logger.info(
                 "update %d: each of %d source and %d target words is told from its %d nearest wrong answers",
                 update, len(source), len(target), search.count,
             )  # fmt: skip
-        if due or self.pairs.negatives is None:
-            self._take(search.joined(self.pairs, (state["source"], state["target"])))
+        self._take(search.joined(self.pairs, (state["source"], state["target"])))
 
     def _align(self, embeddings: Tensor, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
         """Alignment loss, and the scores to log."""

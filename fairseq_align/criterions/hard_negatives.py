@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -60,6 +61,11 @@ class HardNegatives:
         """Candidates of the source side, and of the target side, each once; those of the pairs first."""
         sides = zip((pairs.source, pairs.target), self.frequent, strict=True)
         return tuple(list(dict.fromkeys([*words.tuples(), *frequent])) for words, frequent in sides)
+
+    def checksum(self, pairs: Pairs) -> int:
+        """Number that is the same as long as what ``find`` returns for the pairs is about the same words."""
+        pools = self.pools(pairs)
+        return zlib.crc32(repr((self.count, pools, _rows(pairs, pools))).encode())
 
     def find(self, table: Tensor, pairs: Pairs, characters: Characters | None = None) -> tuple[Tensor, Tensor]:
         """Rows of the wrong answers among the candidates, for the distinct words of either side.

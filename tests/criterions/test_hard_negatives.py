@@ -69,6 +69,13 @@ def test_without_languages_candidates_are_the_words_of_the_lexicon(search):
     assert found_words(joined) == ([(10,), (10,), (9,)], [(5,), (6,), (4,)])
 
 
+def test_what_was_found_for_other_pairs_has_another_checksum(search):
+    some = pairs([[4], [5]], [[8], [9]])
+    assert search.checksum(some) == search.checksum(pairs([[4], [5]], [[8], [9]]))
+    others = [pairs([[4], [5]], [[9], [8]]), pairs([[4], [6]], [[8], [9]]), pairs([[4]], [[8]])]
+    assert len({search.checksum(other) for other in (some, *others)}) == 4
+
+
 def test_more_than_there_are_wrong_answers_are_refused(search):
     alone = HardNegatives(2, 10, (), 100, search.dictionary, search.data)
     with pytest.raises(
@@ -187,7 +194,8 @@ def test_a_run_searches_again_and_without_negatives_is_as_before_to_the_bit(data
     losses = [runs.losses(tmp_path / name) for name in ("hard", "without")]
     assert float(losses[0][1][2]) > float(losses[1][1][2])  # more wrong answers, and the same table
     kept = hard["task"]["negatives"]
-    assert kept["update"] == 8 and kept["source"].shape == kept["target"].shape == (60, 3)
+    assert kept.keys() == {"update", "of", "source", "target"} and kept["update"] == 8
+    assert kept["source"].shape == kept["target"].shape == (60, 3)
 
 
 @pytest.mark.forks
