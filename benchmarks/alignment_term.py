@@ -2,12 +2,14 @@
 
 Timed in turn, with the same model: forward, backward and Adam of fairseq's masked-LM loss; the alignment term as
 training computes it, drawing of pairs, value and gradient; and the same by plain autograd. Pairs are drawn of a lexicon
-of --lexicon; as many or more of them are all pairs of a lexicon of that size. Data are random.
+of --lexicon; as many or more of them are all pairs of a lexicon of that size. With --characters and --hard-negatives
+the term has these, too; a search for the latter is timed by itself. Data are random.
 """
 
 import argparse
 import statistics
 import tempfile
+import time
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +32,9 @@ class Task:
         self.source_dictionary = self.target_dictionary = dictionary_of(words - SPECIAL)
         self.source_dictionary.add_symbol("<mask>")
         self.update_num = 0
+        self.cfg = argparse.Namespace(data="")
+        self.dim = SHAPES["paper"][1]
+        self.state = argparse.Namespace(negatives={})
 
 
 def build(task: Task, tokens: int) -> RobertaModel:
@@ -40,12 +45,12 @@ def build(task: Task, tokens: int) -> RobertaModel:
     return RobertaModel.build_model(args, task)
 
 
-def criterion_of(task: Task, folder: Path, kind: str, number: int, size: int) -> AlignMlmLoss:
+def criterion_of(task: Task, folder: Path, kind: str, number: int, size: int, **settings) -> AlignMlmLoss:
     """Draws so many pairs of a lexicon of ``size``, or has all of a lexicon of ``number``, whichever is larger."""
     path = folder / f"{max(number, size)}.tsv"
     if not path.exists():
         write_lexicon(path, len(task.source_dictionary) - SPECIAL, max(number, size))
-    return AlignMlmLoss(task, str(path), align_loss=kind, align_pairs=number)
+    return AlignMlmLoss(task, str(path), align_loss=kind, align_pairs=number, **settings)
 
 
 def main() -> None:
@@ -57,6 +62,8 @@ def main() -> None:
     parser.add_argument("--lexicon", type=int, default=20000, help="pairs that they are drawn of")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--kind", choices=LOSSES, default="cosine")
+    parser.add_argument("--characters", type=int, default=0, help="vectors of character n-grams")
+    parser.add_argument("--hard-negatives", type=int, default=0, help="of each word")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the record (default: %(default)s)")
     args = parser.parse_args()
     torch.manual_seed(1)
@@ -68,9 +75,16 @@ def main() -> None:
     table = model.encoder.sentence_encoder.embed_tokens.weight
     gradient = torch.zeros_like(table)
     with tempfile.TemporaryDirectory() as folder:
+        added = {"align_characters": args.characters, "hard_negatives": args.hard_negatives}
         criterions = {
-            number: criterion_of(task, Path(folder), args.kind, number, args.lexicon) for number in args.pairs
+            number: criterion_of(task, Path(folder), args.kind, number, args.lexicon, **added).to(device)
+            for number in args.pairs
         }
+    for number, align in criterions.items() if args.hard_negatives else ():
+        task.state.negatives.clear()
+        begin = time.perf_counter()
+        align._mine(table)
+        print(f"{number:>9,} pairs: {time.perf_counter() - begin:.1f} s for a search for hard negatives")
     rows = []
     for items in args.items:
         batch = utils.apply_to_sample(lambda tensor: tensor.to(device), sample(args.vocabulary, items, args.tokens))
@@ -102,7 +116,7 @@ def main() -> None:
             )
     highest = peak()
     record = {"vocabulary": args.vocabulary, "tokens": args.tokens, "kind": args.kind, "rounds": args.rounds}
-    record |= {"lexicon": args.lexicon}
+    record |= {"lexicon": args.lexicon, "characters": args.characters, "hard_negatives": args.hard_negatives}
     record |= {"threads": torch.get_num_threads(), "rows": rows, "peak_mib": highest}
     save("alignment_term", record, args.results)
 
@@ -111,13 +125,17 @@ def term(table, align: AlignMlmLoss, gradient: torch.Tensor) -> int:
     """Value and gradient as in training, but for the masked-LM loss, whose gradient would be there already."""
     align.task.update_num += 1
     blocks = align.blocks(table.device)
-    blocks.add_gradient(table, gradient, blocks.value(table))
+    value = blocks.value(table)
+    if align.characters is not None:
+        value.backward()
+    blocks.add_gradient(table, gradient, value.detach())
     return 1
 
 
 def autograd(table, align: AlignMlmLoss, gradient: torch.Tensor) -> int:
     align.task.update_num += 1
-    gradient += torch.autograd.grad(alignment_loss(table, align.draw().to(table.device), align.pair_loss), table)[0]
+    loss = alignment_loss(table, align.draw().to(table.device), align.pair_loss, align.characters)
+    gradient += torch.autograd.grad(loss, [table, *align.parameters()])[0]
     return 1
 
 

@@ -4,7 +4,7 @@
 set -euo pipefail
 
 HERE=$(cd "$(dirname "$0")/.." && pwd)
-EXTRAS=${EXTRAS-hf,parquet,shell} bash "$HERE/install.sh"   # EXTRAS=: without them; their tests are skipped
+EXTRAS=${EXTRAS-hf,parquet,shell,characters} bash "$HERE/install.sh"   # EXTRAS=: without them; their tests are skipped
 ENVIRONMENT=${VENV:-${VIRTUAL_ENV:-${CONDA_PREFIX:-$HERE/.venv}}}  # the one that install.sh uses
 export PATH="$(cd "$ENVIRONMENT" && pwd)/bin:$PATH"
 cd "$HERE"

@@ -28,9 +28,17 @@ UNUSUAL = {  # values at the edge of what is allowed that need other flags besid
     "tokens_per_sample": (2, 1_000_000),
     "tlm_rate": (0, 3),
     "align_temperature": (0.001, 1000),
+    "align_characters": (1, 20_000),
+    "hard_negatives": (1, 59),
 }
+HARD = {"align_loss": "contrastive", "hard_negatives": 2}
 BESIDE = {
     "align_temperature": {"align_loss": "contrastive"},
+    "align_characters_from": {"align_characters": 50, "align_characters_to": 100},
+    "align_characters_to": {"align_characters": 50, "align_characters_from": 1},
+    "hard_negatives": {"align_loss": "contrastive"},
+    "hard_negatives_every": HARD,
+    "hard_negatives_words": HARD | {"hard_negatives_langs": "a:b"},
     "tlm_rate": {"tlm_pairs": "a:b"},
     "dict_mlm_rate": {"dict_mlm": "a:b:{data}/lexicon.tsv"},
     "code_switch_rate": {"code_switch": "a:b:{data}/lexicon.tsv"},

@@ -107,7 +107,10 @@ def _record(checkpoint, lexicons, settings: Settings, start: Start | None) -> di
 
 
 def _with_table(state: dict, old: Tensor, new: Tensor, record: dict) -> dict:
-    """The state of a checkpoint with another table, which the output layer may share, and without an optimizer's."""
+    """The state of a checkpoint with another table, which the output layer may share.
+
+    It lacks the state of the optimizer, and what the criterion has learnt beside the old table.
+    """
     tensors = dict(state["model"])
     if OUTPUT in tensors and torch.equal(tensors[OUTPUT], old):
         tensors[OUTPUT] = new
@@ -115,4 +118,4 @@ def _with_table(state: dict, old: Tensor, new: Tensor, record: dict) -> dict:
     extra = dict(state.get("extra_state") or {})
     extra[ALIGNED] = [*extra.get(ALIGNED, ()), record]
     kept = {name: value for name, value in state.items() if name != "last_optimizer_state"}
-    return kept | {"model": tensors, "extra_state": extra}
+    return kept | {"model": tensors, "extra_state": extra, "criterion": None}

@@ -21,11 +21,13 @@ from torch import Tensor
 from fairseq_align import ranges
 from fairseq_align.criterions import gradient_angles
 from fairseq_align.criterions.chunked_cross_entropy import cross_entropy
+from fairseq_align.criterions.hard_negatives import HardNegatives
 from fairseq_align.criterions.prealignment import prealignment, word_items
 from fairseq_align.criterions.realignment import Realignment
 from fairseq_align.criterions.self_learning import SelfLearning, kept, languages, precision, taken_up
 from fairseq_align.embeddings.alignment_loss import LOSSES, Blocks, alignment_term
 from fairseq_align.embeddings.anchor import Anchor
+from fairseq_align.embeddings.characters import FROM, TO, Characters, NGrams
 from fairseq_align.embeddings.pair_loss import TEMPERATURE
 from fairseq_align.embeddings.retrieval import mean_cosine, precision_at_1
 from fairseq_align.embeddings.shared_gradient import looked_up
@@ -125,6 +127,31 @@ class AlignMlmConfig(FairseqDataclass):
     self_learn_words: int = number(
         10_000, Range(1, 1_000_000), "most frequent words of each language that are compared"
     )
+    align_characters: int = number(
+        0,
+        Range(1, 2_000_000, or_zero=True),
+        "vectors of character n-grams, a table whose mean over a word's n-grams is added to the word in the alignment "
+        "loss; fewer than there are n-grams share one; 0: none",
+    )
+    align_characters_from: int = number(
+        FROM, Range(1, 100), "characters of the shortest n-grams, a word's beginning and end among them"
+    )
+    align_characters_to: int = number(TO, Range(1, 100), "characters of the longest n-grams")
+    hard_negatives: int = number(
+        0,
+        Range(1, 1000, or_zero=True),
+        "wrong answers to each word of a pair that the contrastive loss tells it from, the nearest words of the other "
+        "language, besides the words of the update; 0: none",
+    )
+    hard_negatives_every: int = number(1000, Range(1, 1_000_000_000), "updates between two searches for them")
+    hard_negatives_langs: Optional[str] = field(
+        default=None,
+        metadata={
+            "help": "look for them among frequent words of these pairs of languages, too, e.g. en:fr,en:hi, the first "
+            "that of the lexicon's first words; default: the words of the lexicon alone"
+        },
+    )
+    hard_negatives_words: int = number(10_000, Range(1, 1_000_000), "frequent words of each language that are compared")
     prealign_updates: int = number(
         0,
         COUNT,
@@ -172,6 +199,8 @@ class AlignMlmLoss(MaskedLmLoss):
         anchor: path of a checkpoint with the same vocabulary; None: none.
         anchor_weight: at least 0.
         self_learn, self_learn_every, self_learn_weight, self_learn_words: of ``SelfLearning``; None: off.
+        align_characters, align_characters_from, align_characters_to: of ``Characters``; 0: off.
+        hard_negatives, hard_negatives_every, hard_negatives_langs, hard_negatives_words: of ``HardNegatives``; 0: off.
         prealign_updates: updates of ``prealignment`` at the beginning.
         log_angles: updates between two logs of ``gradient_angles``; 0: never.
         realign_weight, realign_layer, realign_loss: of ``Realignment``, where the task ``realigns``.
@@ -202,6 +231,13 @@ class AlignMlmLoss(MaskedLmLoss):
         self_learn_every: int = 1000,
         self_learn_weight: float = 0.5,
         self_learn_words: int = 10_000,
+        align_characters: int = 0,
+        align_characters_from: int = FROM,
+        align_characters_to: int = TO,
+        hard_negatives: int = 0,
+        hard_negatives_every: int = 1000,
+        hard_negatives_langs: Optional[str] = None,
+        hard_negatives_words: int = 10_000,
         prealign_updates: int = 0,
         log_angles: int = 0,
         realign_weight: float = 1.0,
@@ -258,7 +294,33 @@ class AlignMlmLoss(MaskedLmLoss):
                 self_learn_weight,
                 self_learn_words,
                 task.source_dictionary,
-                Path(utils.split_paths(task.cfg.data)[0]),
+                self._data(task),
+            )
+        self.characters = None
+        if align_characters and align_weight > 0:
+            if align_characters_from > align_characters_to:
+                raise InputError(
+                    f"found --align-characters-from {align_characters_from} and --align-characters-to "
+                    f"{align_characters_to}, expected the shortest n-grams and the longest ones"
+                )
+            ngrams = NGrams(task.source_dictionary, align_characters, align_characters_from, align_characters_to)
+            for words in self.given.words:
+                ngrams.of(words)  # what transliterates is missed now, not later
+            self.characters = Characters.new(ngrams, task.dim, seed)
+        self.hard_negatives = None
+        if hard_negatives and align_weight > 0:
+            if not self.pair_loss.takes_negatives:
+                able = ", ".join(name for name, row in LOSSES.items() if row.takes_negatives)
+                raise InputError(
+                    f"found --hard-negatives with --align-loss {align_loss}, expected {able}, which has room for them"
+                )
+            self.hard_negatives = HardNegatives(
+                hard_negatives,
+                hard_negatives_every,
+                languages(hard_negatives_langs, "--hard-negatives-langs") if hard_negatives_langs else (),
+                hard_negatives_words,
+                task.source_dictionary,
+                self._data(task),
             )
         if prealign_updates and (align_pairs or len(self.pairs)) > MOST_WORD_ITEMS:
             raise InputError(
@@ -277,14 +339,28 @@ class AlignMlmLoss(MaskedLmLoss):
         pair_loss = LOSSES[realign_loss](align_temperature)
         self.realignment = Realignment(pair_loss, realign_layer, realign_weight) if realigns else None
 
+    @staticmethod
+    def _data(task) -> Path:
+        """Folder of the binarized data, the first of several."""
+        return Path(utils.split_paths(task.cfg.data)[0])
+
+    def load_state_dict(self, state_dict, strict: bool = True, assign: bool = False):
+        """Take the table of character n-grams of a checkpoint; of one without such a table the new one stays."""
+        if self.characters is not None and not state_dict:
+            logger.info("the checkpoint has no table of character n-grams: it begins new")
+        taken = state_dict if self.characters is not None and state_dict else self.state_dict()
+        return super().load_state_dict(taken, strict, assign)
+
     def summary(self) -> Iterator[str]:
-        """Pairs of each lexicon, and how much of the vocabulary they cover; a line each."""
+        """Pairs of each lexicon, and how much of the vocabulary they cover, a line each; what else is trained."""
         for path, pairs in self.parts.items():
             pieces = torch.cat([pairs.source.ids, pairs.target.ids]).unique().numel()
             yield (
                 f"{path}: {len(pairs):,} pairs, {pairs.oov:,} more with a piece out of vocabulary; they have "
                 f"{pieces:,} of {self.words:,} pieces ({pieces / max(self.words, 1):.0%})"
             )
+        if self.characters is not None:
+            yield f"{len(self.characters.weight):,} vectors of character n-grams beside the pieces of the words"
 
     def forward(self, model, sample, reduce=True):
         states = None
@@ -296,14 +372,18 @@ class AlignMlmLoss(MaskedLmLoss):
             sample_size = max(sample_size, 1) if isinstance(sample_size, int) else sample_size.clamp(min=1)
             logging_output["sample_size"] = sample_size
         embeddings = model.encoder.sentence_encoder.embed_tokens.weight
-        if self.self_learning and model.training:
-            self._learn(embeddings)
         with torch.autocast(embeddings.device.type, enabled=False):
+            if self.self_learning and model.training:
+                self._learn(embeddings)
+            if self.hard_negatives and model.training:
+                self._mine(embeddings)
             align, scores = self._align(embeddings, model.training)
         if self.align_weight > 0 and model.training and self.task.update_num < self.prealign_updates:
             items = word_items(self.draw(), self.task.source_dictionary)
             align = prealignment(model.encoder.sentence_encoder, items, self.pair_loss)
             scores["prealign_loss"] = align.detach()
+            if self.characters is not None:  # ranks wait for a gradient of every parameter
+                align = align + self.characters.weight[:0].float().sum()
         if self.learnt and model.training:
             scores |= {name: torch.full_like(align.detach(), value) for name, value in self.learnt.items()}
         logging_output["mlm_loss"] = loss.data
@@ -340,7 +420,7 @@ class AlignMlmLoss(MaskedLmLoss):
         state = self.task.state.learnt
         if update and update % search.every == 0 and state.get("update") != update:
             state.clear()
-            state.update(kept(update, search.find(embeddings, self.given)))
+            state.update(kept(update, search.find(embeddings, self.given, self.characters)))
         if not state or state["update"] == self.learnt_at:
             return
         self.learnt_at, found = state["update"], taken_up(state)
@@ -352,6 +432,23 @@ class AlignMlmLoss(MaskedLmLoss):
             self.learnt_at, len(found), len(self.given), known, right,
         )  # fmt: skip
         self._take(Pairs.cat([self.given, found]))
+
+    def _mine(self, embeddings: Tensor) -> None:
+        """Search for hard negatives if it is time to, or if other pairs are drawn from; else take up the last ones."""
+        search, update, state = self.hard_negatives, self.task.update_num, self.task.state.negatives
+        begins, scheduled = self.pairs.negatives is None, update % search.every == 0 and state.get("update") != update
+        if not (begins or scheduled):
+            return
+        checksum = search.checksum(self.pairs)
+        if scheduled or state.get("of") != checksum:
+            source, target = search.find(embeddings, self.pairs, self.characters)
+            state.clear()
+            state.update(update=update, of=checksum, source=source, target=target)
+            logger.info(
+                "update %d: each of %d source and %d target words is told from its %d nearest wrong answers",
+                update, len(source), len(target), search.count,
+            )  # fmt: skip
+        self._take(search.joined(self.pairs, (state["source"], state["target"])))
 
     def _align(self, embeddings: Tensor, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
         """Alignment loss, and the scores to log."""
@@ -429,9 +526,9 @@ class AlignMlmLoss(MaskedLmLoss):
         """Pairs of this update on a device; all of them are cut and sent there once."""
         pairs = self.draw()
         if pairs is not self.pairs:
-            return Blocks(pairs, self.pair_loss, device)
+            return Blocks(pairs, self.pair_loss, device, self.characters)
         if self.whole is None or self.whole.device != device:
-            self.whole = Blocks(pairs, self.pair_loss, device)
+            self.whole = Blocks(pairs, self.pair_loss, device, self.characters)
         return self.whole
 
     def draw(self) -> Pairs:
@@ -457,8 +554,9 @@ class AlignMlmLoss(MaskedLmLoss):
             for (kind, suffix), (pairs, candidates) in self.scored.items():
                 pairs, candidates = pairs.to(embeddings.device), candidates.to(embeddings.device)
                 if kind == "heldout":
-                    self.heldout_scores[f"heldout_cos{suffix}"] = mean_cosine(embeddings, pairs)
-                self.heldout_scores[f"{kind}_p1{suffix}"] = precision_at_1(embeddings, pairs, candidates)
+                    self.heldout_scores[f"heldout_cos{suffix}"] = mean_cosine(embeddings, pairs, self.characters)
+                score = precision_at_1(embeddings, pairs, candidates, self.characters)
+                self.heldout_scores[f"{kind}_p1{suffix}"] = score
         return self.heldout_scores
 
     @staticmethod

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from fairseq_align.data import whole_words
 from fairseq_align.embeddings import induction, retrieval
+from fairseq_align.embeddings.characters import Characters
 from fairseq_align.embeddings.retrieval import Space
 from fairseq_align.errors import InputError
 from fairseq_align.lexicon.words import Pairs, Words
@@ -55,7 +56,7 @@ class SelfLearning:
         langs = dict.fromkeys(lang for pair in self.langs for lang in pair)
         return {lang: whole_words.frequent(self.data, lang, self.dictionary, self.words) for lang in langs}
 
-    def find(self, table: Tensor, given: Pairs) -> Pairs:
+    def find(self, table: Tensor, given: Pairs, characters: Characters | None = None) -> Pairs:
         """Pairs that a table of word embeddings, shape (V, C), makes mutual neighbours; on the CPU."""
         sources, targets = (set(side.tuples()) for side in (given.source, given.target))
         found: list[tuple[Word, Word]] = []
@@ -66,7 +67,7 @@ class SelfLearning:
             ]
             if not all(lists):
                 continue
-            spaces = [Space(table.detach(), Words.of(words).to(table.device)) for words in lists]
+            spaces = [Space.of(table.detach(), Words.of(words).to(table.device), characters) for words in lists]
             neighbours = induction.nearest(*spaces, retrieval.mean_similarities(*spaces))
             rows = induction.mutual(*neighbours)
             nearest = neighbours[0].row[rows].tolist()
@@ -100,8 +101,8 @@ def taken_up(state: Mapping[str, int | Tensor]) -> Pairs:
     return Pairs(source, target, state["weights"])
 
 
-def languages(value: str) -> list[tuple[str, str]]:
-    """Pairs of languages of ``--self-learn``.
+def languages(value: str, flag: str = "--self-learn") -> list[tuple[str, str]]:
+    """Pairs of languages that a flag names.
 
     >>> languages("en:fr,en:hi")
     [('en', 'fr'), ('en', 'hi')]
@@ -112,5 +113,5 @@ def languages(value: str) -> list[tuple[str, str]]:
     found = [tuple(item.split(":")) for item in value.split(",")]
     for pair in found:
         if len(pair) != 2 or not all(pair):
-            raise InputError(f"--self-learn: found {':'.join(pair)!r}, expected two languages, e.g. en:fr")
+            raise InputError(f"{flag}: found {':'.join(pair)!r}, expected two languages, e.g. en:fr")
     return found

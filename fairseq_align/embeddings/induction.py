@@ -77,6 +77,41 @@ def _take_better(neighbours: Neighbours, rows: slice, scores: Tensor, start: int
     neighbours.score[rows] = torch.where(is_better, best, neighbours.score[rows])
 
 
+@torch.no_grad()
+def nearest_others(source: Space, target: Space, left_out: Tensor, count: int, block: int = BLOCK) -> Tensor:
+    """The target words that are nearest to each source word by cosine, some pairs of words apart.
+
+    >>> from fairseq_align.lexicon.words import Words
+    >>> rows = torch.arange(3)
+    >>> space = Space(torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]]), Words(rows, rows))
+    >>> nearest_others(space, space, torch.stack([rows, rows], dim=1), 2)  # a word is no answer to itself
+    tensor([[1, 2],
+            [0, 2],
+            [1, 0]])
+
+    Args:
+        left_out: source and target word of each pair that does not count, rows, int64, shape (E, 2).
+        count: K, at most the target words that are left for each source word.
+
+    Returns:
+        their rows, the nearest first, int64, shape (S, K), on the device of the table.
+    """
+    found = []
+    for rows, vectors in source.blocks(block):
+        own = left_out[(left_out[:, 0] >= rows.start) & (left_out[:, 0] < rows.stop)]
+        best = vectors.new_full((len(vectors), count), -torch.inf)
+        best_row = torch.zeros_like(best, dtype=torch.int64)
+        for columns, others in target.blocks(block):
+            scores = vectors @ others.T
+            here = own[(own[:, 1] >= columns.start) & (own[:, 1] < columns.stop)]
+            scores[here[:, 0] - rows.start, here[:, 1] - columns.start] = -torch.inf
+            numbers = torch.arange(columns.start, columns.stop, device=scores.device).expand(scores.shape)
+            best, places = torch.cat([best, scores], dim=1).topk(count)
+            best_row = torch.cat([best_row, numbers], dim=1).gather(1, places)
+        found.append(best_row)
+    return torch.cat(found)
+
+
 def mutual(of_source: Neighbours, of_target: Neighbours) -> Tensor:
     """Rows of the source words that are the nearest of their nearest, int64, ascending.
 

@@ -22,12 +22,15 @@ class PairLoss(ABC):
         needs_all_pairs: the loss of a pair depends on the other pairs of the update. Such pairs are computed in one
             block, their number is limited, and validation draws them like training.
         is_negative_cosine: the loss is minus the cosine similarity, so that the mean cosine need not be computed again.
+        takes_negatives: the loss has room for negatives of each pair. It is then called with two more tensors if the
+            pairs have such, the vectors of these, shape (P * K, C) each.
     """
 
     temperature: float = TEMPERATURE
     help: ClassVar[str]
     needs_all_pairs: ClassVar[bool] = False
     is_negative_cosine: ClassVar[bool] = False
+    takes_negatives: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, source: Tensor, target: Tensor, pairs: Pairs) -> Tensor:

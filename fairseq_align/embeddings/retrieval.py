@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fairseq_align.embeddings import pooling
+from fairseq_align.embeddings.characters import Characters, composed
 from fairseq_align.embeddings.pooling import word_vectors
 from fairseq_align.lexicon import words as lexicon_words
 from fairseq_align.lexicon.words import Pairs, Words
@@ -42,6 +43,15 @@ class Space:
 
     def __init__(self, table: Tensor, words: Words, mapping: Tensor | None = None):
         self.table, self.words, self.mapping = table, words, mapping
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, table: Tensor, words: Words, characters: Characters | None = None) -> "Space":
+        """Words by their pieces, or by these and their characters: then in a table of their own, of N rows."""
+        if characters is None:
+            return cls(table, words)
+        rows = torch.arange(len(words), device=table.device)
+        return cls(composed(table, words, characters), Words(rows, rows))
 
     def __len__(self) -> int:
         return len(self.words)
@@ -214,19 +224,21 @@ def _best_translations(
 
 
 @torch.no_grad()
-def mean_cosine(embeddings: Tensor, pairs: Pairs) -> Tensor:
+def mean_cosine(embeddings: Tensor, pairs: Pairs, characters: Characters | None = None) -> Tensor:
     """Mean cosine similarity of translation pairs, unweighted; scalar in [-1, 1]."""
-    return pooling.cosines(word_vectors(embeddings, pairs.source), word_vectors(embeddings, pairs.target)).mean()
+    sides = (composed(embeddings, words, characters) for words in (pairs.source, pairs.target))
+    return pooling.cosines(*sides).mean()
 
 
 @torch.no_grad()
-def precision_at_1(embeddings: Tensor, pairs: Pairs, candidates: Words) -> Tensor:
+def precision_at_1(embeddings: Tensor, pairs: Pairs, candidates: Words, characters: Characters | None = None) -> Tensor:
     """Share of distinct source words whose nearest candidate by cosine similarity is one of their translations.
 
     Args:
         embeddings: word embedding table, shape (V, C).
         pairs: the lexicon; a source word with several translations is one query, and any of them is correct.
         candidates: distinct words, those of ``pairs.target`` among them.
+        characters: whose vectors are added to those of the words; None: none.
 
     Returns:
         scalar in [0, 1], float32.
@@ -234,7 +246,8 @@ def precision_at_1(embeddings: Tensor, pairs: Pairs, candidates: Words) -> Tenso
     source = lexicon_words.unique(pairs.source)
     rows = [lexicon_words.rows(pairs.source, source), lexicon_words.rows(pairs.target, candidates)]
     gold = Queries.of(torch.stack(rows, dim=1)).gold
-    return ranks(Space(embeddings, source), Space(embeddings, candidates), gold).precision(1).mean()
+    queries, others = (Space.of(embeddings, words, characters) for words in (source, candidates))
+    return ranks(queries, others, gold).precision(1).mean()
 
 
 @torch.no_grad()

@@ -45,7 +45,10 @@ def _backward_pass() -> int:
 
 
 class _Accumulated(torch.autograd.Function):
-    """Identity of a value that is a function of a table; keeps the value's gradient and gives the table none."""
+    """Identity of a value that is a function of a table; keeps the value's gradient and gives the table none.
+
+    What else the value is a function of gets its gradient as ever.
+    """
 
     @staticmethod
     def forward(ctx, table: Tensor, value: Tensor, pending: _Pending) -> Tensor:
@@ -55,7 +58,7 @@ class _Accumulated(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient: Tensor):
         ctx.pending.gradients.append((_backward_pass(), gradient))
-        return None, None, None
+        return None, gradient if ctx.needs_input_grad[1] else None, None
 
 
 def accumulated(table: Tensor, value: Tensor, add: Callable[[Tensor, Tensor], None]) -> Tensor:
@@ -73,7 +76,7 @@ def accumulated(table: Tensor, value: Tensor, add: Callable[[Tensor, Tensor], No
 
     Args:
         table: a parameter that the rest of the loss also uses.
-        value: a function of the table, any shape, without a gradient of its own.
+        value: a function of the table, any shape, without a gradient by it; others it may have.
         add: takes ``table.grad`` and the gradient of the loss by ``value``, and adds that by the table to the former.
 
     Returns:

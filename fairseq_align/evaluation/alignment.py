@@ -250,16 +250,24 @@ def isomorphism_scores(spaces: Sequence[Space], languages: Sequence[Language], s
         yield {"metric": metric, "value": measure(*vectors), "n": min(map(len, vectors)), "split": "vocabulary"}
 
 
-def spaces_of(model: BaseFairseqModel, lists: Sequence[Words], layer: int | None) -> list[Space]:
+def spaces_of(checkpoint: Checkpoint, lists: Sequence[Words], layer: int | None) -> list[Space]:
     """Vectors of each list of words, from a layer of the encoder, or from the word embeddings for None.
+
+    To the latter those of character n-grams are added, if the training had them; the log says so.
 
     Raises:
         InputError: the model has no such layer.
     """
+    model, characters = checkpoint.model, checkpoint.characters
     encoder = model.encoder.sentence_encoder
     table = encoder.embed_tokens.weight.detach()
     if layer is None:
-        return [Space(table, words.to(table.device)) for words in lists]
+        if characters is not None:
+            logger.info(
+                "%s: words are compared by their pieces and by %s vectors of character n-grams",
+                checkpoint.path, f"{len(characters.weight):,}",
+            )  # fmt: skip
+        return [Space.of(table, words.to(table.device), characters) for words in lists]
     if not 0 <= layer <= len(encoder.layers):
         raise InputError(f"--layers: found {layer}, expected embeddings or a number from 0 to {len(encoder.layers)}")
     spaces = []
@@ -297,7 +305,8 @@ def score_alignment(
     Of each split, layer, direction and band: P@1, P@5, P@10 and mean reciprocal rank by cosine and by CSLS, and the
     mean cosine of the pairs. Of a target language in derived pieces also P@1 of each layer over the whole vocabulary,
     split ``whole``, and over a sample of it; of other languages P@1 of a baseline that compares spelling and trains
-    nothing. States of one layer are held at a time.
+    nothing. States of one layer are held at a time. Word embeddings are those with character n-grams where the training
+    had such, see ``Checkpoint.characters``.
 
     Args:
         checkpoint: see ``checkpoint.load``; its data hold the training text of both languages.
@@ -330,9 +339,9 @@ def score_alignment(
     for layer in layers:
         about = {"task": "alignment", "lang": langs[1], "layer": layer}
         if whole:
-            for fields in whole.scores(*spaces_of(checkpoint.model, (whole.source, whole.target), layer), block):
+            for fields in whole.scores(*spaces_of(checkpoint, (whole.source, whole.target), layer), block):
                 yield Score(**about, **fields)
-        spaces = spaces_of(checkpoint.model, [language.candidates for language in languages], layer)
+        spaces = spaces_of(checkpoint, [language.candidates for language in languages], layer)
         for fields in layer_scores(spaces, languages, lexicons, bands, block):
             yield Score(**about, **fields)
         if isomorphism_size:

@@ -11,6 +11,8 @@ from fairseq.models import BaseFairseqModel
 from fairseq.tasks import FairseqTask
 from omegaconf import DictConfig
 
+from fairseq_align.embeddings import characters
+from fairseq_align.embeddings.characters import Characters
 from fairseq_align.errors import InputError
 from fairseq_align.files import checksum
 from fairseq_align.text import subword
@@ -31,6 +33,7 @@ class Checkpoint:
         cfg: settings of the training.
         task: the task of the training, on ``data``.
         made_of: fingerprints of the training; empty for a checkpoint that has none.
+        characters: vectors of character n-grams that the training added to those of words; None: it did not.
     """
 
     path: Path
@@ -39,6 +42,7 @@ class Checkpoint:
     cfg: DictConfig = field(repr=False)
     task: FairseqTask = field(repr=False)
     made_of: Fingerprints = field(default_factory=dict, repr=False)
+    characters: Characters | None = field(default=None, repr=False)
 
     @property
     def dictionary(self) -> Dictionary:
@@ -84,7 +88,11 @@ def load(checkpoint: str | Path, data: str | Path) -> Checkpoint:
             f"{checkpoint}: {reason} Expected a checkpoint of fairseq-train for this data; train it again"
         ) from error
     model = models[0].to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    return Checkpoint(Path(checkpoint), Path(data), model, cfg, task, made_of)
+    try:
+        learnt = characters.trained(state.get("criterion"), cfg.criterion, task.source_dictionary, model)
+    except InputError as error:
+        raise InputError(f"{checkpoint}: {error}") from error
+    return Checkpoint(Path(checkpoint), Path(data), model, cfg, task, made_of, learnt)
 
 
 def batches(checkpoint: Checkpoint, subset: str) -> Iterator[dict]:

@@ -6,7 +6,7 @@ request is complete and its files are there.
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -129,6 +129,7 @@ class AlignmentRequest:
         lang: the target language; None: the other one of two that the model was trained on.
         layers: numbers of encoder layers; None: word embeddings.
         block: words compared at a time; None: the default of the library.
+        pieces_alone: leave character n-grams out.
     """
 
     recording: Recording
@@ -140,6 +141,7 @@ class AlignmentRequest:
     mapping: str | None
     isomorphism: int
     block: int | None
+    pieces_alone: bool
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> "AlignmentRequest":
@@ -166,12 +168,15 @@ class AlignmentRequest:
             args.mapping,
             args.isomorphism,
             args.block,
+            args.pieces_alone,
         )
 
 
 def alignment(request: AlignmentRequest) -> None:
     """Score how well the words of two languages coincide."""
     checkpoint = request.recording.load()
+    if request.pieces_alone:
+        checkpoint = replace(checkpoint, characters=None)
     from fairseq_align.evaluation.alignment import default_source_lang, score_alignment
     from fairseq_align.evaluation.training_of import Training, lexicons_of
     from fairseq_align.lexicon.words import load
@@ -222,6 +227,16 @@ def add_recording(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--variant", help="what else sets the training apart, a row of its own in reports, e.g. contrastive"
+    )
+
+
+def add_pieces_alone(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that leaves character n-grams out."""
+    parser.add_argument(
+        "--pieces-alone",
+        action="store_true",
+        help="compare words by their pieces alone, as the encoder does; default: of a model trained with "
+        "--align-characters also by their characters; name a --variant to keep the two apart",
     )
 
 
@@ -306,4 +321,5 @@ def add_alignment_parser(subparsers) -> None:
         help="words compared at a time; needs 16 N (N + dim) bytes beyond the model; default: 1024, which suits a CPU; "
         "a GPU wants more, e.g. 8192",
     )
+    add_pieces_alone(parser)
     parser.set_defaults(func=lambda args: alignment(AlignmentRequest.of(args)))

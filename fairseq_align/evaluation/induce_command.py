@@ -1,10 +1,11 @@
 """The command ``fairseq-align induce``; torch and fairseq are imported only when its files are there."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from fairseq_align.errors import InputError
-from fairseq_align.evaluation.command import Recording, add_recording
+from fairseq_align.evaluation.command import Recording, add_pieces_alone, add_recording
 from fairseq_align.files import check_exists
 
 
@@ -66,6 +67,7 @@ def add_parser(subparsers) -> None:
         help="words compared at a time; needs 16 N (N + dim) bytes beyond the model; a GPU wants more "
         "(default: %(default)s)",
     )
+    add_pieces_alone(parser)
     parser.set_defaults(func=run)
 
 
@@ -90,6 +92,8 @@ def run(args: argparse.Namespace) -> None:
 
     is_scored = args.heldout_lexicon is not None
     checkpoint = recording.load() if is_scored else checkpoints.load(args.checkpoint, args.data)
+    if args.pieces_alone:
+        checkpoint = replace(checkpoint, characters=None)
     lang = Training.of(checkpoint).target(args.lang)
     langs = args.source_lang or default_source_lang(checkpoint, lang), lang
     pairs = lexicon_words.load(args.heldout_lexicon, checkpoint.dictionary) if is_scored else None

@@ -80,7 +80,7 @@ def induce(
     Source: Conneau et al. 2018, https://arxiv.org/abs/1710.04087
     """
     source, target = (whole_words.frequent(checkpoint.data, lang, checkpoint.dictionary, count) for lang in langs)
-    spaces = spaces_of(checkpoint.model, (Words.of(source), Words.of(target)), layer)
+    spaces = spaces_of(checkpoint, (Words.of(source), Words.of(target)), layer)
     means = retrieval.mean_similarities(*spaces, block=block) if csls else None
     of_source, of_target = induction.nearest(*spaces, means, block)
     rows = induction.mutual(of_source, of_target) if both_ways else torch.arange(len(source))

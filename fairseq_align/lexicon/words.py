@@ -156,6 +156,8 @@ class Pairs:
         weights: positive, float32, shape (P,); 1 where the file names none.
         oov: number of pairs that were left out, because a piece of theirs is out of the vocabulary.
         kinds: which source words are the same, and which target words, if that was asked.
+        negatives: wrong answers, K to each pair: target words that its source word is told apart from, P * K of them,
+            and source words for its target word; None: none are named.
     """
 
     source: Words
@@ -163,31 +165,45 @@ class Pairs:
     weights: Tensor
     oov: int = 0
     kinds: tuple[Kinds, Kinds] | None = None
+    negatives: tuple[Words, Words] | None = None
 
     def __len__(self) -> int:
         return len(self.source)
 
+    @property
+    def words(self) -> tuple[Words, ...]:
+        """All words: of the source, of the target, and the wrong answers to either."""
+        return self.source, self.target, *(self.negatives or ())
+
     def take(self, rows: np.ndarray) -> Pairs:
         """The pairs, on the CPU, at ``rows`` (int64, shape (R,)), in that order."""
-        return Pairs(self.source.drawn(rows), self.target.drawn(rows), torch.from_numpy(self.weights.numpy()[rows]))
+        weights = torch.from_numpy(self.weights.numpy()[rows])
+        negatives = self.negatives and tuple(self._of_pairs(words, rows) for words in self.negatives)
+        return Pairs(self.source.drawn(rows), self.target.drawn(rows), weights, negatives=negatives)
+
+    def _of_pairs(self, words: Words, rows: np.ndarray) -> Words:
+        """Of as many words to each pair those of the pairs at ``rows``."""
+        count = len(words) // len(self)
+        return words.drawn((rows[:, None] * count + np.arange(count)).ravel())
 
     def to(self, device: torch.device) -> Pairs:
-        kinds = self.kinds and tuple(side.to(device) for side in self.kinds)
-        return Pairs(self.source.to(device), self.target.to(device), sent(self.weights, device), kinds=kinds)
+        kinds, negatives = (part and tuple(side.to(device) for side in part) for part in (self.kinds, self.negatives))
+        sides = self.source.to(device), self.target.to(device)
+        return Pairs(*sides, sent(self.weights, device), kinds=kinds, negatives=negatives)
 
     def with_kinds(self) -> Pairs:
         """The same pairs, which know which of their words are the same."""
         return self if self.kinds else replace(self, kinds=(self.source.kinds(), self.target.kinds()))
 
     def split(self, size: int) -> Iterator[Pairs]:
-        """Blocks of ``size`` pairs, the last one perhaps smaller; all on the CPU."""
+        """Blocks of ``size`` pairs without negatives, the last one perhaps smaller; all on the CPU."""
         for start in range(0, len(self), size):
             rows = slice(start, start + size)
             yield Pairs(self.source.part(rows), self.target.part(rows), self.weights[rows])
 
     @classmethod
     def cat(cls, parts: Sequence[Pairs]) -> Pairs:
-        """The pairs of several lexicons, one after the other."""
+        """The pairs of several lexicons without negatives, one after the other."""
         return cls(
             Words.cat([part.source for part in parts]),
             Words.cat([part.target for part in parts]),

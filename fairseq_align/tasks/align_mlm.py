@@ -153,6 +153,8 @@ class AlignMlmTask(PartsTask):
         predicts: whether any token is to be predicted.
         realigns: whether batches name words that are to have like states.
         update_num: number of the current update, from 0; the criterion draws its pairs by it.
+        dim: of the word embeddings, when the model is built.
+        criterion_state: of the checkpoint that the model was loaded from, to be scored; None: none.
     """
 
     cfg: AlignMlmTaskConfig
@@ -174,6 +176,9 @@ class AlignMlmTask(PartsTask):
         self.realigns = bool(cfg.realign)
         self.update_num = 0
         self.state.add_factory("learnt", dict)  # pairs that the criterion found; in checkpoints
+        self.state.add_factory("negatives", dict)  # hard ones; likewise
+        self.dim: int | None = None
+        self.criterion_state: dict | None = None
         self.touched = TouchedRows(len(dictionary), dictionary.pad()) if cfg.sparse_embeddings else None
         self._check_tlm()
 
@@ -239,6 +244,7 @@ class AlignMlmTask(PartsTask):
     def build_model(self, cfg, from_checkpoint: bool = False):
         model = super().build_model(cfg, from_checkpoint)
         self.positions = min(self.cfg.tokens_per_sample, model.max_positions())  # fairseq loads the data afterwards
+        self.dim = model.encoder.sentence_encoder.embed_tokens.embedding_dim
         self._number_second(model)
         return model
 
@@ -256,7 +262,10 @@ class AlignMlmTask(PartsTask):
             )
         if self.realigns and not hasattr(cfg, "realign_weight"):
             raise InputError(f"found --realign with --criterion {cfg._name}, expected align_mlm, which has this term")
-        return super().build_criterion(cfg, from_checkpoint)
+        criterion = super().build_criterion(cfg, from_checkpoint)
+        if self.criterion_state:
+            criterion.load_state_dict(self.criterion_state)
+        return criterion
 
     def reduce_metrics(self, logging_outputs, criterion) -> None:
         """Log what the criterion says; of an update that had nothing to predict, a loss of 0 and not of 0 / 0."""

@@ -318,12 +318,17 @@ def compare_vocabulary(path: str | Path, before: Fingerprints, now: Mapping[str,
 def load_with_vocabulary(
     load: Callable, filenames, arg_overrides=None, task=None, strict=True, suffix="", num_shards=1, state=None
 ):
-    """fairseq's ``load_model_ensemble_and_task``, whose task has to have the vocabulary of the checkpoint."""
+    """fairseq's ``load_model_ensemble_and_task``, whose task has to have the vocabulary of the checkpoint.
+
+    A task is also given what the criterion has learnt, which fairseq leaves in the file.
+    """
     if state is None and len(filenames) == 1 and num_shards == 1:
         name = checkpoint_utils.get_maybe_sharded_checkpoint_filename(filenames[0], suffix, 0, 1)
         state = checkpoint_utils.load_checkpoint_to_cpu(name, arg_overrides)
     known = {KEY: read(state)} if state else None
+    learnt = (state or {}).get("criterion")
     ensemble, cfg, task = load(filenames, arg_overrides, task, strict, suffix, num_shards, state)
+    task.criterion_state = learnt if isinstance(learnt, dict) else None
     if known:
         check_vocabulary(filenames[0], {"extra_state": known}, task)
     return ensemble, cfg, task

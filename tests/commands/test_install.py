@@ -108,7 +108,9 @@ def test_the_wheel_brings_the_console_script(wheel):
 
 
 def test_every_import_of_the_package_and_its_scripts_is_declared(repo, metadata):
-    declared = names(applying(metadata.get_all("Requires-Dist"), "plot", "hf", "parquet", "shell", "umap"))
+    declared = names(
+        applying(metadata.get_all("Requires-Dist"), "plot", "hf", "parquet", "shell", "umap", "characters")
+    )
     folders = (repo / "fairseq_align", repo / "preprocess", repo / "examples")
     assert undeclared(imports(*folders), declared | ELSEWHERE) == {}
 

@@ -26,6 +26,8 @@ CONFIGURATIONS = {
     "squared distance": f"{CHUNKS} --align-pairs 32 --align-loss l2",
     "contrastive": f"{CHUNKS} --align-loss contrastive",
     "contrastive, drawn": f"{CHUNKS} --align-loss contrastive --align-pairs 32",
+    "characters": f"{CHUNKS} --align-characters 500 --align-pairs 32",
+    "hard negatives": f"{CHUNKS} --align-loss contrastive --align-pairs 32 --hard-negatives 3",
     "TLM": f"{CHUNKS} --sample-break-mode eos --tlm-pairs en:fr --tlm-rate 1",
     "TLM, packed": f"{CHUNKS} --tlm-pairs en:fr --tlm-rate 1 --tlm-pack --tlm-restart-positions",
     "DICT-MLM": f"{CHUNKS} --dict-mlm en:fr:LEXICON",

@@ -44,9 +44,11 @@ OBJECTIVES = {
     "tlm": ["--align-weight", "0", "--tlm-pairs", "a:b", "--tlm-rate", "0.5"],
     "dict_mlm": ["--align-weight", "0", "--dict-mlm", "a:b:{data}/lexicon.tsv"],
     "align_mlm": ["--align-pairs", "8", "--multilang-sampling-alpha", "0.5"],
-    "beyond": ["--align-pairs", "8", "--align-loss", "csls", "--tlm-pairs", "a:b", "--tlm-rate", "0.5"]
+    "beyond": ["--align-pairs", "8", "--align-loss", "contrastive", "--tlm-pairs", "a:b", "--tlm-rate", "0.5"]
     + ["--realign", "a:b:{data}/lexicon.tsv", "--code-switch", "a:b:{data}/lexicon.tsv"]
-    + ["--prealign-updates", "4", "--lexicon", "{data}/half.tsv", "--self-learn", "a:b", "--self-learn-every", "3"],
+    + ["--prealign-updates", "4", "--lexicon", "{data}/half.tsv", "--self-learn", "a:b", "--self-learn-every", "3"]
+    + ["--align-characters", "50", "--hard-negatives", "2", "--hard-negatives-every", "4"]
+    + ["--hard-negatives-langs", "a:b", "--hard-negatives-words", "40"],
 }
 
 
@@ -235,11 +237,13 @@ def ranks(cfg: FairseqConfig, count: int) -> list[FairseqConfig]:
 
 
 def state(checkpoint: Path) -> dict:
-    """What has to be equal for two runs to be at the same place: weights, optimizer, scheduler, data, meters."""
+    """What has to be equal for two runs to be at the same place: weights, task, optimizer, scheduler, data, meters."""
     found = torch.load(checkpoint, weights_only=True)
     extra = found["extra_state"]
     return {
         "model": found["model"],
+        "criterion": found["criterion"],
+        "task": found["task_state"],
         "optimizer": found["last_optimizer_state"],
         "scheduler": found["optimizer_history"][-1],
         "iterator": extra["train_iterator"],

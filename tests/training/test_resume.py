@@ -161,8 +161,9 @@ def test_two_ranks_learn_what_one_does_by_terms_beyond_the_paper(data, tmp_path)
     one = runs.settings(data, *still, "--update-freq", 2, objective="beyond")
     two = runs.settings(data, *still, objective="beyond")
     assert finish_ranks(two, tmp_path / "ranks", 12) == [0, 0] and runs.finish(one, tmp_path / "alone", 12) == 0
-    found, expected = last(tmp_path / "ranks")["model"], last(tmp_path / "alone")["model"]
-    assert all(torch.allclose(found[key], expected[key], atol=2e-4) for key in expected)
+    for part in ("model", "criterion"):
+        found, expected = last(tmp_path / "ranks")[part], last(tmp_path / "alone")[part]
+        assert all(torch.allclose(found[key], expected[key], atol=2e-4) for key in expected)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
