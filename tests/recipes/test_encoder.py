@@ -69,7 +69,11 @@ def test_a_study_from_xlmr_runs_to_a_report_and_to_transformers(study):
     card = (work / "hf" / "align_mlm-fr-1" / "README.md").read_text(encoding="utf-8")
     assert "ALIGN-MLM, alpha = 10.0" in card and "mlm loss" in card and "- Base model: `xlmr`" in card
     assert "weights are frozen" in log and "anchor_drift" in log and not (work / "hf" / "align_mlm-fr-1-alone").exists()
-    assert {(r["objective"], r.get("variant")) for r in records} == {("align_mlm", None), ("align_mlm", "alone")}
+    assert {(r["objective"], r.get("variant")) for r in records} == {
+        ("align_mlm", name) for name in (None, "alone", "first")
+    }
+    first = work / "runs" / "align_mlm-fr-1-first" / "pretrain"
+    assert f"loading pretrained model from {first}/aligned.pt" in (first / "train.log").read_text()
     before, trained, alone = (
         torch.load(path / "model.pt", weights_only=True)["model"]
         for path in (
