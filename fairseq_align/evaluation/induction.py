@@ -58,7 +58,7 @@ def induce(
     checkpoint: Checkpoint,
     langs: tuple[str, str],
     count: int = 20_000,
-    csls: bool = True,
+    similarity: str = "csls",
     both_ways: bool = True,
     layer: int | None = None,
     block: int = retrieval.BLOCK,
@@ -69,7 +69,7 @@ def induce(
         checkpoint: see ``checkpoint.load``; its data hold the training text of both languages.
         langs: source and target language, folders of the data.
         count: words of each language that are compared, the most frequent.
-        csls: by CSLS; else by cosine.
+        similarity: ``csls`` or ``cosine``.
         both_ways: pair a source word with its nearest target word only if it is the nearest of that; else always.
         layer: of the encoder, whose states of a word on its own are compared; None: word embeddings.
         block: words that are compared at a time, see ``retrieval.memory``.
@@ -81,7 +81,7 @@ def induce(
     """
     source, target = (whole_words.frequent(checkpoint.data, lang, checkpoint.dictionary, count) for lang in langs)
     spaces = spaces_of(checkpoint.model, (Words.of(source), Words.of(target)), layer)
-    means = retrieval.mean_similarities(*spaces, block=block) if csls else None
+    means = retrieval.mean_similarities(*spaces, block=block) if similarity == "csls" else None
     of_source, of_target = induction.nearest(*spaces, means, block)
     rows = induction.mutual(of_source, of_target) if both_ways else torch.arange(len(source))
     nearest, scores = of_source.row.tolist(), of_source.score.tolist()
@@ -168,6 +168,7 @@ def precision_scores(
     langs: tuple[str, str],
     induced: Induced,
     pairs: Pairs,
+    similarity: str = "csls",
     both_ways: bool = True,
     layer: int | None = None,
 ) -> Iterator[Score]:
@@ -176,12 +177,13 @@ def precision_scores(
     Of languages that ``derive`` wrote in another script spelling says nothing, and is left out.
 
     Args:
-        langs, both_ways, layer: as ``induce`` had them.
+        langs, similarity, both_ways, layer: as ``induce`` had them.
         pairs: held out, of the checkpoint's vocabulary; a source word that is not among the most frequent ones has no
             answer.
     """
     gold = gold_of(pairs)
     about = {"task": TASK, "lang": langs[1], "split": "heldout", "layer": layer, "oov": pairs.oov}
+    about |= {"similarity": similarity, "pairing": None if both_ways else "one-way"}
     for fields in precision_at(induced.answers, gold):
         yield Score(**about, **fields)
     if not any(has_new_script(record_of(checkpoint.data / lang)) for lang in langs):

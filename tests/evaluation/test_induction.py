@@ -183,6 +183,11 @@ def test_scores_stand_beside_spelling_and_chance(work, tmp_path, capsys):
     assert read["spelling_precision", "coverage:0.45"]["value"] == 1
     assert {read[key]["lexicon"] for key in read} == {records.checksum(work / "heldout.tsv")}
     assert {read[key]["split"] for key in read} == {"heldout"} and {read[key]["oov"] for key in read} == {0}
+    assert {read[key]["similarity"] for key in read} == {"csls"} and not any("pairing" in read[key] for key in read)
+    assert induce(work, tmp_path / "other.txt", *files, "--similarity", "cosine", "--one-way") == 0
+    others = records.read(path)[len(read) :]
+    assert {(record["similarity"], record["pairing"]) for record in others} == {("cosine", "one-way")}
+    assert len(records.latest(records.read(path))) == len(read) + len(others)
 
 
 def test_what_cannot_be_is_refused_in_one_line(work, tmp_path, capsys):
