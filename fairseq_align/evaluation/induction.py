@@ -182,6 +182,8 @@ def precision_scores(
             answer.
     """
     gold = gold_of(pairs)
+    compared = len(gold.keys() & set(induced.words[0]))
+    logger.info("%d of %d held-out source words are among those that were compared", compared, len(gold))
     about = {"task": TASK, "lang": langs[1], "split": "heldout", "layer": layer, "oov": pairs.oov}
     about |= {"similarity": similarity, "pairing": None if both_ways else "one-way"}
     for fields in precision_at(induced.answers, gold):

@@ -8,6 +8,7 @@ Such words align by their spelling alone, without any training; names fill a qua
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from fairseq_align.text.latin import latin
 if TYPE_CHECKING:
     from fairseq.data import Dictionary
 
+AROUND = re.compile(r"^\W+|\W+$")  # punctuation at the ends of a word
 KINDS = ("name", "same", "alike", "other")  # a pair is of the first one that it can be
 ALIKE = 0.4  # edit distance that words spelt alike have at most, as a share of the longer one
 
@@ -27,9 +29,10 @@ ALIKE = 0.4  # edit distance that words spelt alike have at most, as a share of 
 def kind(source: str, target: str, capitals: tuple[Mapping[str, bool], Mapping[str, bool]]) -> str:
     """The kind of a pair of words.
 
-    ``name``: the text writes one of them with a capital letter, and the other one likewise as far as it is known: its
-    script has capitals, and its text has the word. ``same``: the same letters. ``alike``: an edit distance of at most
-    ``ALIKE`` in Latin letters without marks. ``other``: none of these.
+    ``name``: its text writes one of them with a capital letter, and that of the other one likewise, as far as its
+    script has capitals and its text the word; of two that are in no text the pair's own letters count. ``same``: the
+    same letters. ``alike``: an edit distance of at most ``ALIKE`` in Latin letters without marks. ``other``: none of
+    these.
 
     Example:
         >>> [kind(*pair, ({"paris": True}, {})) for pair in (("paris", "parigi"), ("radio", "radio"))]
@@ -40,7 +43,9 @@ def kind(source: str, target: str, capitals: tuple[Mapping[str, bool], Mapping[s
     Args:
         capitals: of the language of each word, see ``capitals``.
     """
-    known = {_is_capital(*side) for side in zip((source, target), capitals, strict=True)}
+    known = {text.get(word.casefold()) for word, text in zip((source, target), capitals, strict=True)}
+    if known == {None}:
+        known = {is_capital(source), is_capital(target)}
     if True in known and False not in known:
         return "name"
     if source.casefold() == target.casefold():
@@ -48,9 +53,14 @@ def kind(source: str, target: str, capitals: tuple[Mapping[str, bool], Mapping[s
     return "alike" if distance(latin(source), latin(target)) <= ALIKE else "other"
 
 
-def _is_capital(word: str, capitals: Mapping[str, bool]) -> bool | None:
-    """Whether a word has a capital letter, by the text, or else by its own; None: neither says so."""
-    return capitals.get(word.casefold(), word[:1].isupper() or None)
+def is_capital(word: str) -> bool | None:
+    """Whether a word begins with a capital letter; None: with neither a capital nor a small one.
+
+    Example:
+        >>> is_capital("Paris"), is_capital("city"), is_capital("लंदन")
+        (True, False, None)
+    """
+    return word[:1].isupper() if word[:1].isupper() or word[:1].islower() else None
 
 
 def capitals(tokens: np.ndarray, dictionary: Dictionary) -> dict[str, bool]:
@@ -68,9 +78,10 @@ def capitals(tokens: np.ndarray, dictionary: Dictionary) -> dict[str, bool]:
     letters[: dictionary.nspecial] = False
     more = Counter()  # occurrences with a capital letter, less those without
     for word, count in frequency.whole_words(tokens, starts, behind=letters).items():
-        spelt = coverage.spelling([dictionary[piece] for piece in word])
-        if spelt[:1].isupper() or spelt[:1].islower():
-            more[spelt.casefold()] += count if spelt[:1].isupper() else -count
+        spelt = AROUND.sub("", coverage.spelling([dictionary[piece] for piece in word]))
+        capital = is_capital(spelt)
+        if capital is not None and min(word) >= dictionary.nspecial:
+            more[spelt.casefold()] += count if capital else -count
     return {word: number > 0 for word, number in more.items()}
 
 

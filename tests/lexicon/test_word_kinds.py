@@ -45,8 +45,9 @@ def test_a_name_is_written_with_a_capital_letter_as_far_as_the_texts_say(texts, 
     assert kind("paris", "paris", texts) == expected
 
 
-def test_without_a_text_that_says_otherwise_the_capital_of_the_lexicon_counts():
+def test_where_no_text_has_the_words_the_capitals_of_the_lexicon_count():
     assert kind("London", "Londres", UNKNOWN) == kind("London", "लंदन", UNKNOWN) == "name"
+    assert kind("London", "londra", UNKNOWN) == kind("london", "londra", UNKNOWN) == "alike"
     assert kind("Street", "rue", ({"street": False}, {})) == "other"
     assert kind("dog", "Hund", ({"dog": False}, {"hund": True})) == "other"
 
