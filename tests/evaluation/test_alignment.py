@@ -195,9 +195,10 @@ def test_kinds_of_words_stand_beside_the_spelling_baseline_where_words_have_a_sp
     assert {band for _, band in kinds()} == {"sample:0.4"}  # pieces of another script are spelt like nothing
     (data / TARGET / "derivation.json").unlink()
     found = kinds()
-    # "ba~" is one letter from "ba", a third of it; of shorter words that is half or all
+    # "ba~" is one letter from "ba", a third of it; of shorter words that is half or all. There are no names: capitals
+    # stand at the beginning of sentences
     words = [checkpoint.dictionary[piece].removeprefix("\u2581") for piece in pairs.source.ids.tolist()]
-    assert set(map(len, pairs.source.tuples())) == {1} and not any(word[:1].isupper() for word in words)
+    assert set(map(len, pairs.source.tuples())) == {1}
     alike = sum(1 / (len(word) + 1) <= 0.4 for word in words)
     assert found["p@1", "kind:alike"].n == alike > 0
     assert sum(score.n for (metric, _), score in found.items() if metric == "p@1") == len(words)
