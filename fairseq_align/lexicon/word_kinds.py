@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 AROUND = re.compile(r"^\W+|\W+$")  # punctuation at the ends of a word
 KINDS = ("name", "same", "alike", "other")  # a pair is of the first one that it can be
-ALIKE = 0.4  # edit distance that words spelt alike have at most, as a share of the longer one
+# edit distance that words spelt alike have at most, as a share of the longer one: 27 % of the translations of FreeDict
+# and xling-eval (en-fr), 0.12 % of their words paired at random; of MUSE, en-hi, in Latin letters 19 and 0.09 %
+ALIKE = 0.4
 
 
 def kind(source: str, target: str, capitals: tuple[Mapping[str, bool], Mapping[str, bool]]) -> str:
