@@ -8,6 +8,7 @@ are drawn of a lexicon of --lexicon; as many or more of them are all pairs of a 
 import argparse
 import statistics
 import tempfile
+import time
 from functools import partial
 from pathlib import Path
 
@@ -57,6 +58,9 @@ def main() -> None:
     parser.add_argument("--lexicon", type=int, default=20000, help="pairs that they are drawn of")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--kind", choices=LOSSES, nargs="+", default=["cosine"], help="of several: all in one record")
+    parser.add_argument(
+        "--processor-time", action="store_true", help="in place of the clock's; for one thread of a busy machine"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the record (default: %(default)s)")
     args = parser.parse_args()
     torch.manual_seed(1)
@@ -88,7 +92,8 @@ def main() -> None:
         for (kind, number), align in criterions.items():
             works |= {f"term {kind} {number}": partial(term, table, align, gradient)}
             works |= {f"autograd {kind} {number}": partial(autograd, table, align, gradient)}
-        rates = interleaved(works, args.rounds)
+        clock = time.process_time if args.processor_time else time.perf_counter
+        rates = interleaved(works, args.rounds, clock)
         seconds = {name: [1 / rate for rate in found] for name, found in rates.items()}
         print(f"step of {items} x {args.tokens} tokens: {statistics.median(seconds['step']) * 1000:.0f} ms")
         for kind, number in criterions:
@@ -105,7 +110,7 @@ def main() -> None:
             )
     highest = peak()
     record = {"vocabulary": args.vocabulary, "tokens": args.tokens, "rounds": args.rounds}
-    record |= {"lexicon": args.lexicon}
+    record |= {"lexicon": args.lexicon, "processor_time": args.processor_time}
     record |= {"threads": torch.get_num_threads(), "rows": rows, "peak_mib": highest}
     save("alignment_term-kinds" if len(args.kind) > 1 else "alignment_term", record, args.results)
 

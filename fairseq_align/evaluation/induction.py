@@ -2,9 +2,10 @@
 
     training texts -> ``whole_words`` -> ``induce`` (pairs, the best first) -> ``precision_scores`` on held-out pairs
 
-The words are whole words of the texts, of however many pieces, whether a lexicon has them or not. A model is scored
-by the answers that it gives for the source words of held-out pairs: with the best answers alone precision is high and
-coverage low, with all of them it is the other way round.
+The words are whole words of the texts, of however many pieces, whether a lexicon has them or not. A word of both texts is
+its own nearest one, whatever was learnt, so that pair is no answer. A model is scored by the answers that it gives for
+the source words of held-out pairs: with the best answers alone precision is high and coverage low, with all of them it
+is the other way round.
 """
 
 import logging
@@ -86,13 +87,14 @@ def induce(
     rows = induction.mutual(of_source, of_target) if both_ways else torch.arange(len(source))
     nearest, scores = of_source.row.tolist(), of_source.score.tolist()
     answers = [Answer(source[row], target[nearest[row]], scores[row]) for row in rows.tolist()]
+    answers = [answer for answer in answers if answer.source != answer.target]
     return Induced((source, target), sorted(answers, key=lambda answer: -answer.score))
 
 
 def spelling_answers(induced: Induced, gold: Gold, dictionary: Dictionary, both_ways: bool = True) -> list[Answer]:
     """What spelling alone answers for the same words, the best first: see ``spelling``.
 
-    Words without a pair of characters in common are no answer to each other.
+    Words without a pair of characters in common are no answer to each other, nor are words that are the same.
 
     Args:
         gold: answers are given for its words alone, as each takes a comparison with all candidates.
@@ -112,7 +114,8 @@ def spelling_answers(induced: Induced, gold: Gold, dictionary: Dictionary, both_
         back, _ = spelling.nearest(spelt(nearest), spelt(source))
         nearest_of = dict(zip(nearest, back.tolist(), strict=True))
         answers = [answer for answer in answers if source[nearest_of[answer.target]] == answer.source]
-    return sorted((answer for answer in answers if answer.score > 0), key=lambda answer: -answer.score)
+    answers = [answer for answer in answers if answer.score > 0 and answer.source != answer.target]
+    return sorted(answers, key=lambda answer: -answer.score)
 
 
 def gold_of(pairs: Pairs) -> Gold:

@@ -150,6 +150,14 @@ def test_the_dictionary_has_the_words_that_are_nearest_in_float64(work, tmp_path
     assert list(wordlist.read(tmp_path / "top.txt")) == best
 
 
+def test_a_word_and_itself_are_no_pair(work):
+    checkpoint = load(work / "model.pt", work)
+    induced = induction.induce(checkpoint, ("en", "en"), both_ways=False)
+    assert len(induced.words[0]) == 22 and not induced.answers
+    gold = {word: {word} for word in induced.words[0]}
+    assert not induction.spelling_answers(induced, gold, checkpoint.dictionary, both_ways=False)
+
+
 def test_what_was_induced_comes_back_through_the_command_lexicon(work, tmp_path, capsys):
     """The words are spelt as the SentencePiece model cuts them again."""
     assert induce(work, tmp_path / "induced.txt") == 0
