@@ -2,10 +2,10 @@
 
     training texts -> ``whole_words`` -> ``induce`` (pairs, the best first) -> ``precision_scores`` on held-out pairs
 
-The words are whole words of the texts, of however many pieces, whether a lexicon has them or not. A word of both texts is
-its own nearest one, whatever was learnt, so that pair is no answer. A model is scored by the answers that it gives for
-the source words of held-out pairs: with the best answers alone precision is high and coverage low, with all of them it
-is the other way round.
+The words are whole words of the texts, of however many pieces, whether a lexicon has them or not. A word of both texts
+is its own nearest one, whatever was learnt, so that pair is no answer. A model is scored by the answers that it gives
+for the source words of held-out pairs: with the best answers alone precision is high and coverage low, with all of them
+it is the other way round.
 """
 
 import logging
