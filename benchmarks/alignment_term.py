@@ -1,9 +1,9 @@
 """What the alignment term adds to a training step of the paper's model: python -m benchmarks.alignment_term
 
 Timed in turn, with the same model: forward, backward and Adam of fairseq's masked-LM loss; the alignment term as
-training computes it, drawing of pairs, value and gradient; and the same by plain autograd. Pairs are drawn of a lexicon
-of --lexicon; as many or more of them are all pairs of a lexicon of that size. With --characters and --hard-negatives
-the term has these, too; a search for the latter is timed by itself. Data are random.
+training computes it, drawing of pairs, value and gradient; and the same by plain autograd, of each kind of loss. Pairs
+are drawn of a lexicon of --lexicon; as many or more of them are all pairs of a lexicon of that size. With --characters
+and --hard-negatives the term has these, too; a search for the latter is timed by itself. Data are random.
 """
 
 import argparse
@@ -61,9 +61,12 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, nargs="+", default=[1024, 2000, 20000, 200_000], help="of an update")
     parser.add_argument("--lexicon", type=int, default=20000, help="pairs that they are drawn of")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--kind", choices=LOSSES, default="cosine")
+    parser.add_argument("--kind", choices=LOSSES, nargs="+", default=["cosine"], help="of several: all in one record")
     parser.add_argument("--characters", type=int, default=0, help="vectors of character n-grams")
     parser.add_argument("--hard-negatives", type=int, default=0, help="of each word")
+    parser.add_argument(
+        "--processor-time", action="store_true", help="in place of the clock's; for one thread of a busy machine"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the record (default: %(default)s)")
     args = parser.parse_args()
     torch.manual_seed(1)
@@ -77,10 +80,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         added = {"align_characters": args.characters, "hard_negatives": args.hard_negatives}
         criterions = {
-            number: criterion_of(task, Path(folder), args.kind, number, args.lexicon, **added).to(device)
+            (kind, number): criterion_of(task, Path(folder), kind, number, args.lexicon, **added).to(device)
+            for kind in args.kind
             for number in args.pairs
         }
-    for number, align in criterions.items() if args.hard_negatives else ():
+    for (_, number), align in criterions.items() if args.hard_negatives else ():
         task.state.negatives.clear()
         begin = time.perf_counter()
         align._mine(table)
@@ -97,28 +101,30 @@ def main() -> None:
             return 1
 
         works = {"step": step}
-        for number, align in criterions.items():
-            works |= {f"term {number}": partial(term, table, align, gradient)}
-            works |= {f"autograd {number}": partial(autograd, table, align, gradient)}
-        rates = interleaved(works, args.rounds)
+        for (kind, number), align in criterions.items():
+            works |= {f"term {kind} {number}": partial(term, table, align, gradient)}
+            works |= {f"autograd {kind} {number}": partial(autograd, table, align, gradient)}
+        clock = time.process_time if args.processor_time else time.perf_counter
+        rates = interleaved(works, args.rounds, clock)
         seconds = {name: [1 / rate for rate in found] for name, found in rates.items()}
         print(f"step of {items} x {args.tokens} tokens: {statistics.median(seconds['step']) * 1000:.0f} ms")
-        for number in args.pairs:
-            row = {"items": items, "pairs": number, "step_ms": statistics.median(seconds["step"]) * 1000}
+        for kind, number in criterions:
+            row = {"kind": kind, "items": items, "pairs": number}
+            row |= {"step_ms": statistics.median(seconds["step"]) * 1000}
             for name in ("term", "autograd"):
-                of_step = [a / b for a, b in zip(seconds[f"{name} {number}"], seconds["step"], strict=True)]
-                row[f"{name}_ms"] = statistics.median(seconds[f"{name} {number}"]) * 1000
-                row[f"{name}_of_step"] = statistics.median(of_step)
+                of_kind = seconds[f"{name} {kind} {number}"]
+                row[f"{name}_ms"] = statistics.median(of_kind) * 1000
+                row[f"{name}_of_step"] = statistics.median(a / b for a, b in zip(of_kind, seconds["step"], strict=True))
             rows.append(row)
             print(
-                f"{number:>9,} pairs: {row['term_ms']:7.1f} ms, {row['term_of_step']:6.2%} of the step; by autograd "
-                f"{row['autograd_ms']:7.1f} ms, {row['autograd_of_step']:6.2%}"
+                f"{kind:>11} {number:>9,} pairs: {row['term_ms']:7.1f} ms, {row['term_of_step']:6.2%} of the step; by "
+                f"autograd {row['autograd_ms']:7.1f} ms, {row['autograd_of_step']:6.2%}"
             )
     highest = peak()
-    record = {"vocabulary": args.vocabulary, "tokens": args.tokens, "kind": args.kind, "rounds": args.rounds}
-    record |= {"lexicon": args.lexicon, "characters": args.characters, "hard_negatives": args.hard_negatives}
+    record = {"vocabulary": args.vocabulary, "tokens": args.tokens, "rounds": args.rounds, "lexicon": args.lexicon}
+    record |= {name: getattr(args, name) for name in ("characters", "hard_negatives", "processor_time")}
     record |= {"threads": torch.get_num_threads(), "rows": rows, "peak_mib": highest}
-    save("alignment_term", record, args.results)
+    save("alignment_term-kinds" if len(args.kind) > 1 else "alignment_term", record, args.results)
 
 
 def term(table, align: AlignMlmLoss, gradient: torch.Tensor) -> int:

@@ -19,7 +19,9 @@ import torch
 WARM = 3  # rounds that are not counted: fairseq gives all memory of a GPU back in its first update, to get it anew
 
 
-def interleaved(works: dict[str, Callable[[], int]], rounds: int) -> dict[str, list[float]]:
+def interleaved(
+    works: dict[str, Callable[[], int]], rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, list[float]]:
     """Run each piece of work once a round, in an order drawn anew, after some rounds that are not counted.
 
     What ran before leaves its mark on caches and on the memory that is free: so no piece always follows the same one.
@@ -27,6 +29,7 @@ def interleaved(works: dict[str, Callable[[], int]], rounds: int) -> dict[str, l
     Args:
         works: each returns how many units (tokens, items) it did.
         rounds: counted rounds, at least 1.
+        clock: ``time.process_time`` on a machine that others use, for work of one thread.
 
     Returns:
         units a second of each piece of work, one number a round.
@@ -35,7 +38,7 @@ def interleaved(works: dict[str, Callable[[], int]], rounds: int) -> dict[str, l
     draw = random.Random(1)
     for counted in range(-WARM, rounds):
         for name, work in draw.sample(list(works.items()), len(works)):
-            rate = _rate(work)
+            rate = _rate(work, clock)
             if counted >= 0:
                 rates[name].append(rate)
     return rates
@@ -69,13 +72,13 @@ def apart(makers: Makers, rounds: int) -> dict[str, list[float]]:
     return {name: rates[name] for name in makers}
 
 
-def _rate(work: Callable[[], int]) -> float:
+def _rate(work: Callable[[], int], clock: Callable[[], float] = time.perf_counter) -> float:
     """Units a second, until the GPU is done with them."""
-    start = time.perf_counter()
+    start = clock()
     units = work()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    return units / (time.perf_counter() - start)
+    return units / (clock() - start)
 
 
 @contextmanager

@@ -47,7 +47,7 @@ pretrain() {
     score evaluate "$MODEL" "$DATA" --subset "$(subsets valid)"
     for lang in $TARGETS; do
         pair=$SOURCE-$lang
-        score alignment "$MODEL" "$DATA" --lang "$lang" --by overlap --lexicon "$WORK/lexicon/$pair.tsv" \
+        score alignment "$MODEL" "$DATA" --lang "$lang" --by overlap,kind --lexicon "$WORK/lexicon/$pair.tsv" \
             --source-lang "$SOURCE" --heldout-lexicon "$WORK/lexicon/$pair.heldout.tsv"
         [[ ! -e $WORK/tatoeba-bin/$pair ]] || score evaluate "$MODEL" "$WORK/tatoeba-bin/$pair" --task retrieval \
             --layer "$LAYER" --subset "test_$SOURCE,test_$lang"

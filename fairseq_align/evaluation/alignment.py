@@ -11,6 +11,7 @@ paper does: ``whole_vocabulary``.
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,11 @@ from fairseq_align.data import binarized
 from fairseq_align.embeddings import isomorphism, retrieval, spelling
 from fairseq_align.embeddings.retrieval import Queries, Ranks, Space
 from fairseq_align.errors import InputError
-from fairseq_align.evaluation.bands import QueryWords, bands_of
+from fairseq_align.evaluation.bands import OF_SPELLING, QueryWords, bands_of
 from fairseq_align.evaluation.checkpoint import Checkpoint
 from fairseq_align.evaluation.score import Score
 from fairseq_align.evaluation.whole_vocabulary import WholeVocabulary, has_new_script, record_of
-from fairseq_align.lexicon import frequency
+from fairseq_align.lexicon import coverage, frequency, word_kinds
 from fairseq_align.lexicon import words as lexicon_words
 from fairseq_align.lexicon.words import Pairs, Words
 from fairseq_align.tasks.align_mlm import AlignMlmTask
@@ -49,32 +50,43 @@ class Language:
         tokens: ids of its training text, shape (N,).
         candidates: the pieces that occur in the text, and the words of the lexicons that are none of them.
         frequent: rows of the candidates that are pieces, the most frequent first, int64.
+        dictionary: of the data.
     """
 
     name: str
     tokens: np.ndarray
     candidates: Words
     frequent: Tensor
+    dictionary: Dictionary
 
     @classmethod
-    def load(cls, data: Path, name: str, words: tuple[int, int], in_lexicons: list[Words]) -> "Language":
+    def load(cls, data: Path, name: str, dictionary: Dictionary, in_lexicons: list[Words]) -> "Language":
         """Read the training text of a language.
 
         Args:
-            words: first id of a piece, and one more than the last.
             in_lexicons: words of this language, from each lexicon.
 
         Raises:
             InputError: the data lack the language.
         """
         tokens = binarized.read(data / name / "train").tokens
-        counts = frequency.unigrams(tokens, words[1])
-        counts[: words[0]] = 0
+        first = dictionary.nspecial
+        counts = frequency.unigrams(tokens, first + len(vocabulary.pieces(dictionary)))
+        counts[:first] = 0
         pieces = torch.from_numpy(np.flatnonzero(counts))
         candidates = lexicon_words.unique(Words(pieces, torch.arange(len(pieces))), *in_lexicons)
         logger.info("%s: %d candidates, %d of them pieces of its text", name, len(candidates), len(pieces))
         order = np.argsort(-counts[counts > 0], kind="stable")
-        return cls(name, tokens, candidates, torch.from_numpy(order))
+        return cls(name, tokens, candidates, torch.from_numpy(order), dictionary)
+
+    def spelt(self, words: Words) -> list[str]:
+        """Words as they are written, a space where one begins behind another."""
+        return [coverage.spelling([self.dictionary[piece] for piece in word]) for word in words.tuples()]
+
+    @cached_property
+    def capitals(self) -> dict[str, bool]:
+        """Which words the text writes with a capital letter, see ``word_kinds.capitals``."""
+        return word_kinds.capitals(self.tokens, self.dictionary)
 
 
 @dataclass(frozen=True)
@@ -171,69 +183,93 @@ def cosine_scores(cosines: Tensor, queries: Tensor, bands: Mapping[str | None, l
         yield {"metric": "cos", "value": float(members.double().mean()), "n": len(members), "band": band}
 
 
-def lexicon_scores(
-    source: View, target: View, pairs: Tensor, kinds: Sequence[str], block: int = retrieval.BLOCK
-) -> Iterator[dict]:
-    """All scores of one lexicon in one direction, as fields of a ``Score``.
+@dataclass(frozen=True)
+class Question:
+    """A lexicon in one direction, which every layer is asked for.
+
+    Attributes:
+        source, target: numbers of the languages of the queries and of the candidates, see ``DIRECTIONS``.
+        queries: the distinct source words, and their translations.
+        bands: rows of the queries in each band, see ``bands_of``.
+        about: fields of each score: split, pairs out of vocabulary, direction.
+    """
+
+    source: int
+    target: int
+    queries: Queries
+    bands: Mapping[str | None, list[int]]
+    about: Mapping
+
+    @classmethod
+    def all(
+        cls, languages: Sequence[Language], lexicons: Mapping[str, Lexicon], kinds: Sequence[str] = ()
+    ) -> "list[Question]":
+        """Both directions of all lexicons.
+
+        Args:
+            languages: source and target.
+            lexicons: by split.
+            kinds: names in ``BANDS``.
+        """
+        questions = []
+        for direction, (source, target) in DIRECTIONS.items():
+            for split, lexicon in lexicons.items():
+                queries = Queries.of(lexicon.rows[:, [source, target]])
+                words = languages[source].candidates.take(queries.rows)
+                bands = bands_of(QueryWords(words, languages[source], languages[target], queries.gold), kinds)
+                about = {"split": split, "oov": lexicon.oov, "direction": direction}
+                questions.append(cls(source, target, queries, bands, about))
+        return questions
+
+
+def lexicon_scores(source: View, target: View, question: Question, block: int = retrieval.BLOCK) -> Iterator[dict]:
+    """All scores of one question, as fields of a ``Score``.
 
     Args:
         source, target: languages of the queries and of the candidates.
-        pairs: rows of words of the two that translate each other, int64, shape (P, 2).
-        kinds: names in ``BANDS``.
     """
-    rows, gold = Queries.of(pairs)
-    words = source.language.candidates.take(rows)
-    bands = bands_of(QueryWords(words, source.language.tokens, target.language.candidates, gold), kinds)
-    gold = gold.to(source.space.device)
-    queries = source.space.subspace(rows.to(source.space.device))
+    rows, gold = (part.to(source.space.device) for part in question.queries)
+    queries = source.space.subspace(rows)
     for prefix, mean_similarity in (("", None), ("csls_", target.mean_similarity)):
         ranks = retrieval.ranks(queries, target.space, gold, mean_similarity, block)
-        yield from retrieval_scores(ranks, bands, prefix)
-    yield from cosine_scores(retrieval.pair_cosines(queries, target.space, gold, block), gold[:, 0], bands)
+        yield from retrieval_scores(ranks, question.bands, prefix)
+    yield from cosine_scores(retrieval.pair_cosines(queries, target.space, gold, block), gold[:, 0], question.bands)
 
 
 def layer_scores(
     spaces: Sequence[Space],
     languages: Sequence[Language],
-    lexicons: Mapping[str, Lexicon],
-    kinds: Sequence[str] = (),
+    questions: Sequence[Question],
     block: int = retrieval.BLOCK,
 ) -> Iterator[dict]:
-    """Scores of all lexicons in both directions, for one layer, as fields of a ``Score``.
+    """Scores of all questions, for one layer, as fields of a ``Score``.
 
     Args:
         spaces, languages: of the source and of the target language.
-        lexicons: by split.
     """
     mean_similarities = retrieval.mean_similarities(*spaces, block=block)
     views = [View(*parts) for parts in zip(languages, spaces, mean_similarities, strict=True)]
-    for direction, (source, target) in DIRECTIONS.items():
-        for split, lexicon in lexicons.items():
-            pairs = lexicon.rows[:, [source, target]]
-            for score in lexicon_scores(views[source], views[target], pairs, kinds, block):
-                yield score | {"split": split, "oov": lexicon.oov, "direction": direction}
+    for question in questions:
+        for score in lexicon_scores(views[question.source], views[question.target], question, block):
+            yield score | question.about
 
 
-def spelling_scores(
-    dictionary: Dictionary, languages: Sequence[Language], lexicons: Mapping[str, Lexicon], kinds: Sequence[str] = ()
-) -> Iterator[dict]:
-    """P@1 of a baseline that knows spelling alone, in both directions, as fields of a ``Score``: see ``spelling``.
+def spelling_scores(languages: Sequence[Language], questions: Sequence[Question]) -> Iterator[dict]:
+    """P@1 of a baseline that knows spelling alone, of all questions, as fields of a ``Score``: see ``spelling``.
 
     Queries, candidates and ties are those of ``layer_scores``.
     """
 
-    def spelt(words: Words) -> list[str]:
-        return ["".join(dictionary[piece] for piece in word) for word in words.tuples()]
+    def marked(words: Words, language: Language) -> list[str]:
+        return ["".join(language.dictionary[piece] for piece in word) for word in words.tuples()]
 
-    for direction, (source, target) in DIRECTIONS.items():
-        for split, lexicon in lexicons.items():
-            rows, gold = Queries.of(lexicon.rows[:, [source, target]])
-            words, candidates = languages[source].candidates.take(rows), languages[target].candidates
-            bands = bands_of(QueryWords(words, languages[source].tokens, candidates, gold), kinds)
-            ranks = spelling.ranks(spelt(words), spelt(candidates), gold)
-            for score in retrieval_scores(ranks, bands, "spelling_"):
-                if score["metric"] == "spelling_p@1":
-                    yield score | {"split": split, "oov": lexicon.oov, "direction": direction}
+    for question in questions:
+        source, target = languages[question.source], languages[question.target]
+        words = marked(source.candidates.take(question.queries.rows), source)
+        ranks = spelling.ranks(words, marked(target.candidates, target), question.queries.gold)
+        for score in retrieval_scores(ranks, question.bands, "spelling_"):
+            if score["metric"] == "spelling_p@1":
+                yield score | question.about
 
 
 def isomorphism_scores(spaces: Sequence[Space], languages: Sequence[Language], size: int) -> Iterator[dict]:
@@ -326,15 +362,16 @@ def score_alignment(
     pairs = {"heldout": pairs} if isinstance(pairs, Pairs) else pairs
     if mapping and "seen" not in pairs:
         raise InputError(f"found pairs of {', '.join(pairs)}, expected seen ones, which the mapping is learnt on")
-    first = checkpoint.dictionary.nspecial
-    ids = (first, first + len(vocabulary.pieces(checkpoint.dictionary)))
-    source = Language.load(checkpoint.data, langs[0], ids, [part.source for part in pairs.values()])
-    target = Language.load(checkpoint.data, langs[1], ids, [part.target for part in pairs.values()])
+    dictionary = checkpoint.dictionary
+    source = Language.load(checkpoint.data, langs[0], dictionary, [part.source for part in pairs.values()])
+    target = Language.load(checkpoint.data, langs[1], dictionary, [part.target for part in pairs.values()])
     languages = source, target
     lexicons = {split: Lexicon.of(part, source, target) for split, part in pairs.items()}
-    whole = WholeVocabulary.load(checkpoint.data, langs, checkpoint.dictionary)
-    if not any(has_new_script(record_of(checkpoint.data / lang)) for lang in langs):
-        for fields in spelling_scores(checkpoint.dictionary, languages, lexicons, bands):
+    whole = WholeVocabulary.load(checkpoint.data, langs, dictionary)
+    is_spelt = not any(has_new_script(record_of(checkpoint.data / lang)) for lang in langs)
+    questions = Question.all(languages, lexicons, [kind for kind in bands if is_spelt or kind not in OF_SPELLING])
+    if is_spelt:
+        for fields in spelling_scores(languages, questions):
             yield Score(task="alignment", lang=langs[1], **fields)
     for layer in layers:
         about = {"task": "alignment", "lang": langs[1], "layer": layer}
@@ -342,7 +379,7 @@ def score_alignment(
             for fields in whole.scores(*spaces_of(checkpoint, (whole.source, whole.target), layer), block):
                 yield Score(**about, **fields)
         spaces = spaces_of(checkpoint, [language.candidates for language in languages], layer)
-        for fields in layer_scores(spaces, languages, lexicons, bands, block):
+        for fields in layer_scores(spaces, languages, questions, block):
             yield Score(**about, **fields)
         if isomorphism_size:
             for fields in isomorphism_scores(spaces, languages, isomorphism_size):
@@ -351,5 +388,5 @@ def score_alignment(
             rows = lexicons["seen"].rows.to(checkpoint.device)
             sides = [space.subspace(column) for space, column in zip(spaces, rows.T, strict=True)]
             mapped = spaces[0].mapped(retrieval.procrustes(*sides, block))
-            for fields in layer_scores((mapped, spaces[1]), languages, lexicons, bands, block):
+            for fields in layer_scores((mapped, spaces[1]), languages, questions, block):
                 yield Score(**about, mapping=mapping, **fields)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
 
+    from fairseq_align.evaluation.alignment import Language
     from fairseq_align.lexicon.words import Words
 
 
@@ -17,22 +18,26 @@ class QueryWords(NamedTuple):
 
     Attributes:
         words: Q queries.
-        tokens: training text of their language, ids, shape (N,).
-        candidates: words of the other language.
+        source, target: their language, and that of the candidates.
         gold: pairs of a query and a candidate that translates it, int64, shape (G, 2).
     """
 
     words: Words
-    tokens: np.ndarray
-    candidates: Words
+    source: Language
+    target: Language
     gold: Tensor
+
+    @property
+    def translations(self) -> Words:
+        """The candidate of each gold pair, G words."""
+        return self.target.candidates.take(self.gold[:, 1])
 
 
 def by_frequency(queries: QueryWords) -> list[str]:
     """``10-99`` for a word that occurs 12 times in the training text."""
     from fairseq_align.lexicon import coverage, frequency
 
-    return [coverage.band(count) for count in frequency.occurrences(queries.tokens, queries.words).tolist()]
+    return [coverage.band(count) for count in frequency.occurrences(queries.source.tokens, queries.words).tolist()]
 
 
 def by_pieces(queries: QueryWords) -> list[str]:
@@ -44,20 +49,34 @@ def by_pieces(queries: QueryWords) -> list[str]:
 
 def by_overlap(queries: QueryWords) -> list[str]:
     """``some`` for a word that shares a piece with a translation: it is near to it without any training; ``none``."""
-    translations, words = list(queries.candidates.take(queries.gold[:, 1]).tuples()), list(queries.words.tuples())
+    translations, words = list(queries.translations.tuples()), list(queries.words.tuples())
     pairs = zip(queries.gold[:, 0].tolist(), translations, strict=True)
     overlapping = {row for row, translation in pairs if not set(words[row]).isdisjoint(translation)}
     return ["some" if row in overlapping else "none" for row in range(len(words))]
+
+
+def by_kind(queries: QueryWords) -> list[str]:
+    """``name``, ``same``, ``alike`` or ``other``, see ``word_kinds``: the first that a word is with a translation."""
+    from fairseq_align.lexicon.word_kinds import KINDS, kind
+
+    capitals = queries.source.capitals, queries.target.capitals
+    words, translations = queries.source.spelt(queries.words), queries.target.spelt(queries.translations)
+    kinds: dict[int, set[str]] = defaultdict(set)
+    for row, translation in zip(queries.gold[:, 0].tolist(), translations, strict=True):
+        kinds[row].add(kind(words[row], translation, capitals))
+    return [min(kinds[row], key=KINDS.index) for row in range(len(words))]
 
 
 BANDS: dict[str, Callable[[QueryWords], list[str]]] = {
     "frequency": by_frequency,
     "pieces": by_pieces,
     "overlap": by_overlap,
+    "kind": by_kind,
 }
+OF_SPELLING = ("kind",)  # kinds of bands that say nothing of a language in derived pieces, which shares no letter
 
 
-def bands_of(queries: QueryWords, kinds: tuple[str, ...]) -> dict[str | None, list[int]]:
+def bands_of(queries: QueryWords, kinds: Sequence[str]) -> dict[str | None, list[int]]:
     """Rows of the queries in each band, e.g. ``pieces:2``; of all of them for None.
 
     Args:

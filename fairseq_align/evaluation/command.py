@@ -300,7 +300,7 @@ def add_alignment_parser(subparsers) -> None:
         type=_names(list(BANDS)),
         default=[],
         help=f"score bands of queries, too, comma-separated: {', '.join(BANDS)} (overlap: whether a translation shares "
-        "a piece: some, none); default: off",
+        "a piece: some, none; kind: whether it is a name, or spelt the same, alike or otherwise); default: off",
     )
     parser.add_argument(
         "--mapping",

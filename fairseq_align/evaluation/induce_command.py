@@ -97,8 +97,8 @@ def run(args: argparse.Namespace) -> None:
     lang = Training.of(checkpoint).target(args.lang)
     langs = args.source_lang or default_source_lang(checkpoint, lang), lang
     pairs = lexicon_words.load(args.heldout_lexicon, checkpoint.dictionary) if is_scored else None
-    how = {"both_ways": not args.one_way, "layer": args.layer}
-    induced = induction.induce(checkpoint, langs, args.words, args.similarity == "csls", **how, block=args.block)
+    how = {"similarity": args.similarity, "both_ways": not args.one_way, "layer": args.layer}
+    induced = induction.induce(checkpoint, langs, args.words, **how, block=args.block)
     kept = induction.word_pairs(induced, checkpoint.dictionary, args.min_score)[: args.top or None]
     if not kept:
         best = f"at most {induced.answers[0].score:.3g}" if induced.answers else "none"

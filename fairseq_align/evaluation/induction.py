@@ -2,9 +2,10 @@
 
     training texts -> ``whole_words`` -> ``induce`` (pairs, the best first) -> ``precision_scores`` on held-out pairs
 
-The words are whole words of the texts, of however many pieces, whether a lexicon has them or not. A model is scored
-by the answers that it gives for the source words of held-out pairs: with the best answers alone precision is high and
-coverage low, with all of them it is the other way round.
+The words are whole words of the texts, of however many pieces, whether a lexicon has them or not. A word of both texts
+is its own nearest one, whatever was learnt, so that pair is no answer. A model is scored by the answers that it gives
+for the source words of held-out pairs: with the best answers alone precision is high and coverage low, with all of them
+it is the other way round.
 """
 
 import logging
@@ -58,7 +59,7 @@ def induce(
     checkpoint: Checkpoint,
     langs: tuple[str, str],
     count: int = 20_000,
-    csls: bool = True,
+    similarity: str = "csls",
     both_ways: bool = True,
     layer: int | None = None,
     block: int = retrieval.BLOCK,
@@ -69,7 +70,7 @@ def induce(
         checkpoint: see ``checkpoint.load``; its data hold the training text of both languages.
         langs: source and target language, folders of the data.
         count: words of each language that are compared, the most frequent.
-        csls: by CSLS; else by cosine.
+        similarity: ``csls`` or ``cosine``.
         both_ways: pair a source word with its nearest target word only if it is the nearest of that; else always.
         layer: of the encoder, whose states of a word on its own are compared; None: word embeddings.
         block: words that are compared at a time, see ``retrieval.memory``.
@@ -81,18 +82,19 @@ def induce(
     """
     source, target = (whole_words.frequent(checkpoint.data, lang, checkpoint.dictionary, count) for lang in langs)
     spaces = spaces_of(checkpoint, (Words.of(source), Words.of(target)), layer)
-    means = retrieval.mean_similarities(*spaces, block=block) if csls else None
+    means = retrieval.mean_similarities(*spaces, block=block) if similarity == "csls" else None
     of_source, of_target = induction.nearest(*spaces, means, block)
     rows = induction.mutual(of_source, of_target) if both_ways else torch.arange(len(source))
     nearest, scores = of_source.row.tolist(), of_source.score.tolist()
     answers = [Answer(source[row], target[nearest[row]], scores[row]) for row in rows.tolist()]
+    answers = [answer for answer in answers if answer.source != answer.target]
     return Induced((source, target), sorted(answers, key=lambda answer: -answer.score))
 
 
 def spelling_answers(induced: Induced, gold: Gold, dictionary: Dictionary, both_ways: bool = True) -> list[Answer]:
     """What spelling alone answers for the same words, the best first: see ``spelling``.
 
-    Words without a pair of characters in common are no answer to each other.
+    Words without a pair of characters in common are no answer to each other, nor are words that are the same.
 
     Args:
         gold: answers are given for its words alone, as each takes a comparison with all candidates.
@@ -112,7 +114,8 @@ def spelling_answers(induced: Induced, gold: Gold, dictionary: Dictionary, both_
         back, _ = spelling.nearest(spelt(nearest), spelt(source))
         nearest_of = dict(zip(nearest, back.tolist(), strict=True))
         answers = [answer for answer in answers if source[nearest_of[answer.target]] == answer.source]
-    return sorted((answer for answer in answers if answer.score > 0), key=lambda answer: -answer.score)
+    answers = [answer for answer in answers if answer.score > 0 and answer.source != answer.target]
+    return sorted(answers, key=lambda answer: -answer.score)
 
 
 def gold_of(pairs: Pairs) -> Gold:
@@ -168,6 +171,7 @@ def precision_scores(
     langs: tuple[str, str],
     induced: Induced,
     pairs: Pairs,
+    similarity: str = "csls",
     both_ways: bool = True,
     layer: int | None = None,
 ) -> Iterator[Score]:
@@ -176,12 +180,15 @@ def precision_scores(
     Of languages that ``derive`` wrote in another script spelling says nothing, and is left out.
 
     Args:
-        langs, both_ways, layer: as ``induce`` had them.
+        langs, similarity, both_ways, layer: as ``induce`` had them.
         pairs: held out, of the checkpoint's vocabulary; a source word that is not among the most frequent ones has no
             answer.
     """
     gold = gold_of(pairs)
+    compared = len(gold.keys() & set(induced.words[0]))
+    logger.info("%d of %d held-out source words are among those that were compared", compared, len(gold))
     about = {"task": TASK, "lang": langs[1], "split": "heldout", "layer": layer, "oov": pairs.oov}
+    about |= {"similarity": similarity, "pairing": None if both_ways else "one-way"}
     for fields in precision_at(induced.answers, gold):
         yield Score(**about, **fields)
     if not any(has_new_script(record_of(checkpoint.data / lang)) for lang in langs):

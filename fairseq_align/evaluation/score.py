@@ -20,6 +20,8 @@ class Score:
         layer: encoder layer whose states were compared, 0 the input of the first; None: word embeddings.
         mapping: what was learnt on the seen pairs before; None: nothing.
         direction: ``backward`` where queries are in the target language.
+        similarity: by which the pairs of an induced dictionary are nearest, ``csls`` or ``cosine``; None: of others.
+        pairing: ``one-way`` where its words need not be the nearest of their answers; None: they are.
         band: the queries scored, e.g. ``pieces:2``; None: all.
         ties: of n, queries that share their rank with a wrong candidate.
         oov: pairs of the lexicon with a piece out of vocabulary, not in n.
@@ -36,6 +38,8 @@ class Score:
     layer: int | None = None
     mapping: str | None = None
     direction: str | None = None
+    similarity: str | None = None
+    pairing: str | None = None
     band: str | None = None
     ties: int | None = None
     oov: int | None = None

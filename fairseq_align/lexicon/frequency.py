@@ -59,7 +59,9 @@ def occurrences(tokens: np.ndarray, words: Words) -> np.ndarray:
     return counts
 
 
-def whole_words(tokens: np.ndarray, starts: np.ndarray, part: int = PART) -> Counter[tuple[int, ...]]:
+def whole_words(
+    tokens: np.ndarray, starts: np.ndarray, part: int = PART, behind: np.ndarray | None = None
+) -> Counter[tuple[int, ...]]:
     """Occurrences of each whole word of a text, from one piece that begins a word to the next.
 
     Beyond the distinct words, memory is bounded by ``part``. Words of more than ``LONGEST`` pieces are left out.
@@ -68,6 +70,7 @@ def whole_words(tokens: np.ndarray, starts: np.ndarray, part: int = PART) -> Cou
         tokens: ids, shape (N,), may be memory-mapped.
         starts: whether each id begins a word, bool, shape (V,); specials do.
         part: tokens that are counted at a time, more than ``LONGEST``.
+        behind: whether a word counts behind each id, bool, shape (V,); of the first word the last id. None: always.
 
     Example:
         >>> starts = np.array([True] * 5 + [False])  # 5 goes on with a word
@@ -82,6 +85,9 @@ def whole_words(tokens: np.ndarray, starts: np.ndarray, part: int = PART) -> Cou
         if begin + len(block) < len(tokens) and len(firsts) and firsts[-1]:  # the last word may go on
             block, firsts = block[: firsts[-1]], firsts[:-1]
         lengths = np.diff(firsts, append=len(block))
+        if behind is not None:
+            previous = np.append(tokens[begin - 1], block)[firsts]
+            firsts, lengths = firsts[behind[previous]], lengths[behind[previous]]
         for length in range(1, LONGEST + 1):
             rows = block[firsts[lengths == length][:, None] + np.arange(length)]
             _, where, numbers = np.unique(_hashes(rows.T), return_index=True, return_counts=True)

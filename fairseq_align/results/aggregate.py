@@ -172,6 +172,20 @@ def row_of(record: dict) -> Row:
     return Row(record["derivation"], record["objective"], rate, record.get("variant"))
 
 
+def label_of(record: dict) -> str:
+    """In figures: the label of the row, and what was compared where it is not what commands compare by default.
+
+    Example:
+        >>> about = {"objective": "mlm", "derivation": None, "lexicon_rate": None}
+        >>> label_of(about | {"similarity": "csls"}), label_of(about | {"layer": 2, "mapping": "procrustes"})
+        ('MLM', 'MLM, layer 2, procrustes')
+    """
+    layer = None if record.get("layer") is None else f"layer {record['layer']}"
+    similarity = None if record.get("similarity") == "csls" else record.get("similarity")
+    names = (layer, record.get("mapping"), similarity, record.get("pairing"))
+    return ", ".join([row_of(record).label, *filter(None, names)])
+
+
 def shown(records: Iterable[dict]) -> list[dict]:
     """The records of a report: those whose metric has a table or a detailed table."""
     return [record for record in records if metric_of(record).table or metric_of(record).details]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from fairseq_align.results import charts
-from fairseq_align.results.aggregate import row_of
+from fairseq_align.results.aggregate import label_of, row_of
 from fairseq_align.results.charts import Axis, Chart, Figure, Key, Line, colour_of
 from fairseq_align.results.records import latest
 
@@ -45,8 +45,13 @@ def _chart(derivation: str | None, lang: str, records: Sequence[dict], keys: dic
         dash = keys[label].dash if label in keys else charts.DASHES[len(same) % len(charts.DASHES)]
         curves = [_points(own, "precision", "coverage") for own in _by_seed(of_model)]
         lines += _line(curves, label, colour, dash, keys)
-    spelling = _points(records, "spelling_precision", "spelling_coverage")
-    lines += _line([spelling], "spelling alone", "ink", charts.DASHES[1], keys)
+    asked = [record for record in records if record["lexicon"] == records[-1]["lexicon"]]
+    for pairing in dict.fromkeys(record.get("pairing") for record in asked):
+        same = [record for record in asked if record.get("pairing") == pairing]
+        spelling = _points(same, "spelling_precision", "spelling_coverage")
+        dash = charts.DASHES[3 if pairing else 1]
+        label = f"spelling alone, {pairing}" if pairing else "spelling alone"
+        lines += _line([spelling], label, "ink", dash, keys)
     chance = [100 * record["value"] for record in records if record["metric"] == "chance"][-1]
     x = Axis.over("held-out words with an answer (%)", [0, *(x for line in lines for x in line.xs)], 0)
     lines += _line([[(0.0, chance), (x.high, chance)]], "chance", "ink", charts.DASHES[2], keys)
@@ -60,17 +65,17 @@ def _models(records: Sequence[dict]) -> dict[str, list[dict]]:
     """Records by what was trained and by what was compared."""
     models = defaultdict(list)
     for record in sorted(records, key=lambda record: row_of(record).sort_key):
-        layer = "" if record.get("layer") is None else f", layer {record['layer']}"
-        models[row_of(record).label + layer].append(record)
+        models[label_of(record)].append(record)
     return models
 
 
 def _by_seed(records: Sequence[dict]) -> list[list[dict]]:
-    """Records of each seed, of its last checkpoint."""
+    """Records of each seed, of its last checkpoint and lexicon."""
     seeds = defaultdict(list)
     for record in records:
         seeds[record["seed"]].append(record)
-    return [[one for one in own if one["checkpoint"] == own[-1]["checkpoint"]] for own in seeds.values()]
+    names = ("checkpoint", "lexicon")
+    return [[one for one in own if all(one[name] == own[-1][name] for name in names)] for own in seeds.values()]
 
 
 def _asked(records: Sequence[dict]) -> int:

@@ -97,8 +97,8 @@ class NameIn:
         return f"one of {', '.join(dict.fromkeys(self.names()))}"
 
 
-def _only(name: str) -> Field:
-    return Field(lambda value: value in (None, name), f"one of {name} or null")
+def _only(*names: str) -> Field:
+    return Field(lambda value: value is None or value in names, f"one of {', '.join(names)} or null")
 
 
 NAME = Field(_is_name, f"a name without spaces or '|', of at most {LONGEST_NAME} characters")
@@ -125,13 +125,18 @@ FIELDS = {
     "layer": _or_null(COUNT),  # alignment: the encoder layer whose states were compared; null: word embeddings
     "mapping": _only("procrustes"),  # alignment: what was learnt on the seen pairs; null: nothing
     "direction": _only("backward"),  # alignment: the queries were target words; null: source words
+    "similarity": _only("csls", "cosine"),  # induction: what is nearest
+    "pairing": _only("one-way"),  # induction: every word has an answer; null: words that are each other's nearest
     "band": _or_null(NAME),  # alignment: the scored words, e.g. "pieces:2", "overlap:none"; null: all
     "ties": _or_null(COUNT),  # alignment: of n, words that share their rank with a wrong candidate
     "oov": _or_null(COUNT),  # alignment: pairs of the lexicon with a piece out of vocabulary, not in n
     "versions": Field(_is_versions, "an object of strings with fairseq_align, torch and fairseq"),
     "date": Field(_is_date, "an ISO 8601 date"),
 }
-OPTIONAL = ("variant", "layer", "mapping", "direction", "band", "ties", "oov", "vocabulary", "sentencepiece")
+OPTIONAL = (
+    "variant", "layer", "mapping", "direction", "similarity", "pairing", "band", "ties", "oov", "vocabulary",
+    "sentencepiece",
+)  # fmt: skip
 MEASURED = ("value", "n", "ties", "oov", "vocabulary", "sentencepiece", "versions", "date")  # all others: the key
 
 

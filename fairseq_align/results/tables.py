@@ -100,10 +100,10 @@ def detail_table(records: Iterable[dict], title: str) -> Table:
 def _compared(record: dict) -> tuple[str, ...]:
     """What was compared, as the first cells of a line: language, vectors, language of the queries, pairs, band."""
     vectors = "embeddings" if record.get("layer") is None else f"layer {record['layer']}"
-    mapped = f", {record['mapping']}" if record.get("mapping") else ""
+    how = "".join(f", {record[name]}" for name in ("mapping", "similarity", "pairing") if record.get(name))
     queries = "target" if record.get("direction") else "source"
     pairs, _ = PAIR_WORDS.get(record["split"], (record["split"], ""))
-    return record["lang"], vectors + mapped, queries, pairs, record.get("band") or "all"
+    return record["lang"], vectors + how, queries, pairs, record.get("band") or "all"
 
 
 def _detail_cell(by_seed: dict[int, dict], seeds: int) -> str:

@@ -20,7 +20,7 @@ from benchmarks.common.trainers import DEVICE, flags, step, trainer
         ("derive", ["--tokens", 50000, "--rounds", 1], "tokens/s"),
         (
             "alignment_term",
-            ["--vocabulary", 90, "--tokens", 8, "--items", 2, "--pairs", 9, "--rounds", 1],
+            ["--vocabulary", 90, "--tokens", 8, "--items", 2, "--pairs", 9, "--rounds", 1, "--kind", "cosine", "csls"],
             "of the step",
         ),
         ("step", ["--shape", "tiny", "--tokens", 8, "--pairs", 9, "--rounds", 1], "times ours"),

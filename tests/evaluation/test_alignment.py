@@ -182,6 +182,30 @@ def test_words_that_may_be_alike_in_spelling_are_compared_by_it_and_derived_piec
     assert spelt[None, None].value == pytest.approx(right / len(pairs)) and 0.2 < right / len(pairs) <= 1
 
 
+def test_kinds_of_words_stand_beside_the_spelling_baseline_where_words_have_a_spelling(model, toy, tmp_path):
+    data = tmp_path / "data-bin"
+    shutil.copytree(toy / "data-bin", data)
+    checkpoint = load(model, data)
+    pairs = lexicon.load(toy / "lexicon.heldout.tsv", checkpoint.dictionary)
+
+    def kinds() -> dict:
+        scores = score_alignment(checkpoint, pairs, ("en", TARGET), bands=["kind"], isomorphism_size=0)
+        return {(score.metric, score.band): score for score in scores if score.band and not score.direction}
+
+    assert {band for _, band in kinds()} == {"sample:0.4"}  # pieces of another script are spelt like nothing
+    (data / TARGET / "derivation.json").unlink()
+    found = kinds()
+    # "ba~" is one letter from "ba", a third of it; of shorter words that is half or all. There are no names: capitals
+    # stand at the beginning of sentences
+    words = [checkpoint.dictionary[piece].removeprefix("\u2581") for piece in pairs.source.ids.tolist()]
+    assert set(map(len, pairs.source.tuples())) == {1}
+    alike = sum(1 / (len(word) + 1) <= 0.4 for word in words)
+    assert found["p@1", "kind:alike"].n == alike > 0
+    assert sum(score.n for (metric, _), score in found.items() if metric == "p@1") == len(words)
+    for band in {band for _, band in found}:
+        assert found["spelling_p@1", band].n == found["p@1", band].n == found["csls_p@1", band].n
+
+
 def test_layers_bands_mapping_shape_and_words_out_of_vocabulary(model, toy, tmp_path, monkeypatch):
     monkeypatch.setenv(ALLOW, "lexicon")  # the pairs of the training and three more
     text = (toy / "lexicon.tsv").read_text(encoding="utf-8").split("\n")

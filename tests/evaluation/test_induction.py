@@ -150,6 +150,14 @@ def test_the_dictionary_has_the_words_that_are_nearest_in_float64(work, tmp_path
     assert list(wordlist.read(tmp_path / "top.txt")) == best
 
 
+def test_a_word_and_itself_are_no_pair(work):
+    checkpoint = load(work / "model.pt", work)
+    induced = induction.induce(checkpoint, ("en", "en"), both_ways=False)
+    assert len(induced.words[0]) == 22 and not induced.answers
+    gold = {word: {word} for word in induced.words[0]}
+    assert not induction.spelling_answers(induced, gold, checkpoint.dictionary, both_ways=False)
+
+
 def test_what_was_induced_comes_back_through_the_command_lexicon(work, tmp_path, capsys):
     """The words are spelt as the SentencePiece model cuts them again."""
     assert induce(work, tmp_path / "induced.txt") == 0
@@ -183,6 +191,11 @@ def test_scores_stand_beside_spelling_and_chance(work, tmp_path, capsys):
     assert read["spelling_precision", "coverage:0.45"]["value"] == 1
     assert {read[key]["lexicon"] for key in read} == {records.checksum(work / "heldout.tsv")}
     assert {read[key]["split"] for key in read} == {"heldout"} and {read[key]["oov"] for key in read} == {0}
+    assert {read[key]["similarity"] for key in read} == {"csls"} and not any("pairing" in read[key] for key in read)
+    assert induce(work, tmp_path / "other.txt", *files, "--similarity", "cosine", "--one-way") == 0
+    others = records.read(path)[len(read) :]
+    assert {(record["similarity"], record["pairing"]) for record in others} == {("cosine", "one-way")}
+    assert len(records.latest(records.read(path))) == len(read) + len(others)
 
 
 def test_what_cannot_be_is_refused_in_one_line(work, tmp_path, capsys):

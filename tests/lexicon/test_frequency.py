@@ -12,12 +12,15 @@ from fairseq_align.lexicon.frequency import LONGEST, whole_words
 STARTS = np.array([True, True, True, False, True, True, False, False])
 
 
-def loop(tokens: list[int]) -> Counter:
+BEHIND = np.array([False, True, False, False, True, False, True, False])
+
+
+def loop(tokens: list[int], behind=(True,) * 8) -> Counter:
     words, current = [], []
-    for token in tokens:
+    for previous, token in zip([*tokens[-1:], *tokens], tokens, strict=False):
         if STARTS[token]:
             words.append(tuple(current))
-            current = [token]
+            current = [token] if behind[previous] else []
         elif current:  # what stands before the first word belongs to none
             current.append(token)
     return Counter(word for word in [*words, tuple(current)] if 0 < len(word) <= LONGEST)
@@ -27,6 +30,7 @@ def loop(tokens: list[int]) -> Counter:
 def test_whole_words_are_those_of_a_loop_over_the_text_whatever_is_counted_at_a_time(tokens, part, kind):
     counts = whole_words(np.array(tokens, dtype=kind), STARTS, max(part, LONGEST + 2))
     assert counts == loop(tokens) and all(type(piece) is int for word in counts for piece in word)
+    assert whole_words(np.array(tokens, dtype=kind), STARTS, max(part, LONGEST + 2), BEHIND) == loop(tokens, BEHIND)
 
 
 @pytest.mark.parametrize("part", [LONGEST + 2, 100])

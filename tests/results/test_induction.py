@@ -63,6 +63,25 @@ def test_models_of_one_objective_are_told_apart_and_languages_have_panels():
     assert induction.precision_curves([pos(0.5)]) is None
 
 
+def test_what_was_compared_in_another_way_is_a_line_of_its_own():
+    how = {"similarity": "csls"}
+    records = [*study([0.5, 0.5], 0.1, **how), *study([0.4, 0.4], 0.1, similarity="cosine")]
+    records += [*study([0.3, 0.3, 0.3], 0.15, **how, pairing="one-way")]
+    lines = lines_of(records)
+    spelt = ["spelling alone", "spelling alone, one-way"]
+    assert set(lines) == {
+        "ALIGN-MLM, 50 %", "ALIGN-MLM, 50 %, cosine", "ALIGN-MLM, 50 %, one-way", *spelt, "chance",
+    }  # fmt: skip
+    assert lines["ALIGN-MLM, 50 %"].ys == (50, 50) and lines["ALIGN-MLM, 50 %, one-way"].ys == (30, 30, 30)
+    assert lines["spelling alone"].dash != lines["spelling alone, one-way"].dash
+
+
+def test_pairs_of_two_lexicons_are_not_mixed():
+    first = [*study([0.5] * 4, 0.2, lexicon="a" * 12)]
+    lines = lines_of([*first, *study([1.0, 0.5], 0.1, lexicon="b" * 12)])
+    assert lines["ALIGN-MLM, 50 %"].ys == (100, 50) and lines["spelling alone"].xs == (5, 10)
+
+
 def test_a_model_without_answers_has_no_line():
     records = [score("coverage", 0, 20), score("spelling_coverage", 0, 20), score("chance", 0.01, 20)]
     assert list(lines_of(records)) == ["chance"]
