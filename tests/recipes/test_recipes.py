@@ -288,10 +288,10 @@ def test_a_dry_run_prints_the_commands_of_a_study_and_changes_nothing(preset, tm
     trainings = [line for line in lines if line.startswith("fairseq-train ") and " --max-update 123 " in line]
     own_seed = sum("SEED=1" in cell for cell in cells)
     alone = [line for line in lines if line.startswith("fairseq-align align ") and " --updates 123 " in line]
-    imported = sum("PRETRAIN=none" in cell for cell in cells)
-    assert len(trainings) + len(alone) + imported == len(cells) > 0
+    imported, both = (sum(f"PRETRAIN={kind}" in cell for cell in cells) for kind in ("none", "align+train"))
+    assert len(trainings) + len(alone) + imported == len(cells) + both > 0
     made = [*trainings, *alone]
-    assert sum(" --seed 7 " in line for line in made) == len(cells) - own_seed
+    assert sum(" --seed 7 " in line for line in made) == len(cells) + both - own_seed
     assert lines[-1] == "fairseq-align report work/results.jsonl --out work/report --brief"
 
 

@@ -252,7 +252,7 @@ def state(checkpoint: Path) -> dict:
             for group, meters in extra["metrics"].items()
             if group != "default"
             for _, key, kind, meter in meters
-            if kind == "AverageMeter"  # the others measure time
+            if kind == "AverageMeter" and meter["count"]  # the others measure time, or nothing any longer
         },
     }
 

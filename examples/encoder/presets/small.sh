@@ -20,7 +20,8 @@ once+=" align_mlm PRETRAIN=align VARIANT=alone SEED=1 align_mlm PRETRAIN=align O
 OBJECTIVES=${OBJECTIVES:-mlm $contrastive $once} SEEDS=${SEEDS:-1 2 3} JOBS=${JOBS:-2} EXPORT=${EXPORT-}
 LAYERS=${LAYERS:-12} DIM=${DIM:-384} HEADS=${HEADS:-12} TOKENS=${TOKENS:-64} POSITIONS=${POSITIONS:-$TOKENS}
 LAYER=${LAYER:-12}
-BATCH=${BATCH:-16} UPDATES=${UPDATES:-600} VALIDATIONS=${VALIDATIONS:-1} WARMUP=${WARMUP:-60} LR=${LR:-2e-4} DROPOUT=${DROPOUT:-0}
+BATCH=${BATCH:-16} UPDATES=${UPDATES:-600} VALIDATIONS=${VALIDATIONS:-1}
+WARMUP=${WARMUP:-60} LR=${LR:-2e-4} DROPOUT=${DROPOUT:-0}
 HEAD_WARMUP=${HEAD_WARMUP:-$((UPDATES / 6))}
 rates="--optimizer adamw --layer-lr-decay 0.9"
 PRECISION=${PRECISION-}              # --autocast bf16: on a processor that multiplies in bfloat16, half the time
