@@ -287,7 +287,7 @@ def test_a_dry_run_prints_the_commands_of_a_study_and_changes_nothing(preset, tm
     cells = [line for line in lines if line.startswith("# ")]
     trainings = [line for line in lines if line.startswith("fairseq-train ") and " --max-update 123 " in line]
     own_seed = sum("SEED=1" in cell for cell in cells)
-    alone = [line for line in lines if line.startswith("fairseq-align align ") and " --updates 123 " in line]
+    alone = [line for line in lines if line.startswith("fairseq-align align ")]
     imported, both = (sum(f"PRETRAIN={kind}" in cell for cell in cells) for kind in ("none", "align+train"))
     assert len(trainings) + len(alone) + imported == len(cells) + both > 0
     made = [*trainings, *alone]
