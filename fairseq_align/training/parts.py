@@ -131,9 +131,33 @@ def prepare(cfg: PartsConfig, model: BaseFairseqModel) -> None:
             frozen += parameter.numel()
         is_head, is_table = not name.startswith(ENCODER), name == TABLE
         adamw.note(parameter, scale=rate(cfg, name, layers), is_head=is_head, is_table=is_table)
+    trained = {name: rate(cfg, name, layers) for name, parameter in model.named_parameters() if parameter.requires_grad}
+    if len(set(trained.values())) > 1:
+        logger.info("learning rates, times --lr: %s", shown(trained))
     if frozen:
         total = sum(parameter.numel() for parameter in model.parameters())
         logger.info("%s of %s weights are frozen", f"{frozen:,}", f"{total:,}")
+
+
+def shown(rates: dict[str, float]) -> str:
+    """The learning rates of the parts of a model in a line, by names of parameters.
+
+    Example:
+        >>> shown({TABLE: 0.25, f"{ENCODER}layers.0.fc1.bias": 0.5, f"{ENCODER}layers.1.fc1.bias": 1.0})
+        'word embeddings 0.25, positions and layers 0.5 to 1'
+    """
+    parts = {"word embeddings": [], "positions and layers": [], "head": []}
+    for name, value in rates.items():
+        part = (
+            "head" if not name.startswith(ENCODER) else "word embeddings" if name == TABLE else "positions and layers"
+        )
+        parts[part].append(value)
+    spans = {
+        part: dict.fromkeys(f"{value:.2g}" for value in (min(found), max(found)))
+        for part, found in parts.items()
+        if found
+    }
+    return ", ".join(f"{part} {' to '.join(span)}" for part, span in spans.items())
 
 
 def check_optimizer(cfg: PartsConfig, sparse: bool, optimizer: FairseqOptimizer) -> None:

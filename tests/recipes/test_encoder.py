@@ -68,6 +68,7 @@ def test_a_study_from_xlmr_runs_to_a_report_and_to_transformers(study):
     assert "loading pretrained model from" in log
     card = (work / "hf" / "align_mlm-fr-1" / "README.md").read_text(encoding="utf-8")
     assert "ALIGN-MLM, alpha = 10.0" in card and "mlm loss" in card and "- Base model: `xlmr`" in card
+    assert "learning rates, times --lr: word embeddings 0.81, positions and layers 0.81 to 1, head 1" in log
     assert "weights are frozen" in log and "anchor_drift" in log and not (work / "hf" / "align_mlm-fr-1-alone").exists()
     assert {(r["objective"], r.get("variant")) for r in records} == {
         ("align_mlm", name) for name in (None, "alone", "first")
