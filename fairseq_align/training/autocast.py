@@ -96,6 +96,9 @@ def in_half(device: str, dtype: torch.dtype) -> Iterator[None]:
 
 
 def _in_float32(attention: Callable[..., Tensor], query: Tensor, *args, **kwargs) -> Tensor:
-    args = [value.float() if isinstance(value, Tensor) and value.is_floating_point() else value for value in args]
+    def exact(value):
+        return value.float() if isinstance(value, Tensor) and value.is_floating_point() else value
+
     with torch.autocast("cpu", enabled=False):
-        return attention(query.float(), *args, **kwargs).to(query.dtype)
+        found = attention(query.float(), *map(exact, args), **{name: exact(value) for name, value in kwargs.items()})
+    return found.to(query.dtype)

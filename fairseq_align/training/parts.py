@@ -119,7 +119,7 @@ def prepare(cfg: PartsConfig, model: BaseFairseqModel) -> None:
     of_layers = [number for name, _ in model.named_parameters() if (number := layer_of(name)) is not None]
     layers = max(of_layers, default=-1) + 1
     frozen_layers = numbers(cfg.freeze_layers, layers) if cfg.freeze_layers else set()
-    frozen = 0
+    frozen, trained = 0, {}
     for name, parameter in model.named_parameters():
         in_encoder = name.startswith(ENCODER) and name != TABLE
         if (
@@ -129,9 +129,10 @@ def prepare(cfg: PartsConfig, model: BaseFairseqModel) -> None:
         ):
             parameter.requires_grad_(False)
             frozen += parameter.numel()
-        is_head, is_table = not name.startswith(ENCODER), name == TABLE
-        adamw.note(parameter, scale=rate(cfg, name, layers), is_head=is_head, is_table=is_table)
-    trained = {name: rate(cfg, name, layers) for name, parameter in model.named_parameters() if parameter.requires_grad}
+        is_head, is_table, scale = not name.startswith(ENCODER), name == TABLE, rate(cfg, name, layers)
+        adamw.note(parameter, scale=scale, is_head=is_head, is_table=is_table)
+        if parameter.requires_grad:
+            trained[name] = scale
     if len(set(trained.values())) > 1:
         logger.info("learning rates, times --lr: %s", shown(trained))
     if frozen:
@@ -140,7 +141,10 @@ def prepare(cfg: PartsConfig, model: BaseFairseqModel) -> None:
 
 
 def shown(rates: dict[str, float]) -> str:
-    """The learning rates of the parts of a model in a line, by names of parameters.
+    """The learning rates of the parts of a model in a line.
+
+    Args:
+        rates: multiples of ``--lr``, by names of parameters.
 
     Example:
         >>> shown({TABLE: 0.25, f"{ENCODER}layers.0.fc1.bias": 0.5, f"{ENCODER}layers.1.fc1.bias": 1.0})

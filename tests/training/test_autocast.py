@@ -22,7 +22,7 @@ def test_attention_is_that_of_float32_rounded(masked):
 
     def half(*inputs):
         with in_half("cpu", torch.bfloat16):
-            return F.scaled_dot_product_attention(*inputs, mask if masked else None, dropout_p=0.0)
+            return F.scaled_dot_product_attention(*inputs, attn_mask=mask if masked else None, dropout_p=0.0)
 
     def expected(*inputs):
         exact = [value.float() for value in inputs]
