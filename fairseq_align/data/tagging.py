@@ -105,10 +105,10 @@ class TaggingDataset(ItemDataset):
     def __getitem__(self, index: int) -> dict[str, np.ndarray | int]:
         span = slice(self.bounds[index], self.bounds[index + 1])
         binarized.check_ids(self.prefix, self.tokens[span], len(self.dictionary))
-        labels = self.labels[span].astype(np.int64)
-        targets = np.where(labels == self.label_dictionary.pad(), IGNORED, labels - self.label_dictionary.nspecial)
-        return {
-            "id": index,
-            "inputs": np.append(self.dictionary.bos(), self.tokens[span].astype(np.int64)),
-            "targets": np.append(IGNORED, targets),
-        }
+        inputs, targets = np.empty((2, self.sizes[index]), dtype=np.int64)
+        inputs[0], inputs[1:] = self.dictionary.bos(), self.tokens[span]
+        targets[0], targets[1:] = self.label_dictionary.pad(), self.labels[span]
+        unlabelled = targets == self.label_dictionary.pad()
+        targets -= self.label_dictionary.nspecial
+        targets[unlabelled] = IGNORED
+        return {"id": index, "inputs": inputs, "targets": targets}
