@@ -313,6 +313,20 @@ def test_only_two_distributions_may_be_built_from_source(repo):
     assert re.findall(r".*\bbuild \$.*", code) == ['    start "$BUILD_LOG" build $sources']
 
 
+def test_the_compiled_parts_of_fairseq_compute():
+    """install.sh compiles them with a part of torch's headers."""
+    torch = pytest.importorskip("torch")
+    from alignment_train_cpu_binding import alignment_train_cpu
+    from fairseq import libbase, libnat
+
+    assert libbase.balanced_assignment(torch.tensor([[0.0, 1.0], [1.0, 0.0]])).tolist() == [1, 0]
+    insert_4_at_the_end, delete_1 = [[0], [0], [0], [4]], [1, 0, 0]  # 0 is padding
+    assert libnat.suggested_ed2_path([[1, 2, 3]], [[2, 3, 4]], 0) == [[*insert_4_at_the_end, delete_1]]
+    attention = torch.zeros(1, 2, 3)
+    alignment_train_cpu(torch.tensor([[[0.5, 1.0, 1.0], [0.5, 1.0, 1.0]]]), attention, 1e-6)
+    torch.testing.assert_close(attention, torch.tensor([[[0.5, 0.5, 0.0], [0.25, 0.75, 0.0]]]))
+
+
 def test_what_has_no_wheel_is_an_error_and_is_not_built(repo, run, full_environment, tmp_path, wheels):
     script = install_copy(repo, tmp_path / "a copy", "invented==1.0")
     write_source(wheels, "invented", "1.0", f"open({str(tmp_path / 'built')!r}, 'w')")
