@@ -24,7 +24,7 @@ def write_corpus(prefix: Path, tokens: int, pieces: int) -> None:
     rng = np.random.default_rng(1)
     with binarized.writer(prefix, 4 + pieces) as out:
         while tokens > 0:
-            sizes = rng.integers(5, 46, 40000)
+            sizes = rng.integers(5, 46, min(40000, 1 + tokens // 5))
             ids = rng.integers(4, 4 + pieces, sizes.sum())
             ids[np.cumsum(sizes) - 1] = 2  # </s>
             out.add(ids, sizes)

@@ -16,7 +16,7 @@ def test_what_is_tried_holds(run, tmp_path):
         "--updates",
         5,
         "--crafted",
-        4,
+        2,
         "--inputs",
         100,
         "--results",
