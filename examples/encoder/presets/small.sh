@@ -22,7 +22,7 @@ OBJECTIVES=${OBJECTIVES:-mlm $first $once} SEEDS=${SEEDS:-1 2 3} JOBS=${JOBS:-2}
 ALIGN_UPDATES=${ALIGN_UPDATES:-150}
 LAYERS=${LAYERS:-12} DIM=${DIM:-384} HEADS=${HEADS:-12} TOKENS=${TOKENS:-64} POSITIONS=${POSITIONS:-$TOKENS}
 LAYER=${LAYER:-12}
-BATCH=${BATCH:-16} UPDATES=${UPDATES:-600} VALIDATIONS=${VALIDATIONS:-1}
+BATCH=${BATCH:-16} UPDATES=${UPDATES:-400} VALIDATIONS=${VALIDATIONS:-1}
 WARMUP=${WARMUP:-60} LR=${LR:-2e-4} DROPOUT=${DROPOUT:-0}
 HEAD_WARMUP=${HEAD_WARMUP:-$((UPDATES / 6))}
 rates="--optimizer adamw --layer-lr-decay 0.9"
@@ -32,6 +32,7 @@ PRETRAIN_FLAGS=${PRETRAIN_FLAGS-$own --logits-chunk 256}
 # frozen word embeddings stay aligned, and half of the layers need no gradient
 TASKS=${TASKS-pos ner xnli} TUNE=${TUNE:-frozen}
 EPOCHS=${EPOCHS:-1} TUNE_BATCH=${TUNE_BATCH:-16} TUNE_LR=${TUNE_LR:-3e-4}
-EPOCHS_xnli=${EPOCHS_xnli:-2} TUNE_LR_xnli=${TUNE_LR_xnli:-5e-5} XNLI_TOKENS=${XNLI_TOKENS:-128}
+TUNE_UPDATES_pos=${TUNE_UPDATES_pos:-400} TUNE_UPDATES_ner=${TUNE_UPDATES_ner:-400}
+EPOCHS_xnli=${EPOCHS_xnli:-1} TUNE_BATCH_xnli=${TUNE_BATCH_xnli:-32} TUNE_LR_xnli=${TUNE_LR_xnli:-2e-4} XNLI_TOKENS=${XNLI_TOKENS:-128}
 FINETUNE_FLAGS=${FINETUNE_FLAGS---max-positions 512 $PRECISION $rates --freeze-layers 0-5}
 source "$(dirname "${BASH_SOURCE[0]}")/../../natural/presets/tasks.sh"
