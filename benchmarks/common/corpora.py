@@ -19,13 +19,13 @@ def dictionary_of(pieces: int) -> Dictionary:
     return dictionary
 
 
-def write_corpus(prefix: Path, tokens: int, pieces: int) -> None:
-    """Binarized, at least so many tokens of so many pieces."""
+def write_corpus(prefix: Path, tokens: int, pieces: int, shift: int = 0) -> None:
+    """Binarized, at least so many tokens of so many pieces; with a shift, each piece is the one so much further on."""
     rng = np.random.default_rng(1)
     with binarized.writer(prefix, 4 + pieces) as out:
         while tokens > 0:
             sizes = rng.integers(5, 46, min(40000, 1 + tokens // 5))
-            ids = rng.integers(4, 4 + pieces, sizes.sum())
+            ids = 4 + (rng.integers(0, pieces, sizes.sum()) + shift) % pieces
             ids[np.cumsum(sizes) - 1] = 2  # </s>
             out.add(ids, sizes)
             tokens -= len(ids)

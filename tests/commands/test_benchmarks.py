@@ -19,6 +19,11 @@ from benchmarks.common.trainers import DEVICE, flags, step, trainer
         ("token_masking", ["--vocabularies", 400, "--items", 2, "--rounds", 1], "tokens/s"),
         ("derive", ["--tokens", 50000, "--rounds", 1], "tokens/s"),
         ("lexicon_loading", ["--pairs", 2000, "--vocabulary", 200, "--rounds", 1], "ms by weights"),
+        (
+            "terms",
+            ["--shape", "tiny", "--tokens", 32, "--rounds", 1, "--only", "contextual realignment", "angles"],
+            "times an update without",
+        ),
         ("sentence_splitting", ["--letters", 2000, "--rounds", 1], "letters: split in"),
     ],
 )
