@@ -22,6 +22,7 @@ import fairseq_align
 
 # distributions whose package has another name
 DISTRIBUTIONS = {
+    "alignment_train_cpu_binding": "fairseq-fixed",
     "fairseq": "fairseq-fixed",
     "fairseq_cli": "fairseq-fixed",
     "sklearn": "scikit-learn",
