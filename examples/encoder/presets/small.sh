@@ -33,6 +33,7 @@ PRETRAIN_FLAGS=${PRETRAIN_FLAGS-$own --logits-chunk 256}
 TASKS=${TASKS-pos ner xnli} TUNE=${TUNE:-frozen}
 EPOCHS=${EPOCHS:-1} TUNE_BATCH=${TUNE_BATCH:-16} TUNE_LR=${TUNE_LR:-3e-4}
 TUNE_UPDATES_pos=${TUNE_UPDATES_pos:-400} TUNE_UPDATES_ner=${TUNE_UPDATES_ner:-400}
-EPOCHS_xnli=${EPOCHS_xnli:-1} TUNE_BATCH_xnli=${TUNE_BATCH_xnli:-32} TUNE_LR_xnli=${TUNE_LR_xnli:-2e-4} XNLI_TOKENS=${XNLI_TOKENS:-128}
+EPOCHS_xnli=${EPOCHS_xnli:-1} TUNE_BATCH_xnli=${TUNE_BATCH_xnli:-32} TUNE_LR_xnli=${TUNE_LR_xnli:-2e-4}
+XNLI_TOKENS=${XNLI_TOKENS:-128}
 FINETUNE_FLAGS=${FINETUNE_FLAGS---max-positions 512 $PRECISION $rates --freeze-layers 0-5}
 source "$(dirname "${BASH_SOURCE[0]}")/../../natural/presets/tasks.sh"
