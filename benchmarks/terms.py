@@ -19,6 +19,7 @@ from benchmarks.common.corpora import dictionary_of, write_corpus
 from benchmarks.common.shapes import SHAPES, SPECIAL
 from benchmarks.common.timing import RESULTS, WARM, models, ratio, save
 from benchmarks.common.trainers import fast, flags, trainer
+from benchmarks.training_loop import window
 from fairseq_align.text import vocabulary
 
 SHIFT = 10  # a piece and its translation: their numbers differ by it, and both begin a word or neither does
@@ -38,21 +39,20 @@ TERMS = {
     "hard negatives": Term("--hard-negatives 10"),
     "hard negatives, a search": Term("--hard-negatives 10 --hard-negatives-every 1", "--hard-negatives 10", every=1000),
     "self-learning, a search": Term("--self-learn en:fr --self-learn-every 1", every=1000),
-    "alignment before pre-training": Term("--prealign-updates 1000000 --align-pairs 512"),
+    "alignment before pre-training": Term("--prealign-updates 1000000 --align-pairs 512", "--align-pairs 512"),
     "contextual realignment": Term("--tlm-pairs en:fr --realign en:fr:{lexicon}", "--tlm-pairs en:fr"),
     "angles": Term("--log-angles 1 --logits-chunk 0", "--logits-chunk 0", every=500),
 }
 
 
 def updates(data: Path, command: list[str], count: int) -> Callable[[], int]:
-    """A piece of work: so many updates of a new run."""
+    """A piece of work, which returns how many updates it did: ``count`` of a new run of the flags."""
     run = trainer(data, command)
     batches = GroupedIterator(run.get_train_iterator(epoch=1).next_epoch_itr(), 1)
     run.begin_epoch(1)
 
     def work() -> int:
-        for _ in range(count):
-            run.train_step(next(batches), raise_oom=True)  # else fairseq leaves the batch out
+        window(run, batches, count)
         return count
 
     return work
@@ -89,15 +89,9 @@ def main() -> None:
                 side: partial(updates, data, [*common, *more.split()], args.updates) for side, more in sides.items()
             }
             times = ratio(models(makers, args.rounds), "without", "with")
-            rows.append({"term": name, "times": times, "every": term.every, "added": (times - 1) / term.every})
-            print(
-                f"{name:29} {times:6.2f} times an update without"
-                + (
-                    f", {rows[-1]['added']:.1%} of an update where it comes every {term.every:,}"
-                    if term.every > 1
-                    else ""
-                )
-            )
+            added = (times - 1) / term.every
+            rows.append({"term": name, "times": times, "every": term.every, "added": added})
+            print(f"{name:29} {times:6.2f} times an update without; every {term.every:,} updates, {added:.1%} of each")
     settings = {name: value for name, value in vars(args).items() if name not in ("results", "only")}
     save("terms", {**settings, "rows": rows}, args.results)
 

@@ -18,6 +18,11 @@ from benchmarks.common.trainers import DEVICE, flags, step, trainer
     [
         ("token_masking", ["--vocabularies", 400, "--items", 2, "--rounds", 1], "tokens/s"),
         ("derive", ["--tokens", 50000, "--rounds", 1], "tokens/s"),
+        (
+            "alignment_term",
+            ["--vocabulary", 90, "--tokens", 8, "--items", 2, "--pairs", 9, "--rounds", 1, "--kind", "cosine", "csls"],
+            "of the step",
+        ),
         ("lexicon_loading", ["--pairs", 2000, "--vocabulary", 200, "--rounds", 1], "ms by weights"),
         (
             "terms",
