@@ -316,7 +316,7 @@ def test_only_two_distributions_may_be_built_from_source(repo):
 
 def test_the_compiled_parts_of_fairseq_compute():
     """install.sh compiles them with a part of torch's headers."""
-    torch = pytest.importorskip("torch")
+    import torch
     from alignment_train_cpu_binding import alignment_train_cpu
     from fairseq import libbase, libnat
 
