@@ -1,7 +1,7 @@
 # What an objective of pre-training means to fairseq-train and to the results; sourced by the recipes of the studies.
 # Several objectives are joined by +, e.g. align_mlm+tlm. Their settings; one that is empty is left to its default:
 #   align_mlm   WEIGHT, ALIGN_LOSS, ALIGN_TEMPERATURE, ALIGN_WARMUP, ALIGN_PAIRS, ALIGN_SAMPLING, ALIGN_CHARACTERS,
-#               HARD_NEGATIVES, HARD_NEGATIVES_LANGS
+#               HARD_NEGATIVES, HARD_NEGATIVES_LANGS, PREALIGN_UPDATES, SELF_LEARN (the weight of found pairs)
 #   tlm         TLM_RATE, TLM_PACK (1; empty: one pair of sentences an item), TLM_RESTART and TLM_LANGUAGE (1: positions
 #               from the beginning and a vector for the second language, as the paper's authors have them)
 #   dict_mlm    DICT_RATE, DICT_MODE
@@ -28,7 +28,9 @@ objective_flags() {                  # NAMES PAIRS LEXICONS, the last two as --t
                 flag --align-loss "${ALIGN_LOSS-}"; flag --align-temperature "${ALIGN_TEMPERATURE-}"
                 flag --align-pairs "${ALIGN_PAIRS-}"; flag --align-sampling "${ALIGN_SAMPLING-}"
                 flag --align-warmup "${ALIGN_WARMUP-}"; flag --align-characters "${ALIGN_CHARACTERS-}"
-                flag --hard-negatives "${HARD_NEGATIVES-}"; flag --hard-negatives-langs "${HARD_NEGATIVES_LANGS-}" ;;
+                flag --hard-negatives "${HARD_NEGATIVES-}"; flag --hard-negatives-langs "${HARD_NEGATIVES_LANGS-}"
+                flag --prealign-updates "${PREALIGN_UPDATES-}"
+                [ -z "${SELF_LEARN-}" ] || { flag --self-learn "$2"; flag --self-learn-weight "$SELF_LEARN"; } ;;
             *) fail "found objective $name, expected mlm, tlm, dict_mlm or align_mlm" ;;
         esac
     done

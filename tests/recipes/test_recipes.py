@@ -100,6 +100,17 @@ def test_objectives_are_composed():
     assert words("objective_about align_mlm+tlm l2") == ["--objective", "align_mlm", "--variant", "+tlm-l2"]
 
 
+def test_terms_beyond_the_paper_are_settings_of_the_recipes():
+    terms = {"ALIGN_CHARACTERS": "99", "HARD_NEGATIVES": "10", "PREALIGN_UPDATES": "5", "SELF_LEARN": "0.5"}
+    flags = words("objective_flags align_mlm a:b a:b:c", **terms, CODE_SWITCH="0.1", REALIGN="1")
+    assert flags == [
+        "--align-characters", "99", "--hard-negatives", "10", "--prealign-updates", "5",
+        "--self-learn", "a:b", "--self-learn-weight", "0.5", "--code-switch", "a:b:c", "--code-switch-rate", "0.1",
+        "--realign", "a:b:c", "--realign-weight", "1", "--align-weight", "10",
+    ]  # fmt: skip
+    assert words("objective_flags mlm a:b a:b:c", **terms) == ["--align-weight", "0"]
+
+
 def test_another_rate_of_tlm_is_another_row_of_the_report(tmp_path):
     """The usual rate of a study has no name: of the derived one it is the paper's, whose figures stand beside it."""
     about = {rate: words('objective_about tlm "" 0.25', TLM_RATE=rate)[2:] for rate in ("", "0.25", "0.1", "1")}
