@@ -13,6 +13,8 @@ from fairseq_align.errors import InputError
 from fairseq_align.files import read_lines
 from fairseq_align.huggingface import fairseq_checkpoint
 
+logger = logging.getLogger(__name__)
+
 IMPORTED = "imported"  # in the extra state of a checkpoint: what ``record`` gives
 ALIGNED = "aligned"  # likewise: what ``fairseq-align align`` has done, one after the other
 MOST = 16  # checkpoints of a history that are opened
@@ -28,12 +30,14 @@ class History(NamedTuple):
         aligned: what was done to the word embeddings alone, the first first.
         trained: it was trained since it was imported.
         start: name of the file that its training began with, ``--finetune-from-model``; empty: none.
+        missing: name of the file where the history breaks off, since it cannot be read any more; empty: none.
     """
 
     imported: dict = {}
     aligned: tuple[dict, ...] = ()
     trained: bool = True
     start: str = ""
+    missing: str = ""
 
 
 @contextmanager
@@ -108,12 +112,13 @@ def of(checkpoint: str | Path, state: dict) -> History:
         if extra.get(IMPORTED):
             return History(extra[IMPORTED], tuple(aligned), trained, Path(start).name)
         before = _start(state)
-        if not before or not Path(before).is_file():
+        if not before:
             break
         try:
             state = fairseq_checkpoint.read_torch(before)
-        except InputError:  # it has been overwritten by something else
-            break
+        except InputError as error:  # it has been removed, or overwritten by something else
+            logger.warning("%s; the model card goes back no further and names no base model", error)
+            return History({}, tuple(aligned), True, Path(start).name, Path(before).name)
     return History({}, tuple(aligned), True, Path(start).name)
 
 

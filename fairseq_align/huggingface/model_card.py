@@ -57,6 +57,10 @@ The tokenizer gives the ids of the training for text in words: tokenise raw text
 RAW = """\
 Give raw text, as the model that this one began as has learnt it. Text of a later training is in the form in which its
 corpus was made."""
+UNKNOWN = """\
+This model began as `{start}`, which was not there any more when it was exported: whether it has learnt raw text or
+words that were tokenised first (`sacremoses`) is not known here. Text of a later training is in the form in which its
+corpus was made."""
 UNTRAINED = "None since the model was imported."
 SETTINGS = """\
 Settings that differ from the default of their flag; files are named without their folders.
@@ -183,7 +187,7 @@ def card(
         model_class=model_class,
         version=__version__,
         facts="\n".join(f"- {fact}: {value}" for fact, value in facts.items() if value),
-        text=RAW if imported else IN_WORDS,
+        text=RAW if imported else UNKNOWN.format(start=history.missing) if history.missing else IN_WORDS,
         training=SETTINGS.format(rows=rows) if history.trained else UNTRAINED,
         scores="\n".join(signatures) or "None were recorded for this checkpoint.",
     )
