@@ -47,14 +47,15 @@ def read_torch(path: str | Path) -> dict:
     """
     import fairseq  # noqa: F401  the plugin tells torch which classes of settings a checkpoint may hold
 
-    from fairseq_align.training.checkpoints import changed_on_disk
+    from fairseq_align.training.checkpoints import changed_on_disk, is_archive
 
     if not Path(path).is_file():
         raise InputError(f"{path}: found no file, expected a checkpoint; check the path")
     found = changed_on_disk(path)
     if found:
         raise InputError(f"{path}: found a damaged file ({found}), expected one of torch.save; get a whole copy")
-    _check_archive(path)
+    if is_archive(path):
+        _check_archive(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -73,11 +74,8 @@ def read_torch(path: str | Path) -> dict:
 
 def _check_archive(path: str | Path) -> None:
     """Raise ``InputError`` for an archive that torch.save has not written: compressed, or with a pickle without end."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError):
-        return  # no archive, or a damaged one, which torch refuses
+    with zipfile.ZipFile(path) as archive:  # which is whole: changed_on_disk has read every member
+        members = archive.infolist()
     for member in members:
         pickled = member.filename.endswith("/data.pkl") and member.file_size > LONGEST_PICKLE
         if pickled or member.compress_type != zipfile.ZIP_STORED or member.file_size > member.compress_size:

@@ -127,13 +127,19 @@ def damage(path: str | Path) -> str | None:
         return f"{type(error).__name__}: {error}"
 
 
-def changed_on_disk(path: str | Path) -> str | None:
-    """``damage`` of a file that begins as torch's archives do; torch itself does not look at their checksums.
+def is_archive(path: str | Path) -> bool:
+    """Whether a file begins as torch's archives do; torch asks for the same bytes. Files of torch before 1.6 do not.
 
-    Files of torch before 1.6 have none, and what is neither is left to the reader.
+    Raises:
+        OSError: the file cannot be read.
     """
     with open(path, "rb") as file:
-        return damage(path) if file.read(4) == b"PK\x03\x04" else None
+        return file.read(4) == b"PK\x03\x04"
+
+
+def changed_on_disk(path: str | Path) -> str | None:
+    """``damage`` of an archive; torch itself does not look at their checksums. What is none is left to the reader."""
+    return damage(path) if is_archive(path) else None
 
 
 @functools.cache

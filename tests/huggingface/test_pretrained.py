@@ -1,6 +1,7 @@
 """Models read in every form of their files; refusals."""
 
 import json
+import re
 import shutil
 import tarfile
 from argparse import Namespace
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from fairseq_align.errors import InputError
+from fairseq_align.huggingface import fairseq_checkpoint
 from fairseq_align.text import vocabulary
 from tests.huggingface.models import (
     TINY,
@@ -239,3 +242,18 @@ def test_symbols_that_were_added_to_a_slow_tokenizer_keep_their_rows(plain, tmp_
         assert symbols[-1] == "<x>" and len(found[words]) == row + 1  # <mask> is the last row
         assert torch.equal(found[words][-2], expected[words][7] + 1)
         assert torch.equal(found[words][-1], expected[words][-1])
+
+
+def test_an_archive_that_only_torch_can_read_is_refused(tmp_path):
+    """What Python's zipfile cannot list has not been looked at: it may be compressed or have a pickle without end."""
+    path = tmp_path / "model.pt"
+    torch.save({"a": torch.zeros(3)}, path)
+    assert fairseq_checkpoint.read_torch(path)["a"].shape == (3,)
+    content = bytearray(path.read_bytes())
+    entry = b"PK\x01\x02"  # of the archive's directory; six bytes on is the version that is needed to extract it
+    for found in re.finditer(entry, bytes(content)):
+        content[found.start() + 6] = 99
+    path.write_bytes(content)
+    assert torch.load(path, weights_only=True)["a"].shape == (3,)
+    with pytest.raises(InputError, match=r"model.pt: found a damaged file \(.*zip file version 9.9\), expected one"):
+        fairseq_checkpoint.read_torch(path)
