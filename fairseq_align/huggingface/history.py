@@ -100,7 +100,8 @@ def license_of(folder: Path) -> str:
 
 
 def of(checkpoint: str | Path, state: dict) -> History:
-    """History of a checkpoint, followed through ``--finetune-from-model`` as far as its files are there.
+    """History of a checkpoint, followed through ``--finetune-from-model`` as far as its files can be read; where one
+    cannot, a warning says so.
 
     Args:
         state: content of the file.

@@ -58,7 +58,7 @@ RAW = """\
 Give raw text, as the model that this one began as has learnt it. Text of a later training is in the form in which its
 corpus was made."""
 UNKNOWN = """\
-This model began as `{start}`, which was not there any more when it was exported: whether it has learnt raw text or
+This model began as `{start}`, which could not be read when this card was written: whether it has learnt raw text or
 words that were tokenised first (`sacremoses`) is not known here. Text of a later training is in the form in which its
 corpus was made."""
 UNTRAINED = "None since the model was imported."

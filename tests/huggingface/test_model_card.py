@@ -117,4 +117,4 @@ def test_the_card_of_an_imported_model_is_true(plain, spm, tmp_path):
     (tmp_path / "ours" / "aligned.pt").unlink()  # what is not there any more cannot be told
     card = (export(tmp_path / "ours" / "trained.pt", tmp_path / "card3", tmp_path / "ours") / "README.md").read_text()
     assert "Base model" not in card and "- Trained on from: `aligned.pt`" in card
-    assert "began as `aligned.pt`, which was not there" in card and "tokenise raw text with sacremoses" not in card
+    assert "began as `aligned.pt`, which could not be read" in card and "tokenise raw text with sacremoses" not in card
