@@ -25,7 +25,7 @@ def add_parser(subparsers) -> None:
     parser.add_argument(
         "--align-loss",
         default="contrastive",
-        help="as of fairseq-train: cosine, l2, contrastive (default: %(default)s)",
+        help="as of fairseq-train: cosine, l2, contrastive, csls, rsim, procrustes (default: %(default)s)",
     )
     parser.add_argument(
         "--align-temperature", type=float, default=0.1, help="of the contrastive loss (default: %(default)s)"

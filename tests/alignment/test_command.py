@@ -9,6 +9,7 @@ import torch
 from fairseq_align import cli
 from fairseq_align.alignment import checkpoint as alignment
 from fairseq_align.data import binarized
+from fairseq_align.embeddings.alignment_loss import LOSSES
 from fairseq_align.huggingface import architecture, fairseq_checkpoint
 from fairseq_align.huggingface.architecture import Architecture, Model
 from fairseq_align.lexicon import file as lexicon
@@ -60,6 +61,16 @@ def test_a_checkpoint_keeps_all_but_its_table(work, capsys):
     assert torch.equal(state(work / "again.pt")["model"][TABLE], after["model"][TABLE])
     assert run(work, "--align-loss", "cosine", name="out.pt", out="twice.pt") == 0
     assert len(state(work / "twice.pt")["extra_state"]["aligned"]) == 2
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_of_training_is_named_and_aligns_a_table_alone(work, loss, capsys):
+    assert run(work, "--align-loss", loss, "--updates", 20) == 0
+    first, last = map(float, re.search(r"loss (-?[\d.]+) to (-?[\d.]+)", capsys.readouterr().out).groups())
+    assert last < first
+    with pytest.raises(SystemExit):
+        cli.main(["align", "--help"])
+    assert re.search(rf"fairseq-train:.*\b{loss}\b.*\(default", " ".join(capsys.readouterr().out.split()))
 
 
 def test_an_orthogonal_start_turns_the_rows_of_a_language(work):
