@@ -224,7 +224,8 @@ class AlignMlmTask(PartsTask):
             alpha=self.cfg.multilang_sampling_alpha if train else 1.0,
             parallel=parallel,
             parallel_rate=self.cfg.tlm_rate,
-            code_switching=CodeSwitching(self.cfg.code_switch_rate, word_starts),
+            # at rate 0 it would replace nothing, but draw from the generator that masks afterwards
+            code_switching=CodeSwitching(self.cfg.code_switch_rate, word_starts) if self.cfg.code_switch_rate else None,
             word_starts=word_starts if train and self.realigns else None,
         )
 

@@ -3,13 +3,15 @@
 import json
 import re
 
+import numpy as np
 import pytest
 import torch
 
 from fairseq_align.criterions import gradient_angles
+from fairseq_align.criterions.align_mlm import AlignMlmLoss
+from fairseq_align.lexicon import file as lexicon
 from tests.stress import runs
-
-pytestmark = pytest.mark.forks
+from tests.training.test_parts import PIECES, SAMPLE, Run
 
 
 def test_angles_by_hand():
@@ -26,6 +28,41 @@ def test_angles_by_hand():
     assert one.grad is None and other.grad is None
 
 
+@pytest.mark.parametrize("prealigned", [0, 1])
+@pytest.mark.parametrize("step", [1, -1])
+def test_logged_angles_are_those_of_plain_gradients_in_float64_in_any_order_of_pairs(tmp_path, prealigned, step):
+    """The gradient of the other terms is what their weight adds to that of the whole loss."""
+    run = Run(tmp_path)
+    run.model.double()
+    words = [((PIECES[0], PIECES[1]), (PIECES[6],)), ((PIECES[2],), (PIECES[7],)), ((PIECES[0],), (PIECES[8],))]
+    entries = [lexicon.Entry(*pair, weight) for pair, weight in zip(words, (1.0, 0.5, 2.0), strict=True)]
+    for name, order in (("lexicon.tsv", 1), ("ordered.tsv", step)):
+        lexicon.write(tmp_path / name, entries[::order], run.task.dictionary)
+    encoder = run.model.encoder.sentence_encoder
+    parts = {"embeddings": [encoder.embed_tokens.weight]}
+    parts |= {f"layer_{number}": [*layer.parameters()] for number, layer in enumerate(encoder.layers, 1)}
+
+    def passed(name: str, weight: float, **flags) -> tuple[dict, dict]:
+        criterion = AlignMlmLoss(
+            run.task, str(tmp_path / name), align_weight=weight, prealign_updates=prealigned, **flags
+        )
+        run.model.zero_grad()
+        loss, size, logged = criterion(run.model, SAMPLE)
+        loss.backward()
+        gradients = {part: torch.cat([p.grad.flatten() for p in given]).numpy() for part, given in parts.items()}
+        return gradients, {key: value.item() / size for key, value in logged.items() if key.startswith("angle_")}
+
+    by_mlm, by_all = (passed("lexicon.tsv", weight)[0] for weight in (0.0, 10.0))
+    _, logged = passed("ordered.tsv", 10.0, log_angles=1)
+    assert logged.keys() == {f"angle_{part}" for part in parts}
+    for part, one in by_mlm.items():
+        other = by_all[part] - one
+        lengths = np.linalg.norm(one) * np.linalg.norm(other)
+        expected = np.degrees(np.arccos(one @ other / lengths)) if lengths else 90
+        assert logged[f"angle_{part}"] == pytest.approx(expected, abs=0.01)
+        assert (expected != 90) == (part == "embeddings" or prealigned)
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     return runs.write_data(tmp_path_factory.mktemp("tiny") / "data")
@@ -38,6 +75,7 @@ def trained(data, save, *flags):
     return [json.loads(line) for line in lines], runs.state(save / "checkpoint_last.pt")
 
 
+@pytest.mark.forks
 def test_a_training_logs_them_by_part_and_stays_the_same_to_the_bit(data, tmp_path):
     records, ends = trained(data, tmp_path / "logged", "--log-angles", 2)
     _, expected = trained(data, tmp_path / "plain")
@@ -51,6 +89,7 @@ def test_a_training_logs_them_by_part_and_stays_the_same_to_the_bit(data, tmp_pa
     assert all(torch.equal(ends["model"][name], weight) for name, weight in expected["model"].items())
 
 
+@pytest.mark.forks
 def test_the_gradient_of_the_pairs_is_among_them(data, tmp_path):
     """Without realignment, layers get none of the alignment's gradient, and the embeddings do."""
     records, _ = trained(data, tmp_path / "run", "--log-angles", 1, "--realign-weight", 0)
@@ -58,6 +97,7 @@ def test_the_gradient_of_the_pairs_is_among_them(data, tmp_path):
     assert sum(float(record["angle_embeddings"]) != 90 for record in records) > 3  # a batch may predict nothing
 
 
+@pytest.mark.forks
 def test_chunks_are_refused(data, tmp_path):
     cfg = runs.settings(data, "--log-angles", 2, "--logits-chunk", 8)
     assert runs.finish(cfg, tmp_path / "run", 2) == 1

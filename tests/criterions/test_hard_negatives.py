@@ -1,5 +1,6 @@
 """Hard negatives: which words they are, by hand; their loss, by hand and against float64; a training with them."""
 
+import itertools
 import re
 
 import numpy as np
@@ -62,6 +63,14 @@ def test_the_nearest_words_that_are_no_translations_by_hand(search):
     assert found_words(joined) == ([(10,), (10,), (10,)], [(5,), (6,), (6,)])
 
 
+@pytest.mark.parametrize("order", itertools.permutations(range(3)))
+def test_what_is_found_does_not_depend_on_the_order_of_pairs(search, order):
+    table, order = torch.randn(12, 4, generator=torch.Generator().manual_seed(1)), np.array(order)
+    lexicon = pairs([[4], [5], [4]], [[8], [9], [9]])
+    expected, found = (search.joined(some, search.find(table, some)) for some in (lexicon, lexicon.take(order)))
+    assert found_words(found) == found_words(expected.take(order))
+
+
 def test_without_languages_candidates_are_the_words_of_the_lexicon(search):
     alone = HardNegatives(1, 10, (), 100, search.dictionary, search.data)
     lexicon = pairs([[4], [5], [6]], [[8], [9], [10]])
@@ -85,12 +94,14 @@ def test_more_than_there_are_wrong_answers_are_refused(search):
 
 
 @given(st.integers(0, 99), st.integers(1, 4), st.integers(1, 9))
-def test_nearest_others_are_those_of_the_whole_matrix(seed, count, block):
+def test_nearest_others_are_those_of_the_whole_matrix_in_float64(seed, count, block):
     generator = torch.Generator().manual_seed(seed)
-    spaces = [Space(torch.randn(n, 3, generator=generator), Words(torch.arange(n), torch.arange(n))) for n in (5, 8)]
+    tables = [torch.randn(n, 3, generator=generator) for n in (5, 8)]
+    spaces = [Space(table, Words(torch.arange(len(table)), torch.arange(len(table)))) for table in tables]
     left_out = torch.stack([torch.randint(0, n, (4,), generator=generator) for n in (5, 8)], dim=1).unique(dim=0)
     found = nearest_others(*spaces, left_out, count, block)
-    cosines = spaces[0].take(torch.arange(5)) @ spaces[1].take(torch.arange(8)).T
+    one, other = (table.double() / table.double().norm(dim=1, keepdim=True) for table in tables)
+    cosines = one @ other.T
     cosines[left_out[:, 0], left_out[:, 1]] = -2
     assert found.tolist() == cosines.argsort(dim=1, descending=True)[:, :count].tolist()
 

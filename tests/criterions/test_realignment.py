@@ -13,6 +13,7 @@ from fairseq_align.criterions.realignment import Realignment
 from fairseq_align.data import word_pairs
 from fairseq_align.embeddings.alignment_loss import LOSSES
 from fairseq_align.errors import InputError
+from tests.embeddings.test_alignment_loss import float64_loss
 from tests.stress import runs
 
 # the word of two pieces at 0 and 1, and its translation at 3, in the second of two items
@@ -26,6 +27,21 @@ def test_the_loss_is_that_of_mean_states():
     loss, scores = Realignment(LOSSES["l2"]())([states * 0, states * 0, states], BATCH)
     assert loss.item() == 4 and scores["realign_loss"] == 4 and scores["realign_pairs"] == 1  # (2, 2) and (2, 0)
     assert Realignment(LOSSES["l2"](), layer=1)([states, states * 0, states], BATCH)[0].item() == 0
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+def test_the_loss_equals_the_formula_in_float64_in_any_order_of_items_and_pairs(kind):
+    states = torch.randn(7, 4, 5, generator=torch.Generator().manual_seed(1))
+    items = [[[0, 2, 3, 4], [2, 3, 4, 7]], [], [[1, 4, 5, 6]], [[3, 4, 5, 6], [0, 1, 1, 3]]]
+    spans = [(item, pair) for item, found in enumerate(items) for pair in found]
+    vectors = [states[start:end, item].mean(0) for k in (0, 2) for item, (start, end) in
+               ((item, pair[k : k + 2]) for item, pair in spans)]  # fmt: skip
+    rows = np.arange(10).reshape(2, 5, 1).tolist()
+    expected = float64_loss(torch.stack(vectors), *rows, [1.0] * 5, kind)
+    for order, step in (([0, 1, 2, 3], 1), ([3, 0, 2, 1], 1), ([1, 2, 3, 0], -1)):
+        batch = word_pairs.batched([np.array(items[i][::step], dtype=np.int64).reshape(-1, 4) for i in order])
+        loss, scores = Realignment(LOSSES[kind]())([states[:, order]], batch)
+        assert loss.item() == pytest.approx(expected, rel=1e-5, abs=2e-6) and scores["realign_pairs"] == 5
 
 
 @pytest.mark.parametrize("kind", LOSSES)

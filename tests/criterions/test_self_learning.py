@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from fairseq.data import Dictionary
@@ -47,6 +48,36 @@ def test_mutual_neighbours_that_the_lexicon_lacks_are_found(search):
     found = search.find(table, pairs([[4]], [[8]]))
     assert tuples(found) == [((5,), (9,))] and found.weights.tolist() == [0.5]
     assert tuples(search.find(table, pairs([[5]], [[9]]))) == [((4,), (8,)), ((6,), (10,))]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_found_is_that_of_all_scores_in_float64_in_any_order_of_the_lexicon(tmp_path, seed):
+    """Words of one to three pieces, more than CSLS has neighbours; two stand in both texts, three have translations."""
+    rng, dictionary = np.random.default_rng(seed), Dictionary()
+    for number in range(40):
+        dictionary.add_symbol(f"\u2581w{number}" if number < 30 else f"x{number}")
+    drawn = [(4 + number, *rng.integers(34, 44, number % 3).tolist()) for number in range(30)]
+    texts = {"en": drawn[:16], "fr": drawn[14:]}
+    for lang, words in texts.items():
+        pieces = [piece for word in words for piece in word] + [2]
+        with binarized.writer(tmp_path / lang / "train", len(dictionary)) as out:
+            out.add(np.array(pieces), np.array([len(pieces)]))
+    table = torch.randn(44, 4, generator=torch.Generator().manual_seed(seed))
+    given = pairs(texts["en"][:3], texts["fr"][5:8])
+    search = SelfLearning([("en", "fr")], 10, 0.5, 100, dictionary, tmp_path)
+    found = [search.find(table, some) for some in (given, given.take(np.array([2, 0, 1])))]
+
+    one, other = texts["en"][3:], [word for word in texts["fr"] if word not in texts["fr"][5:8]]
+    units = [np.array([table[list(word)].double().mean(0).numpy() for word in side]) for side in (one, other)]
+    units = [side / np.linalg.norm(side, axis=1, keepdims=True) for side in units]
+    cosines = units[0] @ units[1].T
+    near = [np.sort(cosines, axis=1)[:, -10:].mean(1), np.sort(cosines, axis=0)[-10:].mean(0)]
+    scores = 2 * cosines - near[0][:, None] - near[1]
+    best = scores.argmax(1)
+    expected = {(one[row], other[best[row]]) for row in range(len(one)) if scores[:, best[row]].argmax() == row}
+    expected = {pair for pair in expected if pair[0] != pair[1]}
+    assert set(tuples(found[0])) == expected and len(found[0]) == len(expected) > 2
+    assert tuples(found[1]) == tuples(found[0])
 
 
 def test_precision_is_that_of_words_that_are_held_out():

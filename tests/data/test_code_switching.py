@@ -30,6 +30,32 @@ def test_at_rate_0_nothing_changes():
     assert tokens.tolist() == TOKENS.tolist() and not foreign.any()
 
 
+@given(st.lists(st.sampled_from([4, 5, 6, 7, 10]), max_size=12))
+def test_at_rate_1_an_item_is_that_of_a_loop_over_its_words(pieces):
+    item = [0, *pieces, 2]
+    words = []
+    for piece in item:
+        if STARTS[piece]:
+            words.append([])
+        words[-1].append(piece)
+    known = {(4,): [10], (5, 6): [8, 9], (7,): [8, 9, 9]}
+    expected = [(piece, tuple(word) in known) for word in words for piece in known.get(tuple(word), word)][: len(item)]
+    tokens, foreign = switched(1.0, np.array(item))
+    assert list(zip(tokens.tolist(), foreign.tolist(), strict=True)) == expected
+
+
+ENTRIES = [(4, 10, 3), (4, 8, 3), (7, 10, 3)], [((4,), (8, 9), 3), ((5, 6), (8, 9), 3), ((5, 6), (10,), 3)]
+
+
+@given(st.permutations(ENTRIES[0]), st.permutations(ENTRIES[1]), st.integers(0, 99))
+def test_the_order_of_the_lexicon_does_not_count(pieces, words, seed):
+    found, expected = (
+        CodeSwitching(0.5, STARTS)(np.tile(TOKENS, 5), np.random.default_rng(seed), switches(Entries(*entries)))
+        for entries in ((pieces, words), ENTRIES)
+    )
+    assert all((one == other).all() for one, other in zip(found, expected, strict=True))
+
+
 def test_part_of_a_word_is_no_word():
     assert switched(1.0, np.array([0, 5, 7, 2]))[0].tolist() == [0, 5, 8, 9]  # 5 alone has no translation
 

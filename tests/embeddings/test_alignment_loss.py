@@ -132,6 +132,25 @@ def test_loss_equals_the_formula_in_float64(kind, source, target, seed):
     assert loss.item() == pytest.approx(expected, rel=1e-5 if kind in REFERENCES else 1e-6, abs=2e-6)
 
 
+def many(seed: int) -> tuple[list[list[int]], list[list[int]], list[float]]:
+    """Source and target words and weights of 15 pairs: more than CSLS has neighbours."""
+    rng = np.random.default_rng(seed)
+    sides = ([rng.choice(20, rng.integers(1, 4)).tolist() for _ in range(15)] for _ in range(2))
+    return *sides, rng.uniform(0.1, 1, 15).tolist()
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+@given(seed=st.integers(0, 99), order=st.permutations(range(15)))
+def test_loss_of_many_weighted_pairs_equals_the_formula_in_any_order(kind, seed, order):
+    table, (source, target, weights) = torch.randn(20, 8, generator=torch.Generator().manual_seed(seed)), many(seed)
+    expected = float64_loss(table, source, target, weights, kind)
+    some = pairs(source, target, weights)
+    for same in (some, some.take(np.array(order))):
+        assert alignment.alignment_loss(table, same, LOSSES[kind]()).item() == pytest.approx(
+            expected, rel=1e-5, abs=2e-6
+        )
+
+
 def test_contrastive_loss_by_hand():
     # cosines: (0, 1) 0.96, (0, 3) 0.8, (2, 1) 0.8, (2, 3) 0; each word has one wrong answer in each direction
     some = pairs([[0], [2]], [[1], [3]])
@@ -184,10 +203,11 @@ def test_losses_of_relations_are_0_for_a_rotation(kind):
     assert alignment.alignment_loss(table, some, LOSSES[kind]()).item() == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.parametrize("some", [([[0], [1, 2], [3]], [[4], [5], [6, 0, 6]], [1.0, 0.5, 2.0]), many(1)])
 @pytest.mark.parametrize("kind", LOSSES)
-def test_gradient_is_right(kind):
-    table = torch.randn(7, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1), requires_grad=True)
-    some = pairs([[0], [1, 2], [3]], [[4], [5], [6, 0, 6]], [1.0, 0.5, 2.0])
+def test_gradient_is_right(kind, some):
+    table = torch.randn(20, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    some = pairs(*some)
     assert torch.autograd.gradcheck(lambda t: alignment.alignment_loss(t, some, LOSSES[kind]()), table)
 
 

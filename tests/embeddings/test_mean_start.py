@@ -90,6 +90,20 @@ def test_the_map_is_scipys_and_frequent_words_count_more():
     assert (started[:20] == table[:20]).all() and (started[29] == table[29]).all()  # 29 is held, and not named
 
 
+def test_the_order_of_word_vectors_and_of_pairs_does_not_count():
+    rng = np.random.default_rng(1)
+    table, file = torch.from_numpy(rng.normal(size=(30, 4))).float(), torch.from_numpy(rng.normal(size=(10, 6))).float()
+    words, started = [[20 + i, 20 + i * i % 10] for i in range(10)], []
+    for order in (range(10), rng.permutation(10).tolist()):
+        made = MappedVectors(table, torch.arange(20, 30), 6)
+        for part in (order[:4], order[4:]):
+            vectors = file[list(part)]
+            made.means.add(Words.of([words[i] for i in part]), vectors, torch.tensor([1.0 + i for i in part]))
+            made.learn(vectors, Words.of([[i, i + 1] for i in part]))
+        started.append(made.result())
+    assert torch.allclose(*started, atol=1e-5) and not torch.equal(started[0][20:], table[20:])
+
+
 def test_without_rows_of_its_own_a_language_changes_nothing():
     table = torch.randn(5, 3)
     made = MappedVectors(table, torch.empty(0, dtype=torch.int64), 2)

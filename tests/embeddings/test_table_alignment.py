@@ -98,6 +98,22 @@ def test_own_rows_follow_text_and_lexicon():
     assert orthogonal_start.own_rows(counts, source, pairs).tolist() == [3, 4]
 
 
+def test_a_language_is_turned_by_hand():
+    # rows 2 and 3 are rows 0 and 1, twice as long and turned by 90 degrees: (x, y) has become (-y, x)
+    table = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 2.0], [-2.0, 0.0], [3.0, 4.0]])
+    pairs = Pairs(Words.of([[0], [1]]), Words.of([[2], [3]]), torch.ones(2))
+    found = orthogonal_start.mapped(table, pairs, torch.tensor([2, 3, 4]))
+    assert found[2:].flatten().tolist() == pytest.approx([2, 0, 0, 2, 4, -3], abs=1e-6)
+
+
+def test_a_turn_does_not_depend_on_the_order_of_pairs():
+    torch.manual_seed(1)
+    table, pairs, rows = torch.randn(20, 6), lexicon(1), torch.arange(10, 20)
+    expected = orthogonal_start.mapped(table, pairs, rows)
+    found = orthogonal_start.mapped(table, pairs.take(np.random.default_rng(1).permutation(len(pairs))), rows)
+    assert torch.allclose(found, expected, atol=1e-5) and not torch.equal(expected[10:], table[10:])
+
+
 def test_a_turned_language_is_turned_back():
     """Rows 20 to 39 are the first twenty turned; the map is learnt on a half and is right for the others, too."""
     torch.manual_seed(1)

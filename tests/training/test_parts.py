@@ -22,6 +22,12 @@ from tests.support.training import weights
 PIECES = [f"\u2581{chr(97 + number)}" for number in range(20)]
 TABLE, LAYERS = parts.TABLE, 3
 USED = (4, 5, 6, 7)  # rows of the text; pairs are of 8 and 9, padding is 1, the mask 24
+SAMPLE = {
+    "net_input": {"src_tokens": torch.tensor([[0, 4, 5, 6, 24, 2], [0, 6, 24, 2, 1, 1]])},
+    "target": torch.tensor([[1, 1, 1, 1, 7, 1], [1, 1, 5, 1, 1, 1]]),
+    "ntokens": 6,
+    "nsentences": 2,
+}
 
 
 class Run:
@@ -47,12 +53,8 @@ class Run:
         self.optimizer = optimizer(cfg, trained)
 
     def step(self, number: int) -> None:
-        tokens = torch.tensor([[0, 4, 5, 6, 24, 2], [0, 6, 24, 2, 1, 1]])
-        target = torch.full_like(tokens, 1)
-        target[0, 4], target[1, 2] = 7, 5
-        sample = {"net_input": {"src_tokens": tokens}, "target": target, "ntokens": 6, "nsentences": 2}
         self.optimizer.zero_grad()
-        self.task.train_step(sample, self.model, self.criterion, self.optimizer, number)
+        self.task.train_step(SAMPLE, self.model, self.criterion, self.optimizer, number)
         self.task.optimizer_step(self.optimizer, self.model, number)
 
     def changed(self, steps: int = 3) -> set[str]:
@@ -75,6 +77,16 @@ def test_a_frozen_part_stays_the_same_to_the_bit(tmp_path):
     assert run.changed() == run.named("encoder.lm_head.") | {TABLE}
     run = Run(tmp_path, align_weight=0, freeze_embeddings=True, freeze_layers="0-1")
     assert run.changed() == run.named("") - run.named(TABLE, layers[0], layers[1])
+
+
+def test_what_is_not_frozen_has_the_gradient_that_it_has_without_to_the_bit(tmp_path):
+    whole, partly = Run(tmp_path), Run(tmp_path, freeze_layers="1")
+    frozen = partly.named("encoder.sentence_encoder.layers.1.")
+    for run in (whole, partly):
+        run.step(0)
+    expected = {name: parameter.grad for name, parameter in whole.model.named_parameters()}
+    for name, parameter in partly.model.named_parameters():
+        assert parameter.grad is None if name in frozen else torch.equal(parameter.grad, expected[name]), name
 
 
 def test_the_head_is_warmed_up_alone(tmp_path):
