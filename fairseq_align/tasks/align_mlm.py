@@ -75,8 +75,9 @@ class AlignMlmTaskConfig(PartsConfig):
     tlm_pairs: Optional[str] = field(
         default=None,
         metadata={
-            "help": "translation language modelling on these pairs of languages, e.g. en:fr,en:hi; their train data is "
-            "aligned sentence by sentence; default: none"
+            "help": "translation language modelling on these pairs of languages, e.g. en:fr,en:hi, or, of text that is "
+            "for this alone, of folders en-fr.en:en-fr.fr; their train data is aligned sentence by sentence; "
+            "default: none"
         },
     )
     tlm_rate: float = number(
@@ -292,12 +293,12 @@ class AlignMlmTask(PartsTask):
         return blocks
 
     def _parallel(self, data: Path, pair: str, split: str) -> Source:
-        langs = pair.split(":")
-        if len(langs) != 2 or "" in langs:
+        folders = pair.split(":")
+        if len(folders) != 2 or "" in folders:
             raise InputError(f"--tlm-pairs: found {pair!r}, expected two languages, e.g. en:fr")
         items = ParallelItems(
-            data / langs[0] / split,
-            data / langs[1] / split,
+            data / folders[0] / split,
+            data / folders[1] / split,
             self.positions,
             self.dictionary.bos(),
             len(self.dictionary),
@@ -313,7 +314,12 @@ class AlignMlmTask(PartsTask):
                 "%s %s: most pairs are longer than --tokens-per-sample %d: TLM sees the short ones alone", pair, split,
                 self.cfg.tokens_per_sample,
             )  # fmt: skip
-        return Source(items, *self._tables(*langs), self.realigned.get(tuple(langs)))
+        langs = self._languages(pair)
+        return Source(items, *self._tables(*langs), self.realigned.get(langs))
+
+    def _languages(self, pair: str) -> tuple[str, ...]:
+        """Languages of the folders of a pair: their names, or of others what they end in, ``en`` of ``en-fr.en``."""
+        return tuple(name if name in self.langs else name.rpartition(".")[2] for name in pair.split(":"))
 
     @property
     def _marks_second(self) -> bool:
@@ -335,11 +341,23 @@ class AlignMlmTask(PartsTask):
                 self.cfg.tlm_language_embedding,
             )
 
+    def _lexicons_of_text(self, name: str) -> Iterator[list[str]]:
+        """What ``_lexicons`` yields; ``InputError`` where there is no text in either language of a lexicon."""
+        flag = f"--{name.replace('_', '-')}"
+        paired = [lang for pair in _split(self.cfg.tlm_pairs) for lang in self._languages(pair)]
+        for source, target, path in _lexicons(getattr(self.cfg, name), flag):
+            if {source, target}.isdisjoint([*self.langs, *paired]):
+                raise InputError(
+                    f"{flag}: found {source}:{target}, expected two languages, one of them at least among --langs "
+                    f"{self.cfg.langs}; its words are those of their texts"
+                )
+            yield [source, target, path]
+
     @cached_property
     def translations(self) -> dict[str, Entries]:
         """Entries of the translation table of each language; read when a training set is loaded."""
         by_lang = defaultdict(Entries)
-        for source, target, path in _lexicons(self.cfg.dict_mlm, "--dict-mlm"):
+        for source, target, path in self._lexicons_of_text("dict_mlm"):
             pairs = lexicon_words.load(path, self.dictionary)
             forth = Entries.of(pairs, self._language_mask(target))
             logger.info(
@@ -354,7 +372,7 @@ class AlignMlmTask(PartsTask):
     def foreign(self) -> dict[str, Entries]:
         """Entries for code-switching of each language; read when a training set is loaded."""
         by_lang = defaultdict(Entries)
-        for source, target, path in _lexicons(self.cfg.code_switch, "--code-switch"):
+        for source, target, path in self._lexicons_of_text("code_switch"):
             pairs = lexicon_words.load(path, self.dictionary)
             by_lang[source] += Entries.of(pairs, self.mask_idx)
             by_lang[target] += Entries.of(pairs, self.mask_idx, reverse=True)
@@ -363,7 +381,7 @@ class AlignMlmTask(PartsTask):
     @cached_property
     def realigned(self) -> dict[tuple[str, str], Switches]:
         """Translations of the words of the first language of each pair of ``--tlm-pairs``."""
-        pairs = [tuple(pair.split(":")) for pair in _split(self.cfg.tlm_pairs)]
+        pairs = [self._languages(pair) for pair in _split(self.cfg.tlm_pairs)]
         found = {}
         for source, target, path in _lexicons(self.cfg.realign, "--realign"):
             if (source, target) not in pairs and (target, source) not in pairs:

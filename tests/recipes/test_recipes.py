@@ -102,11 +102,12 @@ def test_objectives_are_composed():
 
 def test_terms_beyond_the_paper_are_settings_of_the_recipes():
     terms = {"ALIGN_CHARACTERS": "99", "HARD_NEGATIVES": "10", "PREALIGN_UPDATES": "5", "SELF_LEARN": "0.5"}
-    flags = words("objective_flags align_mlm a:b a:b:c", **terms, CODE_SWITCH="0.1", REALIGN="1")
+    lexicons = "a:b:runs/a-b.tsv,a:c:runs/a-c.tsv"
+    flags = words(f"objective_flags align_mlm a-b.a:a-b.b {lexicons}", **terms, CODE_SWITCH="0.1", REALIGN="1")
     assert flags == [
         "--align-characters", "99", "--hard-negatives", "10", "--prealign-updates", "5",
-        "--self-learn", "a:b", "--self-learn-weight", "0.5", "--code-switch", "a:b:c", "--code-switch-rate", "0.1",
-        "--realign", "a:b:c", "--realign-weight", "1", "--align-weight", "10",
+        "--self-learn", "a:b,a:c", "--self-learn-weight", "0.5", "--code-switch", lexicons, "--code-switch-rate", "0.1",
+        "--realign", lexicons, "--realign-weight", "1", "--align-weight", "10",
     ]  # fmt: skip
     assert words("objective_flags mlm a:b a:b:c", **terms) == ["--align-weight", "0"]
 

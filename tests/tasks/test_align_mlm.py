@@ -198,6 +198,39 @@ def test_settings_of_tlm_are_refused_where_they_would_change_nothing(toy):
         task(tlm_pairs=f"en:{TARGET}", tlm_restart_positions=True).build_model(args)
 
 
+def test_text_that_is_for_tlm_alone_is_of_the_languages_that_its_folders_end_in(toy, tmp_path):
+    """``en-fr.en``: dictionaries of ``en`` are for these items as for those of a folder ``en``."""
+    for name in ("en", TARGET):
+        for folder in (name, f"pair.{name}"):
+            shutil.copytree(toy / "data-bin" / name, tmp_path / folder)
+    shutil.copy(toy / "data-bin" / "dict.txt", tmp_path)
+    lexicons = f"en:{TARGET}:{toy / 'lexicon.tsv'}"
+    parallel = []
+    for pair in (f"en:{TARGET}", f"pair.en:pair.{TARGET}", f"pair.{TARGET}:pair.en"):
+        cfg = AlignMlmTaskConfig(data=str(tmp_path), langs=f"en,{TARGET}", seed=1, tlm_pairs=pair)
+        cfg.dict_mlm = cfg.code_switch = cfg.realign = lexicons
+        task = AlignMlmTask.setup_task(OmegaConf.structured(cfg))
+        task.positions = 64
+        task.load_dataset("train")
+        parallel.append(task.datasets["train"].sources[-1])
+    named, alone, back = parallel
+    for name in ("switches", "realigned"):
+        assert getattr(named, name).keys() == getattr(alone, name).keys()
+    assert alone.switches.keys() == back.switches.keys() and alone.realigned.keys().isdisjoint(back.realigned)
+    assert named.translations.translations.tolist() == alone.translations.translations.tolist() != []
+    cfg.realign = f"en:xx:{toy / 'lexicon.tsv'}"
+    task = AlignMlmTask.setup_task(OmegaConf.structured(cfg))
+    task.positions = 64
+    with pytest.raises(InputError, match="--realign: found en:xx, expected a pair of --tlm-pairs pair.en-tr"):
+        task.load_dataset("train")
+    for name in ("code_switch", "dict_mlm"):
+        cfg.code_switch = cfg.dict_mlm = None
+        setattr(cfg, name, f"xx:yy:{toy / 'lexicon.tsv'}")
+        task = AlignMlmTask.setup_task(OmegaConf.structured(cfg))
+        with pytest.raises(InputError, match=f"{name.replace('_', '-')}: found xx:yy, expected two languages"):
+            task.load_dataset("train")
+
+
 def test_validation_logs_every_language_and_the_pairs(run, pretrain, toy, tmp_path):
     pretrain("model", "--max-update", 5, "--score-seen")
     subsets = f"valid,valid_en,valid_{TARGET}"
