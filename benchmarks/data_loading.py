@@ -69,6 +69,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=8, help="of a round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tokens", type=int, default=10_000_000, help="of the corpus that a run starts on")
+    parser.add_argument("--start-pieces", type=int, default=80_000, help="of its vocabulary (default: %(default)s)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the record (default: %(default)s)")
     args = parser.parse_args()
     rows, starts = [], []
@@ -84,7 +85,8 @@ def main() -> None:
         )
     with tempfile.TemporaryDirectory() as folder:
         # in a process of its own: what this one has taken would count as taken by those that it starts
-        making = multiprocessing.get_context("spawn").Process(target=prepare, args=(Path(folder), args.tokens, 80000))
+        prepared = (Path(folder), args.tokens, args.start_pieces)
+        making = multiprocessing.get_context("spawn").Process(target=prepare, args=prepared)
         making.start()
         making.join()
         for name in TASKS:

@@ -47,7 +47,11 @@ def has_rows(path: Path) -> bool:
     ("name", "flags", "unit"),
     [
         ("step", ["--shape", "tiny", "--tokens", 8, "--pairs", 9, "--rounds", 1, "--only", "fairseq"], "times ours"),
-        ("data_loading", ["--pieces", 90, "--batches", 1, "--rounds", 1, "--tokens", 20000], "times as many"),
+        (
+            "data_loading",
+            ["--pieces", 90, "--start-pieces", 90, "--batches", 1, "--rounds", 1, "--tokens", 20000],
+            "times as many",
+        ),
     ],
 )
 def test_a_benchmark_trains_with_the_plugin_that_is_imported(run, repo, tmp_path, name, flags, unit):

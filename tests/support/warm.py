@@ -78,7 +78,7 @@ def write_clients(folder: Path, address: Path, environment: dict[str, str]) -> N
     """
     settings = {name: value for name, value in environment.items() if name.startswith(SETTINGS)}
     benchmarks = [f"benchmarks.{path.stem}" for path in (REPO / "benchmarks").glob("*.py")]
-    modules = [f"-m {name}" for name in [*MODULES.values(), *benchmarks]]
+    modules = [f"-m {name}" for name in [*MODULES.values(), *benchmarks, "pytest"]]
     for name, words in {"python": [], **{name: script(name) for name in MODULES}}.items():
         client = CLIENT.format(
             python=sys.executable,
@@ -150,6 +150,7 @@ def serve(address: str) -> None:
     with suppress(ImportError):  # an extra
         import matplotlib.backends.backend_agg  # noqa: F401   reports would
 
+    sys.executable = str(Path(address).parent / "warm" / "python")  # what a command starts by it starts warm, too
     gc.collect()
     gc.freeze()  # else the collector of every fork writes to, and so copies, all pages
     listener = socket.socket(socket.AF_UNIX)
