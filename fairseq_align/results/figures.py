@@ -4,6 +4,7 @@ Figures are 12 inches wide, so that their text is still readable at half size.
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 from matplotlib import rc_context
@@ -50,6 +51,8 @@ def draw(figure: Figure) -> Canvas:
         if figure.keys:
             canvas.legend(handles=list(map(_handle, figure.keys)), loc="outside lower center", ncols=4,
                           frameon=False, fontsize=SMALL)  # fmt: skip
+        canvas.draw_without_rendering()
+        canvas.set_layout_engine(None)  # it is laid out once, for both formats
     return canvas
 
 
@@ -82,6 +85,11 @@ def _handle(key: Key) -> Line2D:
                   markerfacecolor=face, label=label)  # fmt: skip
 
 
+def _look(dot: Dot) -> tuple:
+    """What dots have in common that are drawn at once."""
+    return dot.colour, dot.shape, dot.size, dot.filled
+
+
 def _draw(axes, chart: Chart, with_names: bool) -> None:
     note = "\n".join(_plain(part, 110) for part in chart.note.split("; ")) if chart.note else ""
     axes.set_title(_plain(chart.title) + (f"\n{note}" if note else ""), fontsize=SMALL, loc="left")
@@ -102,10 +110,12 @@ def _draw(axes, chart: Chart, with_names: bool) -> None:
     for mark in chart.of(Segment):
         axes.plot(*zip(mark.start, mark.end, strict=True), color="#999999", linewidth=0.8,
                   linestyle=_dashed(mark.dash), zorder=2)  # fmt: skip
-    for mark in chart.of(Dot):
-        colour = _colour(mark.colour)
-        axes.scatter(mark.x, mark.y, s=3.2 * mark.size**2, marker=MARKERS[mark.shape], linewidth=1.4, edgecolor=colour,
-                     facecolor=colour if mark.filled else "none", zorder=4 if mark.filled else 3)  # fmt: skip
+    dots = chart.of(Dot)
+    for (colour, shape, size, filled), alike in groupby(sorted(dots, key=_look), key=_look):
+        colour, places = _colour(colour), [(mark.x, mark.y) for mark in alike]
+        axes.scatter(*zip(*places, strict=True), s=3.2 * size**2, marker=MARKERS[shape], linewidth=1.4,
+                     edgecolor=colour, facecolor=colour if filled else "none", zorder=4 if filled else 3)  # fmt: skip
+    for mark in dots:
         if mark.label:
             axes.annotate(_plain(mark.label, 20), (mark.x, mark.y), (4, 3), textcoords="offset points", fontsize=TINY)
     lines = chart.of(Line)
