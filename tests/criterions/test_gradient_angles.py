@@ -11,7 +11,7 @@ from fairseq_align.criterions import gradient_angles
 from fairseq_align.criterions.align_mlm import AlignMlmLoss
 from fairseq_align.lexicon import file as lexicon
 from tests.stress import runs
-from tests.training.test_parts import PIECES, SAMPLE, Run
+from tests.support.steps import PIECES, SAMPLE, Run
 
 
 def test_angles_by_hand():
