@@ -8,7 +8,7 @@ import os
 import pickle
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -207,25 +207,26 @@ def careless(*paths: str) -> None:
             marker.unlink()
 
 
-def files(state: dict, folder: Path, marker: Path) -> list[Path]:
-    """Write the files of all attacks."""
+def files(state: dict, folder: Path, marker: Path) -> Iterator[Path]:
+    """The files of all attacks, each written when it is asked for."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = []
 
-    def add(name: str, write: Callable[[Path], object]) -> None:
-        found.append(folder / f"{name.replace(' ', '-')}.pt")
-        write(found[-1])
+    def path_of(name: str) -> Path:
+        return folder / f"{name.replace(' ', '-')}.pt"
+
+    def saved(name: str, crafted: object, **options) -> Path:
+        torch.save(crafted, path_of(name), **options)
+        return path_of(name)
 
     for name, payload in payloads(marker).items():
         for place, crafted in hidden(state, payload).items():
-            add(f"{name} in {place}", lambda path, crafted=crafted: torch.save(crafted, path))
-        add(f"{name} raw", lambda path, payload=payload: path.write_bytes(pickle.dumps(payload)))
-        crafted = {**state, "task_state": payload}
-        add(
-            f"{name} legacy",
-            lambda path, crafted=crafted: torch.save(crafted, path, _use_new_zipfile_serialization=False),
-        )
+            yield saved(f"{name} in {place}", crafted)
+        raw = path_of(f"{name} raw")
+        raw.write_bytes(pickle.dumps(payload))
+        yield raw
+        yield saved(f"{name} legacy", {**state, "task_state": payload}, _use_new_zipfile_serialization=False)
     for name, crafted in evaluated(state, marker).items():
-        add(f"evaluated {name}", lambda path, crafted=crafted: torch.save(crafted, path))
-    add("TorchScript", torch.jit.script(torch.nn.Linear(1, 1)).save)
-    return found
+        yield saved(f"evaluated {name}", crafted)
+    script = path_of("TorchScript")
+    torch.jit.script(torch.nn.Linear(1, 1)).save(script)
+    yield script

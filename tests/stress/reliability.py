@@ -13,6 +13,7 @@ import signal
 import tempfile
 import time
 import warnings
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -129,7 +130,7 @@ def refusals(cfg, whole: Path, folder: Path, most: int | None) -> tuple[int, int
     marker, data = folder / "marker", Path(cfg.task.data)
     state = torch.load(whole / "checkpoint_last.pt", weights_only=True)
     refused = tried = 0
-    for path in malice.files(state, folder / "crafted", marker)[:most]:
+    for path in islice(malice.files(state, folder / "crafted", marker), most):
         for read in (
             lambda path: checkpoint_utils.load_checkpoint_to_cpu(str(path)),
             lambda path: load(path, data),

@@ -35,7 +35,7 @@ def attack(tmp_path_factory):
     optimizer = state["last_optimizer_state"]
     optimizer["state"] = {0: optimizer["state"][0]}  # less to read, for each reader in each file
     marker = folder / "marker"
-    return folder, cfg, malice.files(state, folder / "crafted", marker), marker
+    return folder, cfg, list(malice.files(state, folder / "crafted", marker)), marker
 
 
 def read(path, data):

@@ -78,7 +78,8 @@ def write_clients(folder: Path, address: Path, environment: dict[str, str]) -> N
     """
     settings = {name: value for name, value in environment.items() if name.startswith(SETTINGS)}
     benchmarks = [f"benchmarks.{path.stem}" for path in (REPO / "benchmarks").glob("*.py")]
-    modules = [f"-m {name}" for name in [*MODULES.values(), *benchmarks, "pytest"]]
+    stress = [f"tests.stress.{path.stem}" for path in (REPO / "tests" / "stress").glob("*.py")]
+    modules = [f"-m {name}" for name in [*MODULES.values(), *benchmarks, *stress, "pytest"]]
     for name, words in {"python": [], **{name: script(name) for name in MODULES}}.items():
         client = CLIENT.format(
             python=sys.executable,
