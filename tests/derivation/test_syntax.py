@@ -399,7 +399,7 @@ def test_english_moves_towards_french(tmp_path, data_dir):
 
     orders = syntax.learn(trees("fr_sequoia-ud-train.conllu.gz", 500), l2=2)
     target = typology.statistics(trees("fr_sequoia-ud-dev.conllu", 412))
-    source = list(islice(conllu.read(ud / "en_ewt-ud-dev.conllu.gz"), 600))
+    source = list(islice(conllu.read(ud / "en_ewt-ud-dev.conllu.gz"), 1200))
     before = typology.statistics(map(syntax.tree, source))
     for seed in (None, 1):
         result = write(tmp_path / "result.conllu", "".join(each.serialize() for each in reorder(source, orders, seed)))
