@@ -473,10 +473,8 @@ class AlignMlmLoss(MaskedLmLoss):
         """Angle of the gradients of the MLM loss and of all other terms together, of each part of the model."""
         parts = gradient_angles.parts_of(encoder)
         by_mlm, by_others = (gradient_angles.gradients(loss, parts) for loss in (mlm_loss, others))
-        prealigns = self.task.update_num < self.prealign_updates
-        if (
-            "embeddings" in parts and self.align_weight > 0 and not prealigns
-        ):  # autograd adds that of the pairs in its own way
+        aligns = self.align_weight > 0 and self.task.update_num >= self.prealign_updates
+        if aligns and "embeddings" in parts:  # autograd adds that of the pairs in its own way
             table, factor = encoder.embed_tokens.weight, mlm_loss.new_tensor(self._weight(True)) * sample_size
             self.blocks(table.device).add_gradient(table, by_others["embeddings"][0], factor)
         return {f"angle_{name}": gradient_angles.angle(by_mlm[name], by_others[name]) for name in parts}
