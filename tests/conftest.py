@@ -18,7 +18,9 @@ FRONT_DOOR = 900  # seconds that a test of commands may take with its fixtures; 
 
 
 def pytest_configure() -> None:
-    """Have signals heard that a shell lets what it starts in the background, or under nohup, ignore."""
+    """Compute in one thread, since a fork of more of them hangs when it computes, and have signals heard that a shell
+    lets what it starts in the background, or under nohup, ignore."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch, which is not imported yet, reads it once
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, handler)

@@ -8,7 +8,6 @@ EXTRAS=${EXTRAS-hf,parquet,shell,characters} bash "$HERE/install.sh"   # EXTRAS=
 ENVIRONMENT=${VENV:-${VIRTUAL_ENV:-${CONDA_PREFIX:-$HERE/.venv}}}  # the one that install.sh uses
 export PATH="$(cd "$ENVIRONMENT" && pwd)/bin:$PATH"
 cd "$HERE"
-export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 export PYTHONDONTWRITEBYTECODE=      # else every process of the tests compiles anew what it imports
 # Each test has a limit of its own (pyproject.toml); that of the whole, in seconds, names the test before which it came.
 tests() {
