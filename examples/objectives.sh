@@ -10,7 +10,6 @@
 
 flag() { [ -z "$2" ] || printf '%s\n' "$1" "$2"; }   # NAME VALUE, a line each
 switch() { [ -z "$2" ] || echo "$1"; }               # NAME VALUE: the name unless the value is empty
-languages() { sed -E 's/:[^:,]*(,|$)/\1/g' <<< "$1"; }   # LEXICONS: a:b of a:b:path
 
 objective_flags() {                  # NAMES PAIRS LEXICONS, the last two as --tlm-pairs and --dict-mlm want them
     local name weight=0
@@ -32,7 +31,7 @@ objective_flags() {                  # NAMES PAIRS LEXICONS, the last two as --t
                 flag --hard-negatives "${HARD_NEGATIVES-}"; flag --hard-negatives-langs "${HARD_NEGATIVES_LANGS-}"
                 flag --prealign-updates "${PREALIGN_UPDATES-}"
                 [ -z "${SELF_LEARN-}" ] || {
-                    flag --self-learn "$(languages "$3")"; flag --self-learn-weight "$SELF_LEARN"
+                    flag --self-learn "$3"; flag --self-learn-weight "$SELF_LEARN"
                 } ;;
             *) fail "found objective $name, expected mlm, tlm, dict_mlm or align_mlm" ;;
         esac

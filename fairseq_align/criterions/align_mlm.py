@@ -24,7 +24,7 @@ from fairseq_align.criterions.chunked_cross_entropy import cross_entropy
 from fairseq_align.criterions.hard_negatives import HardNegatives
 from fairseq_align.criterions.prealignment import prealignment, word_items
 from fairseq_align.criterions.realignment import Realignment
-from fairseq_align.criterions.self_learning import SelfLearning, kept, languages, precision, taken_up
+from fairseq_align.criterions.self_learning import SelfLearning, kept, languages, lexicons, taken_up
 from fairseq_align.embeddings.alignment_loss import LOSSES, Blocks, alignment_term
 from fairseq_align.embeddings.anchor import Anchor
 from fairseq_align.embeddings.characters import FROM, TO, Characters, NGrams
@@ -50,6 +50,10 @@ MOST_IN_A_BLOCK = 8192  # pairs of a loss that needs all of them: their cosines 
 
 def _paths(value: str) -> list[tuple[str, str]]:
     return [("", path) for path in value.split(":")]
+
+
+def _learnt_paths(value: str) -> list[tuple[str, str]]:
+    return [(f"{one}:{other}:", path) for one, other, path in lexicons(value) if path]
 
 
 @dataclass
@@ -116,8 +120,10 @@ class AlignMlmConfig(FairseqDataclass):
     self_learn: Optional[str] = field(
         default=None,
         metadata={
-            "help": "have words of these pairs of languages, e.g. en:fr,en:hi, that are nearest to each other join the "
-            "lexicon, see --self-learn-every; default: none"
+            "help": "have words of these pairs of languages that are nearest to each other join the lexicon, see "
+            "--self-learn-every: en:fr, or where --lexicon has several files en:fr:en-fr.tsv,en:hi:en-hi.tsv; "
+            "default: none",
+            PATHS: _learnt_paths,
         },
     )
     self_learn_every: int = number(1000, Range(1, 1_000_000_000), "updates between two searches for such words")
@@ -288,8 +294,9 @@ class AlignMlmLoss(MaskedLmLoss):
                     "found --self-learn without --align-pairs, expected both: the lexicon grows; draw some pairs for "
                     "each update, e.g. --align-pairs 1024"
                 )
+            langs, self.given_of, self.heldout_of = _by_languages(lexicons(self_learn), parts, heldout)
             self.self_learning = SelfLearning(
-                languages(self_learn),
+                langs,
                 self_learn_every,
                 self_learn_weight,
                 self_learn_words,
@@ -420,12 +427,11 @@ class AlignMlmLoss(MaskedLmLoss):
         state = self.task.state.learnt
         if update and update % search.every == 0 and state.get("update") != update:
             state.clear()
-            state.update(kept(update, search.find(embeddings, self.given, self.characters)))
+            state.update(kept(update, search.find(embeddings, self.given_of, self.characters)))
         if not state or state["update"] == self.learnt_at:
             return
         self.learnt_at, found = state["update"], taken_up(state)
-        heldout = [pairs for (kind, _), (pairs, _) in self.scored.items() if kind == "heldout"]
-        right, known = precision(found, heldout)
+        right, known = search.precision(found, self.heldout_of)
         self.learnt = {"learnt_pairs": len(found)} | ({"learnt_precision": right / known} if known else {})
         logger.info(
             "update %d: %d pairs join the %d of the lexicon; of %d whose first word is held out, %d are right",
@@ -606,6 +612,30 @@ def _heldout(train: dict[str, Pairs], heldout: dict[str, Pairs]) -> dict[str, tu
         suffix: (pairs, lexicon_words.unique(part.target, pairs.target))
         for suffix, part, pairs in zip(suffixes, train.values(), heldout.values(), strict=False)
     }
+
+
+def _by_languages(
+    named: list[tuple[str, str, str]], train: dict[str, Pairs], heldout: dict[str, tuple[Pairs, Words]]
+) -> tuple[list[tuple[str, str]], list[Pairs], list[Pairs]]:
+    """Pairs of languages that ``--self-learn`` names, and of each the pairs to train on and those that are held out.
+
+    A word has one translation in each language, so that of several lexicons it has to be known whose they are.
+    """
+    for one, other, path in named:
+        if path not in (train if len(train) > 1 else {"", *train}):
+            raise InputError(
+                f"found --self-learn {one}:{other}{path and ':'}{path}, expected its lexicon behind it, one of "
+                f"{', '.join(train)}, e.g. {one}:{other}:{next(iter(train))}"
+            )
+    scored = [pairs for pairs, _ in heldout.values()]
+    heldout_of = dict(zip(train, scored * len(train) if len(scored) == 1 else scored, strict=False))
+    nothing = Pairs(Words.of([]), Words.of([]), torch.zeros(0))
+    given, held = {}, {}
+    for one, other, path in named:
+        path = path or next(iter(train))
+        given.setdefault((one, other), []).append(train[path])
+        held.setdefault((one, other), []).append(heldout_of.get(path, nothing))
+    return list(given), [Pairs.cat(parts) for parts in given.values()], [Pairs.cat(parts) for parts in held.values()]
 
 
 def _seen(

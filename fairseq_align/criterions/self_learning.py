@@ -29,7 +29,7 @@ class SelfLearning:
     """Pairs of words of two languages that are mutual nearest neighbours by CSLS, beside those of a lexicon.
 
     Candidates are the most frequent whole words of the training texts, of any number of pieces. A word of the lexicon
-    has its translation already and gets no other one; a word that is its own nearest is no pair.
+    of these two languages has its translation already and gets no other one; a word that is its own nearest is no pair.
 
     Attributes:
         langs: pairs of languages, folders of the data.
@@ -56,11 +56,16 @@ class SelfLearning:
         langs = dict.fromkeys(lang for pair in self.langs for lang in pair)
         return {lang: whole_words.frequent(self.data, lang, self.dictionary, self.words) for lang in langs}
 
-    def find(self, table: Tensor, given: Pairs, characters: Characters | None = None) -> Pairs:
-        """Pairs that a table of word embeddings, shape (V, C), makes mutual neighbours; on the CPU."""
-        sources, targets = (set(side.tuples()) for side in (given.source, given.target))
+    def find(self, table: Tensor, given: Sequence[Pairs], characters: Characters | None = None) -> Pairs:
+        """Pairs that a table of word embeddings makes mutual neighbours; on the CPU.
+
+        Args:
+            table: shape (V, C).
+            given: pairs of the lexicon, of each pair of ``langs``.
+        """
         found: list[tuple[Word, Word]] = []
-        for one, other in self.langs:
+        for (one, other), known_pairs in zip(self.langs, given, strict=True):
+            sources, targets = (set(side.tuples()) for side in (known_pairs.source, known_pairs.target))
             lists = [
                 [word for word in self.candidates[lang] if word not in known]
                 for lang, known in ((one, sources), (other, targets))
@@ -76,15 +81,31 @@ class SelfLearning:
         sides = [Words.of([pair[side] for pair in found]) for side in (0, 1)]
         return Pairs(*sides, torch.full((len(found),), self.weight))
 
+    def precision(self, found: Pairs, heldout: Sequence[Pairs]) -> tuple[int, int]:
+        """Of found pairs whose source word is held out in their languages, how many are right, and how many there are.
 
-def precision(found: Pairs, heldout: Sequence[Pairs]) -> tuple[int, int]:
-    """Of pairs whose source word held-out lexicons have, how many are right, and how many there are."""
-    gold: dict[Word, set[Word]] = {}
-    for pairs in heldout:
-        for word, translation in zip(pairs.source.tuples(), pairs.target.tuples(), strict=True):
-            gold.setdefault(word, set()).add(translation)
-    known = [pair for pair in zip(found.source.tuples(), found.target.tuples(), strict=True) if pair[0] in gold]
-    return sum(translation in gold[word] for word, translation in known), len(known)
+        Args:
+            heldout: pairs that are held out, of each pair of ``langs``.
+        """
+        right = known = 0
+        texts = {lang: set(words) for lang, words in self.candidates.items()}
+        golds = [_translations(pairs) for pairs in heldout]
+        for word, translation in zip(found.source.tuples(), found.target.tuples(), strict=True):
+            answers = [
+                gold[word]
+                for (one, other), gold in zip(self.langs, golds, strict=True)
+                if word in gold and word in texts[one] and translation in texts[other]
+            ]
+            known += bool(answers)
+            right += any(translation in answer for answer in answers)
+        return right, known
+
+
+def _translations(pairs: Pairs) -> dict[Word, set[Word]]:
+    found: dict[Word, set[Word]] = {}
+    for word, translation in zip(pairs.source.tuples(), pairs.target.tuples(), strict=True):
+        found.setdefault(word, set()).add(translation)
+    return found
 
 
 def kept(update: int, pairs: Pairs) -> dict[str, int | Tensor]:
@@ -101,10 +122,24 @@ def taken_up(state: Mapping[str, int | Tensor]) -> Pairs:
     return Pairs(source, target, state["weights"])
 
 
-def languages(value: str, flag: str = "--self-learn") -> list[tuple[str, str]]:
+def lexicons(value: str) -> list[tuple[str, str, str]]:
+    """Pairs of languages that ``--self-learn`` names and the lexicon of each, empty where it names none.
+
+    >>> lexicons("en:fr:en-fr.tsv,en:hi")
+    [('en', 'fr', 'en-fr.tsv'), ('en', 'hi', '')]
+
+    Raises:
+        InputError: there is anything else.
+    """
+    found = [item.split(":", 2) for item in value.split(",")]
+    langs = languages(",".join(":".join(parts[:2]) for parts in found), "--self-learn")
+    return [(*pair, "".join(parts[2:])) for pair, parts in zip(langs, found, strict=True)]
+
+
+def languages(value: str, flag: str) -> list[tuple[str, str]]:
     """Pairs of languages that a flag names.
 
-    >>> languages("en:fr,en:hi")
+    >>> languages("en:fr,en:hi", "--hard-negatives-langs")
     [('en', 'fr'), ('en', 'hi')]
 
     Raises:

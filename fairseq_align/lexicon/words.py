@@ -66,7 +66,7 @@ class Words(NamedTuple):
     def tuples(self) -> Iterator[tuple[int, ...]]:
         """The piece ids of one word after the other."""
         ids, starts = self.ids.tolist(), self.offsets.tolist()
-        for start, end in zip(starts, [*starts[1:], len(ids)], strict=True):
+        for start, end in zip(starts, [*starts, len(ids)][1:], strict=True):
             yield tuple(ids[start:end])
 
     def part(self, rows: slice) -> Words:

@@ -144,7 +144,10 @@ def _settings(cfg: dict, ranks: int) -> tuple[dict[str, str], dict[str, str]]:
         for name, value in values.items():
             if paths.get(name):
                 named = paths[name](value) if value else []
-                lexicons |= {flag(name): ",".join(label + checksum(path) for label, path in named)} if named else {}
+            else:
+                named = []
+            if named:
+                lexicons[flag(name)] = ",".join(label + checksum(path) for label, path in named)
             elif name not in LEFT_OUT:
                 settings[flag(name)] = str(value)
     return lexicons, settings

@@ -3,13 +3,14 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from fairseq.data import Dictionary
 
-from fairseq_align.criterions.self_learning import SelfLearning, kept, languages, precision, taken_up
+from fairseq_align.criterions.self_learning import SelfLearning, kept, lexicons, taken_up
 from fairseq_align.data import binarized
 from fairseq_align.errors import InputError
 from fairseq_align.lexicon.words import Pairs, Words
@@ -32,7 +33,7 @@ def tuples(found: Pairs) -> list[tuple]:
 def search(tmp_path) -> SelfLearning:
     """English words 4 to 7 and French ones 8 to 11, of which 7 and 11 stand in both texts."""
     dictionary = Dictionary()
-    for number in range(8):
+    for number in range(10):
         dictionary.add_symbol(f"\u2581w{number}")
     for lang, words in (("en", [4, 5, 6, 7, 11]), ("fr", [8, 9, 10, 11, 7])):
         with binarized.writer(tmp_path / lang / "train", len(dictionary)) as out:
@@ -45,9 +46,9 @@ def test_mutual_neighbours_that_the_lexicon_lacks_are_found(search):
     for row, place in ((4, 0), (8, 0), (5, 1), (9, 1), (6, 2), (10, 1), (7, 3), (11, 4)):
         table[row, place] = 1
     table[6, 1] = 0.5  # its nearest are 9 and 10, which have a nearer one
-    found = search.find(table, pairs([[4]], [[8]]))
+    found = search.find(table, [pairs([[4]], [[8]])])
     assert tuples(found) == [((5,), (9,))] and found.weights.tolist() == [0.5]
-    assert tuples(search.find(table, pairs([[5]], [[9]]))) == [((4,), (8,)), ((6,), (10,))]
+    assert tuples(search.find(table, [pairs([[5]], [[9]])])) == [((4,), (8,)), ((6,), (10,))]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -65,7 +66,7 @@ def test_what_is_found_is_that_of_all_scores_in_float64_in_any_order_of_the_lexi
     table = torch.randn(44, 4, generator=torch.Generator().manual_seed(seed))
     given = pairs(texts["en"][:3], texts["fr"][5:8])
     search = SelfLearning([("en", "fr")], 10, 0.5, 100, dictionary, tmp_path)
-    found = [search.find(table, some) for some in (given, given.take(np.array([2, 0, 1])))]
+    found = [search.find(table, [some]) for some in (given, given.take(np.array([2, 0, 1])))]
 
     one, other = texts["en"][3:], [word for word in texts["fr"] if word not in texts["fr"][5:8]]
     units = [np.array([table[list(word)].double().mean(0).numpy() for word in side]) for side in (one, other)]
@@ -80,9 +81,24 @@ def test_what_is_found_is_that_of_all_scores_in_float64_in_any_order_of_the_lexi
     assert tuples(found[1]) == tuples(found[0])
 
 
-def test_precision_is_that_of_words_that_are_held_out():
+def test_precision_is_that_of_words_that_are_held_out(search):
     heldout = [pairs([[4], [4], [5]], [[8], [9], [10]])]
-    assert precision(pairs([[4], [5], [6]], [[9], [8], [8]]), heldout) == (1, 2)
+    assert search.precision(pairs([[4], [5], [6]], [[9], [8], [8]]), heldout) == (1, 2)
+
+
+def test_a_word_has_a_translation_in_each_language(search):
+    """In Hindi, of whose words 12 and 13 the lexicon has one, English words lack what they have in French."""
+    with binarized.writer(search.data / "hi" / "train", len(search.dictionary)) as out:
+        out.add(np.array([12, 13, 2]), np.array([3]))
+    both = replace(search, langs=[("en", "fr"), ("en", "hi")])
+    table = torch.zeros(14, 6)
+    for place, words in enumerate(((4, 8, 12), (5, 9, 13), (6, 10))):
+        table[list(words), place] = 1
+    french, hindi = pairs([[4], [5], [6]], [[8], [9], [10]]), pairs([[5]], [[13]])
+    assert ((4,), (12,)) in tuples(both.find(table, [french, hindi]))
+    found, nothing = pairs([[4], [5], [6]], [[12], [13], [10]]), pairs([], [])
+    assert both.precision(found, [pairs([[4], [5]], [[8], [9]]), nothing]) == (0, 0)
+    assert both.precision(found, [pairs([[4], [6]], [[8], [10]]), pairs([[4], [5]], [[12], [12]])]) == (2, 3)
 
 
 def test_what_is_kept_is_taken_up():
@@ -93,7 +109,7 @@ def test_what_is_kept_is_taken_up():
 
 def test_languages_that_are_none_are_refused():
     with pytest.raises(InputError, match="--self-learn: found 'en', expected two languages, e.g. en:fr"):
-        languages("en")
+        lexicons("en")
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +143,31 @@ def test_all_pairs_at_once_are_refused(data, tmp_path):
     cfg = runs.settings(data, "--self-learn", "a:b", "--align-pairs", 0)
     assert runs.finish(cfg, tmp_path / "run", 2) == 1
     assert "found --self-learn without --align-pairs" in runs.log_of(tmp_path / "run").read_text().splitlines()[-1]
+
+
+def test_of_several_lexicons_each_pair_of_languages_names_its_own(data, tmp_path):
+    both = ["--align-pairs", 8, "--lexicon", f"{data}/half.tsv:{data}/rest.tsv", "--self-learn-every", 2]
+    for value in ("a:b", f"a:b:{data}/lexicon.tsv"):
+        assert runs.finish(runs.settings(data, *both, "--self-learn", value), tmp_path / "run", 2) == 1
+        expected = (
+            f"found --self-learn {value}, expected its lexicon behind it, one of {data}/half.tsv, {data}/rest.tsv"
+        )
+        assert expected in runs.log_of(tmp_path / "run").read_text().splitlines()[-1]
+    found = []
+    for number, names in enumerate((["half"], ["half", "rest"])):
+        value = ",".join(f"a:b:{data}/{name}.tsv" for name in names)
+        save = tmp_path / str(number)
+        assert runs.finish(runs.settings(data, *both, "--self-learn", value), save, 4) == 0
+        found += re.findall(r"(\d+) pairs join the 60", runs.log_of(save).read_text())
+    assert int(found[0]) > 0 and set(found[1:]) == {"0"}  # all words of the two texts are in the two files
+
+
+def test_a_run_goes_on_with_a_lexicon_in_another_place(data, tmp_path):
+    moved = tmp_path / "moved.tsv"
+    shutil.copy(data / "half.tsv", moved)
+    for path, updates in ((data / "half.tsv", 2), (moved, 4)):
+        cfg = runs.settings(data, "--align-pairs", 8, "--lexicon", path, "--self-learn", f"a:b:{path}")
+        assert runs.finish(cfg, tmp_path / "run", updates) == 0, runs.log_of(tmp_path / "run").read_text()
+    cfg = runs.settings(data, "--align-pairs", 8, "--lexicon", moved, "--self-learn", "a:b")
+    assert runs.finish(cfg, tmp_path / "run", 6) == 1
+    assert "--self-learn a:b:" in runs.log_of(tmp_path / "run").read_text().splitlines()[-1]

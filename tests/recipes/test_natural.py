@@ -38,7 +38,7 @@ def test_a_study_of_natural_languages_runs_from_text_to_report(run, work):
     (log,) = work.glob("runs/align_mlm+tlm-*/pretrain/train.log")
     settings = log.read_text().replace("'", "")  # a choice is shown with quotes or without
     assert "align_loss: contrastive" in settings and "tlm_pairs: en-fr.en:en-fr.fr" in settings
-    assert "self_learn: en:fr," in settings  # among the words of the text, not of the few pairs of sentences
+    assert "self_learn: en:fr:" in settings  # among the words of the text, not of the few pairs of sentences
     assert max(float(pairs) for pairs in re.findall(r"realign_pairs\W+([\d.]+)", settings)) > 0
     records = results.read(work / "results.jsonl")
     assert {(r["objective"], r.get("variant")) for r in records} == {("align_mlm", "+tlm-terms"), ("tlm", None)}

@@ -106,7 +106,7 @@ def test_terms_beyond_the_paper_are_settings_of_the_recipes():
     flags = words(f"objective_flags align_mlm a-b.a:a-b.b {lexicons}", **terms, CODE_SWITCH="0.1", REALIGN="1")
     assert flags == [
         "--align-characters", "99", "--hard-negatives", "10", "--prealign-updates", "5",
-        "--self-learn", "a:b,a:c", "--self-learn-weight", "0.5", "--code-switch", lexicons, "--code-switch-rate", "0.1",
+        "--self-learn", lexicons, "--self-learn-weight", "0.5", "--code-switch", lexicons, "--code-switch-rate", "0.1",
         "--realign", lexicons, "--realign-weight", "1", "--align-weight", "10",
     ]  # fmt: skip
     assert words("objective_flags mlm a:b a:b:c", **terms) == ["--align-weight", "0"]
