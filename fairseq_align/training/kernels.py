@@ -11,7 +11,14 @@ from torch import Tensor
 def activation_fn(stock: Callable[[str], Callable], activation: str) -> Callable:
     """``get_activation_fn``, whose GELU copies halves to float32 and back; that of torch computes in float32 anyway."""
     found = stock(activation)
-    return F.gelu if found is modules.gelu else found
+    return gelu if found is modules.gelu else found
+
+
+def gelu(x: Tensor) -> Tensor:
+    """GELU of a tensor of any shape, in its type."""
+    if x.dtype == torch.float16 and x.device.type == "cpu":  # some processors round float16 otherwise
+        return modules.gelu(x)
+    return F.gelu(x)
 
 
 def norm_of_all(_stock, gradients: Sequence[Tensor], *_, **__) -> Tensor:
