@@ -142,10 +142,7 @@ def _settings(cfg: dict, ranks: int) -> tuple[dict[str, str], dict[str, str]]:
         paths = {field.name: field.metadata.get(PATHS) for field in _fields(group, values.get("_name"))}
         settings[flag(group)] = str(values.get("_name"))
         for name, value in values.items():
-            if paths.get(name):
-                named = paths[name](value) if value else []
-            else:
-                named = []
+            named = paths[name](value) if value and paths.get(name) else []
             if named:
                 lexicons[flag(name)] = ",".join(label + checksum(path) for label, path in named)
             elif name not in LEFT_OUT:
