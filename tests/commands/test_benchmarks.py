@@ -119,11 +119,12 @@ def test_fairseq_does_not_reset_the_highest_memory_that_is_asked_for():
 
 
 def test_measuring_on_a_gpu_ends_in_time_and_names_what_is_left_out(run, tmp_path):
-    done = run(["bash", "benchmarks/gpu.sh", tmp_path, 989, 1], check=False)
+    """Without any time, so that how fast a machine is changes nothing."""
+    done = run(["bash", "benchmarks/gpu.sh", tmp_path, 989, 0], check=False)
     assert done.returncode == 1
     unmeasured = [line.partition(": benchmarks.")[2] for line in done.stderr.splitlines() if ": benchmarks." in line]
     assert len(unmeasured) == 16 and unmeasured[-1].startswith("tuning --shape xlmr") and not list(tmp_path.iterdir())
-    assert "left out: pytest" in done.stderr or "failed: pytest" in done.stderr
+    assert "left out: pytest" in done.stderr and "failed: " not in done.stderr
 
 
 def test_all_that_is_to_be_measured_on_a_gpu_runs_in_small(run, tmp_path):
