@@ -36,7 +36,8 @@ pretrain() {
     # shellcheck disable=SC2086  # flags
     SAVE=$CELL/pretrain bash "$EXAMPLES/derived/pretrain.sh" "${flags[@]}" ${PRETRAIN_FLAGS-}
     score evaluate "$MODEL" "$DATA" --subset "valid_$SOURCE,valid_$TARGET"
-    score alignment "$MODEL" "$DATA" --lexicon "$LEXICON" ${HELDOUT:+--heldout-lexicon "$HELDOUT"} --lang "$TARGET"
+    score alignment "$MODEL" "$DATA" --lexicon "$LEXICON" ${HELDOUT:+--heldout-lexicon "$HELDOUT"} --lang "$TARGET" \
+        --by frequency
 }
 
 transfer() {                         # TASK

@@ -47,8 +47,8 @@ pretrain() {
     score evaluate "$MODEL" "$DATA" --subset "$(subsets valid)"
     for lang in $TARGETS; do
         pair=$SOURCE-$lang
-        score alignment "$MODEL" "$DATA" --lang "$lang" --by overlap,kind --lexicon "$WORK/lexicon/$pair.tsv" \
-            --source-lang "$SOURCE" --heldout-lexicon "$WORK/lexicon/$pair.heldout.tsv"
+        score alignment "$MODEL" "$DATA" --lang "$lang" --source-lang "$SOURCE" --by overlap,kind,frequency \
+            --lexicon "$WORK/lexicon/$pair.tsv" --heldout-lexicon "$WORK/lexicon/$pair.heldout.tsv"
         [[ ! -e $WORK/tatoeba-bin/$pair ]] || score evaluate "$MODEL" "$WORK/tatoeba-bin/$pair" --task retrieval \
             --layer "$LAYER" --subset "test_$SOURCE,test_$lang"
     done
