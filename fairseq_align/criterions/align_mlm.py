@@ -588,8 +588,12 @@ def _rows(states: Tensor, places: Tensor) -> Tensor:
 
 
 def _load(paths: str, task) -> dict[str, Pairs]:
-    """The lexicons named by a flag, by path."""
-    return {path: lexicon_words.load(path, task.source_dictionary) for path in paths.split(":")}
+    """The lexicons named by a flag, by path; of several ones their pairs know which they are of."""
+    loaded = {path: lexicon_words.load(path, task.source_dictionary) for path in paths.split(":")}
+    if len(loaded) == 1:
+        return loaded
+    parts = enumerate(loaded.items())
+    return {path: replace(pairs, lexicons=torch.full((len(pairs),), number)) for number, (path, pairs) in parts}
 
 
 def _heldout(train: dict[str, Pairs], heldout: dict[str, Pairs]) -> dict[str, tuple[Pairs, Words]]:

@@ -40,7 +40,8 @@ def word_items(pairs: Pairs, dictionary: Dictionary) -> WordItems:
     ids, first = torch.from_numpy(places * count + rows), len(pairs.source.ids)
     sides = Words(ids[:first], pairs.source.offsets), Words(ids[first:], pairs.target.offsets)
     kinds = pairs.with_kinds().kinds  # which words are the same is asked of the words, not of their places
-    return WordItems(torch.from_numpy(tokens), Pairs(*sides, pairs.weights, kinds=kinds), bool(np.ptp(lengths)))
+    moved = Pairs(*sides, pairs.weights, kinds=kinds, lexicons=pairs.lexicons)
+    return WordItems(torch.from_numpy(tokens), moved, bool(np.ptp(lengths)))
 
 
 def prealignment(encoder: nn.Module, items: WordItems, pair_loss: PairLoss) -> Tensor:

@@ -61,9 +61,10 @@ class SelfLearning:
 
         Args:
             table: shape (V, C).
-            given: pairs of the lexicon, of each pair of ``langs``.
+            given: pairs of the lexicon, of each pair of ``langs``; what is found there is of its first lexicon.
         """
         found: list[tuple[Word, Word]] = []
+        lexicons: list[int] = []
         for (one, other), known_pairs in zip(self.langs, given, strict=True):
             sources, targets = (set(side.tuples()) for side in (known_pairs.source, known_pairs.target))
             lists = [
@@ -77,9 +78,12 @@ class SelfLearning:
             rows = induction.mutual(*neighbours)
             nearest = neighbours[0].row[rows].tolist()
             pairs = ((lists[0][row], lists[1][near]) for row, near in zip(rows.tolist(), nearest, strict=True))
-            found += [(word, translation) for word, translation in pairs if word != translation]
+            own = [(word, translation) for word, translation in pairs if word != translation]
+            found += own
+            lexicons += [0 if known_pairs.lexicons is None else int(known_pairs.lexicons[0])] * len(own)
         sides = [Words.of([pair[side] for pair in found]) for side in (0, 1)]
-        return Pairs(*sides, torch.full((len(found),), self.weight))
+        weights = torch.full((len(found),), self.weight)
+        return Pairs(*sides, weights, lexicons=torch.tensor(lexicons, dtype=torch.int64))
 
     def precision(self, found: Pairs, heldout: Sequence[Pairs]) -> tuple[int, int]:
         """Of found pairs whose source word is held out in their languages, how many are right, and how many there are.
@@ -108,18 +112,18 @@ def _translations(pairs: Pairs) -> dict[Word, set[Word]]:
     return found
 
 
-def kept(update: int, pairs: Pairs) -> dict[str, int | Tensor]:
+def kept(update: int, pairs: Pairs) -> dict[str, int | Tensor | None]:
     """What a checkpoint keeps of the pairs that were found at an update."""
     sides = {"source": pairs.source, "target": pairs.target}
-    return {"update": update, "weights": pairs.weights} | {
+    return {"update": update, "weights": pairs.weights, "lexicons": pairs.lexicons} | {
         f"{side}_{part}": tensor for side, words in sides.items() for part, tensor in words._asdict().items()
     }
 
 
-def taken_up(state: Mapping[str, int | Tensor]) -> Pairs:
+def taken_up(state: Mapping[str, int | Tensor | None]) -> Pairs:
     """The pairs of ``kept``."""
     source, target = (Words(state[f"{side}_ids"], state[f"{side}_offsets"]) for side in ("source", "target"))
-    return Pairs(source, target, state["weights"])
+    return Pairs(source, target, state["weights"], lexicons=state.get("lexicons"))
 
 
 def lexicons(value: str) -> list[tuple[str, str, str]]:

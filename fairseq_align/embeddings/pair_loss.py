@@ -38,7 +38,7 @@ class PairLoss(ABC):
 
         Args:
             source, target: vectors of the pairs' words, shape (P, C), float32 or float64.
-            pairs: the P pairs themselves, for a loss that asks which words are the same.
+            pairs: the P pairs themselves, for a loss that asks which words are the same, or of which lexicon they are.
 
         Returns:
             shape (P,), differentiable.

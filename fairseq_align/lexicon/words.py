@@ -158,6 +158,8 @@ class Pairs:
         kinds: which source words are the same, and which target words, if that was asked.
         negatives: wrong answers, K to each pair: target words that its source word is told apart from, P * K of them,
             and source words for its target word; None: none are named.
+        lexicons: number of the lexicon that each pair is of, int64, shape (P,), on the CPU wherever the words are;
+            None: all are of one.
     """
 
     source: Words
@@ -166,6 +168,7 @@ class Pairs:
     oov: int = 0
     kinds: tuple[Kinds, Kinds] | None = None
     negatives: tuple[Words, Words] | None = None
+    lexicons: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.source)
@@ -179,7 +182,9 @@ class Pairs:
         """The pairs, on the CPU, at ``rows`` (int64, shape (R,)), in that order."""
         weights = torch.from_numpy(self.weights.numpy()[rows])
         negatives = self.negatives and tuple(self._of_pairs(words, rows) for words in self.negatives)
-        return Pairs(self.source.drawn(rows), self.target.drawn(rows), weights, negatives=negatives)
+        lexicons = None if self.lexicons is None else torch.from_numpy(self.lexicons.numpy()[rows])
+        sides = self.source.drawn(rows), self.target.drawn(rows)
+        return Pairs(*sides, weights, negatives=negatives, lexicons=lexicons)
 
     def _of_pairs(self, words: Words, rows: np.ndarray) -> Words:
         """Of as many words to each pair those of the pairs at ``rows``."""
@@ -189,7 +194,8 @@ class Pairs:
     def to(self, device: torch.device) -> Pairs:
         kinds, negatives = (part and tuple(side.to(device) for side in part) for part in (self.kinds, self.negatives))
         sides = self.source.to(device), self.target.to(device)
-        return Pairs(*sides, sent(self.weights, device), kinds=kinds, negatives=negatives)
+        weights = sent(self.weights, device)
+        return Pairs(*sides, weights, kinds=kinds, negatives=negatives, lexicons=self.lexicons)
 
     def with_kinds(self) -> Pairs:
         """The same pairs, which know which of their words are the same."""
@@ -204,11 +210,13 @@ class Pairs:
     @classmethod
     def cat(cls, parts: Sequence[Pairs]) -> Pairs:
         """The pairs of several lexicons without negatives, one after the other."""
+        lexicons = [part.lexicons for part in parts]
         return cls(
             Words.cat([part.source for part in parts]),
             Words.cat([part.target for part in parts]),
             torch.cat([part.weights for part in parts]),
             sum(part.oov for part in parts),
+            lexicons=None if any(numbers is None for numbers in lexicons) else torch.cat(lexicons),
         )
 
 

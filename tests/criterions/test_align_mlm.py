@@ -1,8 +1,15 @@
 """The criterion's table of alignment losses: one from outside the package, and names that are none."""
 
-import pytest
+import json
+import re
 
-from fairseq_align.embeddings.alignment_loss import LOSSES
+import pytest
+import torch
+
+from fairseq_align.embeddings.alignment_loss import LOSSES, alignment_loss
+from fairseq_align.lexicon import words
+from fairseq_align.text import vocabulary
+from tests.stress import runs
 from tests.support.training import updates
 
 PLUGIN = '''"""An alignment loss from outside the package: a row of the table is all it takes."""
@@ -42,3 +49,22 @@ def test_every_loss_says_what_it_is(name, pair_loss):
     from fairseq_align.criterions.align_mlm import AlignMlmConfig
 
     assert f"{name}: {pair_loss.help}" in AlignMlmConfig.__dataclass_fields__["align_loss"].metadata["help"]
+
+
+@pytest.mark.forks
+@pytest.mark.parametrize("kind", ["rsim", "procrustes"])
+def test_relations_of_several_lexicons_are_trained_lexicon_by_lexicon(kind, tmp_path):
+    data = runs.write_data(tmp_path / "data")
+    lexicons = [data / "half.tsv", data / "rest.tsv"]
+    flags = ["--lexicon", ":".join(map(str, lexicons)), "--align-loss", kind, "--align-pairs", 0]
+    cfg = runs.settings(data, *flags, "--save-interval-updates", 1)
+    assert runs.finish(cfg, tmp_path / "run", 2) == 0, runs.log_of(tmp_path / "run").read_text()
+    logged = [
+        json.loads(line) for line in re.findall(r"train_inner[ |:]+(\{.*\})", runs.log_of(tmp_path / "run").read_text())
+    ]
+    table = runs.state(tmp_path / "run" / "checkpoint_1_1.pt")["model"]["encoder.sentence_encoder.embed_tokens.weight"]
+    parts = [words.load(path, vocabulary.load(data / "dict.txt")) for path in lexicons]
+    apart = torch.stack([alignment_loss(table, part, LOSSES[kind]()) for part in parts]).mean()  # equally many
+    together = alignment_loss(table, words.Pairs.cat(parts), LOSSES[kind]())
+    assert float(logged[1]["align_loss"]) == pytest.approx(apart.item(), abs=2e-4)
+    assert abs(apart - together) > 2e-3  # so the two can be told from each other

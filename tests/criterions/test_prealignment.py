@@ -3,6 +3,7 @@
 import json
 import re
 from argparse import Namespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,6 +34,7 @@ def test_words_become_items():
     # places in states of shape (5, 4): position times 4 and the row
     assert list(items.pairs.source.tuples()) == [(4,), (5, 9, 13)]
     assert list(items.pairs.target.tuples()) == [(6, 10), (7,)]
+    assert word_items(replace(PAIRS, lexicons=torch.tensor([1, 0])), dictionary()).pairs.lexicons.tolist() == [1, 0]
     assert not word_items(Pairs(Words.of([[4]]), Words.of([[5]]), torch.ones(1)), dictionary()).padded
 
 

@@ -96,15 +96,19 @@ def test_a_word_has_a_translation_in_each_language(search):
         table[list(words), place] = 1
     french, hindi = pairs([[4], [5], [6]], [[8], [9], [10]]), pairs([[5]], [[13]])
     assert ((4,), (12,)) in tuples(both.find(table, [french, hindi]))
+    numbered = [replace(part, lexicons=torch.full((len(part),), number)) for number, part in enumerate((french, hindi))]
+    assert both.find(table, numbered).lexicons.tolist() == [1] * len(both.find(table, [french, hindi]))
     found, nothing = pairs([[4], [5], [6]], [[12], [13], [10]]), pairs([], [])
     assert both.precision(found, [pairs([[4], [5]], [[8], [9]]), nothing]) == (0, 0)
     assert both.precision(found, [pairs([[4], [6]], [[8], [10]]), pairs([[4], [5]], [[12], [12]])]) == (2, 3)
 
 
 def test_what_is_kept_is_taken_up():
-    before = Pairs(Words.of([[4], [5, 6]]), Words.of([[7, 8], [9]]), torch.tensor([0.5, 0.5]))
+    words, lexicons = (Words.of([[4], [5, 6]]), Words.of([[7, 8], [9]])), torch.tensor([1, 0])
+    before = Pairs(*words, torch.tensor([0.5, 0.5]), lexicons=lexicons)
     after = taken_up(kept(7, before))
-    assert tuples(after) == tuples(before) and after.weights.tolist() == [0.5, 0.5]
+    assert tuples(after) == tuples(before)
+    assert after.weights.tolist() == [0.5, 0.5] and after.lexicons.tolist() == [1, 0]
 
 
 def test_languages_that_are_none_are_refused():

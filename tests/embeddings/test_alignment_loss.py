@@ -1,5 +1,7 @@
 """The alignment loss: by hand, against float64, and its properties; lexicon words as ids."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -201,6 +203,43 @@ def test_losses_of_relations_are_0_for_a_rotation(kind):
     table = torch.cat([table, 3 * table @ rotation])
     some = pairs([[row] for row in range(20)], [[20 + row] for row in range(20)])
     assert alignment.alignment_loss(table, some, LOSSES[kind]()).item() == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["rsim", "procrustes"])
+def test_each_lexicon_has_a_rotation_of_its_own(kind):
+    generator = torch.Generator().manual_seed(1)
+    table = torch.randn(20, 6, dtype=torch.float64, generator=generator)
+    rotations = [torch.linalg.qr(torch.randn(6, 6, dtype=torch.float64, generator=generator)).Q for _ in range(2)]
+    table = torch.cat([table, *(table @ rotation for rotation in rotations)])
+    english, others = [[row] for row in range(20)], [[row] for row in range(20, 60)]
+    apart = in_lexicons(pairs(english * 2, others), [20, 20])
+    assert alignment.alignment_loss(table, apart, LOSSES[kind]()).item() == pytest.approx(0, abs=1e-12)
+    assert alignment.alignment_loss(table, replace(apart, lexicons=None), LOSSES[kind]()).item() > 0.1
+
+
+def in_lexicons(some: Pairs, counts: list[int]) -> Pairs:
+    """The same pairs, the first of which are of one lexicon, the others of the next."""
+    return replace(some, lexicons=torch.tensor([number for number, count in enumerate(counts) for _ in range(count)]))
+
+
+@pytest.mark.parametrize("kind", ["rsim", "procrustes"])
+@given(seed=st.integers(0, 99), order=st.permutations(range(15)), first=st.integers(1, 14))
+def test_the_loss_of_several_lexicons_is_the_weighted_mean_of_theirs_in_any_order(kind, seed, order, first):
+    table = torch.randn(20, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    source, target, weights = many(seed)
+    parts = [[side[rows] for side in (source, target, weights)] for rows in (slice(first), slice(first, None))]
+    expected = sum(float64_loss(table, *part, kind) * sum(part[2]) for part in parts) / sum(weights)
+    some = in_lexicons(pairs(source, target, weights), [first, 15 - first]).take(np.array(order))
+    for loss in (alignment.alignment_loss, term):
+        assert loss(table, some, LOSSES[kind]()).item() == pytest.approx(expected, rel=1e-6, abs=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["rsim", "procrustes"])
+def test_the_gradient_of_several_lexicons_is_right(kind):
+    table = torch.randn(20, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    some = in_lexicons(pairs(*many(1)), [6, 9])
+    assert torch.autograd.gradcheck(lambda t: alignment.alignment_loss(t, some, LOSSES[kind]()), table)
+    assert torch.allclose(*(gradient(loss, table.detach(), some, kind)[1] for loss in (alignment.alignment_loss, term)))
 
 
 @pytest.mark.parametrize("some", [([[0], [1, 2], [3]], [[4], [5], [6, 0, 6]], [1.0, 0.5, 2.0]), many(1)])
