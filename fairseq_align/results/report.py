@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fairseq_align import files
 from fairseq_align.errors import InputError
-from fairseq_align.results import aggregate, curves, embedding_map, induction, page, plots, rendering, word_kinds
+from fairseq_align.results import aggregate, curves, embedding_map, induction, page, plots, rendering, word_bands
 from fairseq_align.results.charts import Figure
 from fairseq_align.results.comparison import Comparison, comparisons, correlation_lines
 from fairseq_align.results.metrics import metric_of
@@ -60,7 +60,7 @@ def report(
     Args:
         results: results files, read in order; of scores with the same key the last counts.
         out: folder for report.{html,md,csv,tex} and, as PNG and SVG, the figures that there are data for: report,
-            scatter, kinds, induction, curves, alignment-curves, map; it is made.
+            scatter, kinds, frequencies, induction, curves, alignment-curves, map; it is made.
         logs: of fairseq-train, for learning curves; None: those that the recipes leave beside the results,
             ``runs/*/pretrain/train.log``; empty: none.
         maps: files of ``fairseq-align map``; None: ``map.json`` beside the results, if there is one; empty: none.
@@ -129,7 +129,7 @@ def _figures(
     if compared:
         yield plots.scatter(compared)
     for figure in (
-        word_kinds.kind_bars(details),
+        *word_bands.figures(details),
         induction.precision_curves(details),
         plots.alignment_curves(runs),
         plots.learning_curves(runs),

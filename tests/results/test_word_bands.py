@@ -1,8 +1,8 @@
-"""The figure of P@1 by kind of word: bars by hand, seeds, models and the baseline."""
+"""The figures of P@1 by bands of words: bars by hand, seeds, models and the baseline."""
 
 import pytest
 
-from fairseq_align.results import word_kinds
+from fairseq_align.results import word_bands
 from fairseq_align.results.charts import Bar
 from fairseq_align.results.report import draw, tabulate
 from tests.results.scores import alignment, pos
@@ -24,7 +24,8 @@ def study(**fields):
 
 
 def bars_of(records) -> dict:
-    (chart,) = word_kinds.kind_bars(records).charts
+    (figure,) = word_bands.figures(records)
+    (chart,) = figure.charts
     marks = {bar.y: bar for bar in chart.of(Bar)}
     found, heading = {}, ""
     for name in chart.names:
@@ -65,10 +66,30 @@ def test_only_held_out_source_words_are_shown_and_mapped_or_layered_ones_are_mod
     assert {bar.value for bar in found.values()} == {50, 40, 90, 95, 100, 20, 0}
 
 
-def test_without_kinds_there_is_no_figure():
-    assert word_kinds.kind_bars([heldout(0.5), heldout(0.5, "pieces:2"), pos(0.5)]) is None
-    figure = word_kinds.kind_bars([*study(), heldout(0.5, lang="de"), *study(lang="tr")])
+def test_without_bands_there_is_no_figure():
+    assert not list(word_bands.figures([heldout(0.5), heldout(0.5, "pieces:2"), pos(0.5)]))
+    (figure,) = word_bands.figures([*study(), heldout(0.5, lang="de"), *study(lang="tr")])
     assert [chart.title for chart in figure.charts] == ["en-x", "tr"]
+
+
+def test_bands_of_frequency_are_a_figure_of_their_own_from_rare_to_frequent():
+    bands = {"100-999": 0.3, "0": 0.1, "1000+": 0.4, "10-99": 0.2}
+    records = [heldout(value, f"frequency:{band}", n=5) for band, value in bands.items()]
+    kinds, frequencies = word_bands.figures([*study(), *records])
+    assert (kinds.name, frequencies.name) == ("kinds", "frequencies")
+    headings = [name.text for name in frequencies.charts[0].names if name.heading]
+    assert headings == [
+        "all words, n = 10", "never, n = 5", "10 to 99 times, n = 5", "100 to 999 times, n = 5",
+        "1,000 and more, n = 5",
+    ]  # fmt: skip
+    assert [bar.value for bar in frequencies.charts[0].of(Bar)] == pytest.approx([50, 40, 10, 20, 30, 40])
+
+
+def test_every_band_of_frequency_has_a_name():
+    from fairseq_align.lexicon import coverage
+
+    ends = [0, *coverage.BANDS]
+    assert list(word_bands.BANDINGS["frequency"].bands) == [coverage.band(count) for count in ends]
 
 
 def test_a_report_has_the_figure_and_the_table(tmp_path):
