@@ -4,6 +4,7 @@ Figures are 12 inches wide, so that their text is still readable at half size.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from fairseq_align.errors import InputError
 from fairseq_align.results import charts
-from fairseq_align.results.charts import Bar, Chart, Dot, Figure, Key, Line, Segment
+from fairseq_align.results.charts import Bar, Chart, Dot, Figure, Key, Line, Name, Segment
 
 FONT, SMALL, TINY = 14, 11, 9  # points
 STYLE = {"font.size": FONT, "svg.hashsalt": "fairseq_align"}  # the salt makes an SVG the same each time
@@ -46,8 +47,12 @@ def draw(figure: Figure) -> Canvas:
         grid = canvas.subplots(len(lines), across, squeeze=False, height_ratios=heights)
         for axes in grid.flat[len(figure.charts) :]:
             axes.set_visible(False)
-        for number, (axes, chart) in enumerate(zip(grid.flat, figure.charts, strict=False)):
-            _draw(axes, chart, with_names=number % across == 0)
+        for line, own in zip(grid, lines, strict=True):
+            last = max(chart.y.high for chart in own)  # rows of bars are equally high in all panels of a line
+            beside: Sequence[Name] = ()
+            for axes, chart in zip(line, own, strict=False):
+                _draw(axes, replace(chart, y=chart.y._replace(high=last)) if chart.names else chart, beside)
+                beside = chart.names
         if figure.keys:
             canvas.legend(handles=list(map(_handle, figure.keys)), loc="outside lower center", ncols=4,
                           frameon=False, fontsize=SMALL)  # fmt: skip
@@ -90,7 +95,8 @@ def _look(dot: Dot) -> tuple:
     return dot.colour, dot.shape, dot.size, dot.filled
 
 
-def _draw(axes, chart: Chart, with_names: bool) -> None:
+def _draw(axes, chart: Chart, beside: Sequence[Name]) -> None:
+    """Draw a panel; ``beside``: names of the rows of the panel to its left, which stand for the same ones here."""
     note = "\n".join(_plain(part, 110) for part in chart.note.split("; ")) if chart.note else ""
     axes.set_title(_plain(chart.title) + (f"\n{note}" if note else ""), fontsize=SMALL, loc="left")
     axes.set_xlim(chart.x.low, chart.x.high)
@@ -100,7 +106,7 @@ def _draw(axes, chart: Chart, with_names: bool) -> None:
     axes.set_xticks(chart.x.ticks, map(charts.short, chart.x.ticks))
     axes.tick_params(labelsize=SMALL)
     if chart.names:
-        _draw_bars(axes, chart, with_names)
+        _draw_bars(axes, chart, with_names=list(chart.names) != list(beside))
         return
     if not chart.x.ticks:  # a map
         axes.set_box_aspect(1)

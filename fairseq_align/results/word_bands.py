@@ -98,7 +98,7 @@ def _chart(kind: str, derivation: str | None, lang: str, records: Sequence[dict]
         for label, of_model in scored.items():
             marks.append(_bar(len(names), title, label, of_model))
             names.append(Name(len(names), label))
-    x = Axis.over("", [0, *(value for bar in marks for value in (bar.value, *bar.seeds))], 0)
+    x = Axis.over("", [0, 1, *(value for bar in marks for value in (bar.value, *bar.seeds))], 0)
     y = Axis("", -0.6, len(names) - 0.4, ())
     return Chart(lang, x, y, marks, f"{derivation or 'no derivation'}; {PERCENT.name}", names)
 

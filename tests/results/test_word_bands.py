@@ -107,3 +107,18 @@ def test_a_report_has_the_figure_and_the_table(tmp_path):
     assert "P@1 by kind of word" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     pytest.importorskip("matplotlib", reason="waits for matplotlib")
     assert tmp_path / "out" / "kinds.svg" in draw(made, tmp_path / "out")
+
+
+def test_panels_with_other_rows_have_names_of_their_own_and_rows_as_high_as_those_beside_them():
+    pytest.importorskip("matplotlib", reason="waits for matplotlib")
+    from fairseq_align.results import figures
+
+    (figure,) = word_bands.figures([*study(), *study(lang="de")])
+    first, same = figures.draw(figure).axes
+    assert all(label.get_text() for label in first.get_yticklabels())
+    assert not any(label.get_text() for label in same.get_yticklabels())  # those to the left of it
+    (figure,) = word_bands.figures([*study(), heldout(0.1, n=7, lang="tr"), heldout(0.1, "kind:name", n=5, lang="tr")])
+    first, fewer = figures.draw(figure).axes
+    names = [label.get_text() for label in fewer.get_yticklabels()]
+    assert names == ["all words, n = 7", "ALIGN-MLM, 50 %", "names, n = 5", "ALIGN-MLM, 50 %"]
+    assert fewer.get_ylim() == first.get_ylim()
