@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fairseq.data import Dictionary
 
 DICTIONARY_COMMENT = "# dictionary: "
+MARK = "\ufeff"  # of the order of bytes, at the beginning of files
 EXPECTED = "a lexicon; make it with fairseq-align lexicon"
 
 
@@ -66,7 +67,7 @@ def stream(path: str | Path, made_for: Callable[[str], object] = lambda checksum
     """
     count = 0
     for number, line in read_lines(path, EXPECTED, LONGEST_ROW):
-        line = line.lstrip("\ufeff")  # files that were joined have their byte order marks inside
+        line = _without_marks(line)
         if line.startswith("#") and "\t" not in line:
             if line.startswith(DICTIONARY_COMMENT):
                 made_for(line.removeprefix(DICTIONARY_COMMENT).strip())
@@ -77,6 +78,12 @@ def stream(path: str | Path, made_for: Callable[[str], object] = lambda checksum
         raise InputError(
             f"{path}: found no translation pair, expected 'source<TAB>target' lines; make it with fairseq-align lexicon"
         )
+
+
+def _without_marks(line: str) -> str:
+    """A line without the byte order marks that begin it where files were joined; one that is a piece stays."""
+    rest = line.lstrip(MARK)
+    return MARK + rest if rest != line and rest.startswith(("\t", " ")) else rest
 
 
 def _entry(path: str | Path, number: int, line: str) -> Entry:
@@ -121,10 +128,19 @@ def write(path: str | Path, entries: Iterable[Entry], dictionary: Dictionary, pr
         entries: translation pairs; weights of 1 are left out of the file.
         dictionary: the vocabulary of the pieces, named in a comment.
         provenance: comment lines without the ``#``; a tab would make them data.
+
+    Raises:
+        InputError: a source word begins with a byte order mark that would not be read again.
     """
     with writing(path) as file:
         file.writelines("# " + line.replace("\t", " ") + "\n" for line in provenance)
         file.write(f"{DICTIONARY_COMMENT}{vocabulary.checksum(dictionary)}\n")
         for entry in entries:
+            source = " ".join(entry.source)
+            if _without_marks(f"{source}\t") != f"{source}\t":
+                raise InputError(
+                    f"{path}: found source pieces {source!r:.200}, expected none with a byte order mark before other "
+                    "characters, which is dropped where it is read; leave the pair out"
+                )
             weight = "" if entry.weight == 1 else f"\t{entry.weight:g}"
-            file.write(f"{' '.join(entry.source)}\t{' '.join(entry.target)}{weight}\n")
+            file.write(f"{source}\t{' '.join(entry.target)}{weight}\n")

@@ -11,7 +11,7 @@ from fairseq_align.text import vocabulary
 from tests.support.toy_pieces import make_dictionary
 
 PIECE = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1, max_size=4).filter(
-    lambda piece: piece.split() == [piece]
+    lambda piece: piece.split() == [piece] and (piece == "\ufeff" or not piece.startswith("\ufeff"))
 )
 
 
@@ -46,6 +46,20 @@ def test_a_missing_lexicon_and_bytes_that_are_no_text_are_refused(tmp_path):
 def test_a_byte_order_mark_is_in_no_piece(tmp_path):
     (tmp_path / "lexicon.tsv").write_text("\ufeff▁cat\t▁chat\r\n", encoding="utf-8", newline="")
     assert file.read(tmp_path / "lexicon.tsv")[0] == [Entry(("▁cat",), ("▁chat",))]
+
+
+@pytest.mark.parametrize("source", [("\ufeff",), ("\ufeff", "a"), ("a", "\ufeff")])
+def test_a_byte_order_mark_can_be_a_piece(source, tmp_path):
+    """Some vocabularies of other tools have it."""
+    file.write(tmp_path / "lexicon.tsv", [Entry(source, ("\ufeffb",))], make_dictionary())
+    assert file.read(tmp_path / "lexicon.tsv")[0] == [Entry(source, ("\ufeffb",))]
+
+
+@pytest.mark.parametrize("piece", ["\ufeffa", "\ufeff\ufeff"])
+def test_a_byte_order_mark_that_would_be_lost_is_refused(piece, tmp_path):
+    with pytest.raises(InputError, match="lexicon.tsv: found source pieces .*, expected none with a byte order mark"):
+        file.write(tmp_path / "lexicon.tsv", [Entry((piece,), ("b",))], make_dictionary())
+    assert not (tmp_path / "lexicon.tsv").exists()
 
 
 def test_files_that_were_joined_keep_all_their_pairs(tmp_path):
